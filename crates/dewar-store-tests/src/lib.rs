@@ -1,0 +1,1 @@
+//! dewar-store-tests

@@ -1,0 +1,1 @@
+//! What goes over HTTP: reading `Cookie` headers, writing `Set-Cookie`.
