@@ -6,10 +6,10 @@ use std::sync::Arc;
 use dewar::UnixTime;
 use dewar::clock::{Clock, ManualClock};
 use dewar::store::Store;
-use dewar::store::filesystem::{Durability, FilesystemStore};
+use dewar::store::filesystem::FilesystemStore;
 use dewar_store_tests::{Place, SetUp, StoreFactory, Suite, Time};
 
-struct Filesystem(Durability);
+struct Filesystem;
 
 #[async_trait::async_trait]
 impl StoreFactory for Filesystem {
@@ -17,7 +17,7 @@ impl StoreFactory for Filesystem {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = Arc::new(ManualClock::new(UnixTime::now()));
         let open = |clock: Arc<dyn Clock>| -> Arc<dyn Store> {
-            let options = FilesystemStore::at(folder.path()).durability(self.0);
+            let options = FilesystemStore::at(folder.path());
             Arc::new(options.clock(clock).open().expect("a store"))
         };
         let place = Place::new(
@@ -30,14 +30,11 @@ impl StoreFactory for Filesystem {
     }
 
     async fn open(&self, address: &str) -> Arc<dyn Store> {
-        let store = FilesystemStore::at(address).durability(self.0).open();
+        let store = FilesystemStore::at(address).open();
         Arc::new(store.expect("a store"))
     }
 }
 
 fn main() -> ExitCode {
-    Suite::new()
-        .store("filesystem", Filesystem(Durability::Process))
-        .store("filesystem_synced", Filesystem(Durability::Machine))
-        .run()
+    Suite::new().store("filesystem", Filesystem).run()
 }
