@@ -130,7 +130,10 @@ impl RedisBuilder {
                 return Ok((address, Target::Single(client.clone())));
             }
             Source::Cluster(client) => {
-                return Ok(("the given nodes (cluster)".to_owned(), Target::Cluster(client.clone())));
+                return Ok((
+                    "the given nodes (cluster)".to_owned(),
+                    Target::Cluster(client.clone()),
+                ));
             }
         };
         install_tls_provider();

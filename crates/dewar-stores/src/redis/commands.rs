@@ -4,9 +4,7 @@ use std::sync::LazyLock;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::cluster_async::ClusterConnection;
-use ::redis::{
-    Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, cmd,
-};
+use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, cmd};
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
@@ -18,6 +16,9 @@ pub(super) enum Connection {
     /// To all nodes of a cluster; finds the node of a key by itself, and repeats what a lost node did not answer.
     Cluster(ClusterConnection),
 }
+
+/// What PTTL says of a key that is not there.
+pub(super) const GONE: i64 = -2;
 
 /// What a script that compares first has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +74,8 @@ impl Connection {
                 futures_util::future::try_join(self.query(&get), self.query(&remaining)).await?
             }
         };
-        const GONE_SINCE: i64 = -2;
         Ok(value
-            .filter(|_| remaining != GONE_SINCE)
+            .filter(|_| remaining != GONE)
             .map(|value| (Bytes::from(value), remaining)))
     }
 
@@ -131,7 +131,7 @@ impl Connection {
         key: &str,
         arguments: impl Fn(&mut Cmd),
     ) -> RedisResult<Compared> {
-        let command = |name, script| {
+        let command = |name, script: &str| {
             let mut command = cmd(name);
             command.arg(script).arg(1).arg(key);
             arguments(&mut command);

@@ -80,7 +80,10 @@ fn diagnose(error: &RedisError) -> (String, Retry) {
             "the server cannot save to its disk and refuses to write; see its log",
             MayHelp,
         ),
-        "NOREPLICAS" => ("the server has fewer replicas than it must write to", MayHelp),
+        "NOREPLICAS" => (
+            "the server has fewer replicas than it must write to",
+            MayHelp,
+        ),
         "NOAUTH" => (
             "the server wants a password; put it into the URL as redis://user:password@…",
             IsUseless,

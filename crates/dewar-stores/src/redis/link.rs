@@ -176,7 +176,9 @@ impl Line {
     }
 
     async fn dial(&self) -> std::result::Result<Arc<Live>, Refused> {
-        let dial = self.target.dial(self.connect_timeout, self.operation_timeout);
+        let dial = self
+            .target
+            .dial(self.connect_timeout, self.operation_timeout);
         match tokio::time::timeout(self.connect_timeout, dial).await {
             Ok(Ok(connection)) => Ok(Arc::new(Live {
                 connection,

@@ -91,7 +91,7 @@ impl RedisStore {
 
     /// Whether the server is there, accepts us and is the right kind of service.
     pub async fn check(&self) -> Result<()> {
-        let turn = async |turn: Turn| turn.connection.ping().await;
+        let turn = |turn: Turn| async move { turn.connection.ping().await };
         self.link.run(Operation::Connect, turn).await
     }
 
@@ -116,7 +116,8 @@ const LONGEST: Duration = Duration::from_secs(1_000 * 366 * 24 * 60 * 60);
 #[async_trait]
 impl Store for RedisStore {
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
-        let turn = async |turn: Turn| turn.connection.get(key.expose()).await;
+        let key = key.expose();
+        let turn = |turn: Turn| async move { turn.connection.get(key).await };
         let Some((blob, remaining)) = self.link.run(Operation::Load, turn).await? else {
             return Ok(None);
         };
@@ -128,16 +129,15 @@ impl Store for RedisStore {
     }
 
     async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
-        let remaining = self.remaining(expires);
-        let turn = async |turn: Turn| {
-            let connection = &turn.connection;
-            let created = connection.set_new(key.expose(), &blob, remaining).await?;
+        let (key, bytes, remaining) = (key.expose(), &blob, self.remaining(expires));
+        let turn = |turn: Turn| async move {
+            let created = turn.connection.set_new(key, bytes, remaining).await?;
             if created || !turn.repeated {
                 return Ok(created);
             }
             // The answer to the first try was lost. Nobody but us knows the new key: our bytes there are our record.
-            let stored = connection.get(key.expose()).await?;
-            Ok(stored.is_some_and(|(stored, _)| stored == blob))
+            let stored = turn.connection.get(key).await?;
+            Ok(stored.is_some_and(|(stored, _)| stored == bytes))
         };
         match self.link.run(Operation::Create, turn).await? {
             true => Ok(Created::Done(Version::content(blob))),
@@ -155,10 +155,9 @@ impl Store for RedisStore {
         let Some(seen) = seen.as_content() else {
             return Ok(Replaced::Conflict);
         };
-        let remaining = self.remaining(expires);
-        let turn = async |turn: Turn| {
-            let connection = &turn.connection;
-            let answer = connection.replace(key.expose(), seen, &blob, remaining).await?;
+        let (key, bytes, remaining) = (key.expose(), &blob, self.remaining(expires));
+        let turn = |turn: Turn| async move {
+            let answer = turn.connection.replace(key, seen, bytes, remaining).await?;
             // The answer to the first try was lost, and our bytes are there: it arrived.
             Ok(match answer {
                 commands::Compared::Already if turn.repeated => commands::Compared::Done,
@@ -173,8 +172,8 @@ impl Store for RedisStore {
     }
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
-        let remaining = self.remaining(expires);
-        let turn = async |turn: Turn| turn.connection.expire(key.expose(), remaining).await;
+        let (key, remaining) = (key.expose(), self.remaining(expires));
+        let turn = |turn: Turn| async move { turn.connection.expire(key, remaining).await };
         match self.link.run(Operation::Touch, turn).await? {
             true => Ok(Touched::Done),
             false => Ok(Touched::Gone),
@@ -182,7 +181,8 @@ impl Store for RedisStore {
     }
 
     async fn delete(&self, key: &Key) -> Result<()> {
-        let turn = async |turn: Turn| turn.connection.unlink(key.expose()).await;
+        let key = key.expose();
+        let turn = |turn: Turn| async move { turn.connection.unlink(key).await };
         self.link.run(Operation::Delete, turn).await
     }
 
@@ -190,12 +190,15 @@ impl Store for RedisStore {
         let Some(seen) = seen.as_content() else {
             return Ok(Deleted::Conflict);
         };
-        let turn = async |turn: Turn| turn.connection.unlink_unchanged(key.expose(), seen).await;
-        Ok(match self.link.run(Operation::DeleteUnchanged, turn).await? {
-            commands::Compared::Done => Deleted::Done,
-            commands::Compared::Already | commands::Compared::Changed => Deleted::Conflict,
-            commands::Compared::Absent => Deleted::Gone,
-        })
+        let key = key.expose();
+        let turn = |turn: Turn| async move { turn.connection.unlink_unchanged(key, seen).await };
+        Ok(
+            match self.link.run(Operation::DeleteUnchanged, turn).await? {
+                commands::Compared::Done => Deleted::Done,
+                commands::Compared::Already | commands::Compared::Changed => Deleted::Conflict,
+                commands::Compared::Absent => Deleted::Gone,
+            },
+        )
     }
 
     async fn delete_expired(&self, _now: UnixTime, _limit: usize) -> Result<Purged> {

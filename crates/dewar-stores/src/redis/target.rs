@@ -28,7 +28,11 @@ pub(super) struct Sentinel {
 
 impl Target {
     /// Makes a connection. The caller limits the whole time; no part of it may take more than `connect`.
-    pub(super) async fn dial(&self, connect: Duration, operation: Duration) -> RedisResult<Connection> {
+    pub(super) async fn dial(
+        &self,
+        connect: Duration,
+        operation: Duration,
+    ) -> RedisResult<Connection> {
         match self {
             Target::Single(client) => single(client, connect).await,
             Target::Sentinel(sentinel) => {
@@ -59,10 +63,7 @@ impl Sentinel {
                 question.arg(&self.service);
                 let place: Option<(String, u16)> = connection.query(&question).await?;
                 place.ok_or_else(|| {
-                    RedisError::from((
-                        ErrorKind::MasterNameNotFoundBySentinel,
-                        "no such master",
-                    ))
+                    RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "no such master"))
                 })
             })
         });
@@ -76,7 +77,10 @@ impl Sentinel {
             },
             _ => ConnectionAddr::Tcp(host, port),
         };
-        open(self.master.clone().set_addr(address), self.certificates.as_ref())
+        open(
+            self.master.clone().set_addr(address),
+            self.certificates.as_ref(),
+        )
     }
 }
 

@@ -20,7 +20,9 @@ const SENTINEL_PORT: u16 = 26379;
 /// Reads a connection URL; no message repeats it, since it may hold a password.
 pub(super) fn parse(url: &str) -> Result<Place> {
     let Some((scheme, rest)) = url.split_once(':') else {
-        return Err(bad("has no scheme; it should look like redis://localhost:6379/0"));
+        return Err(bad(
+            "has no scheme; it should look like redis://localhost:6379/0",
+        ));
     };
     let (tls, form) = match scheme {
         "redis" | "valkey" => (Tls::Off, Form::Single),
@@ -45,24 +47,48 @@ pub(super) fn parse(url: &str) -> Result<Place> {
     match form {
         Form::Single | Form::Unix => match parts.hosts.as_slice() {
             [host] => parts.server(tls, host, parts.path).map(Place::Single),
-            _ => Err(bad("names several hosts, which only redis+sentinel:// and redis+cluster:// can")),
+            _ => Err(bad(
+                "names several hosts, which only redis+sentinel:// and redis+cluster:// can",
+            )),
         },
         Form::Cluster => {
             let node = |host: &&str| parts.server(tls, host, parts.path);
-            parts.hosts.iter().map(node).collect::<Result<_>>().map(Place::Cluster)
+            parts
+                .hosts
+                .iter()
+                .map(node)
+                .collect::<Result<_>>()
+                .map(Place::Cluster)
         }
         Form::Sentinel => {
             let (service, database) = parts.path.split_once('/').unwrap_or((parts.path, ""));
             if service.is_empty() {
-                return Err(bad("must name the service, as in redis+sentinel://host:26379/mymaster/0"));
+                return Err(bad(
+                    "must name the service, as in redis+sentinel://host:26379/mymaster/0",
+                ));
             }
             let sentinel = |host: &&str| {
                 let sentinel = parts.server(tls, host, database)?;
                 let address = match (sentinel.addr().clone(), has_port(host)) {
-                    (ConnectionAddr::Tcp(host, _), false) => ConnectionAddr::Tcp(host, SENTINEL_PORT),
-                    (ConnectionAddr::TcpTls { host, insecure, tls_params, .. }, false) => {
+                    (ConnectionAddr::Tcp(host, _), false) => {
+                        ConnectionAddr::Tcp(host, SENTINEL_PORT)
+                    }
+                    (
+                        ConnectionAddr::TcpTls {
+                            host,
+                            insecure,
+                            tls_params,
+                            ..
+                        },
+                        false,
+                    ) => {
                         let port = SENTINEL_PORT;
-                        ConnectionAddr::TcpTls { host, port, insecure, tls_params }
+                        ConnectionAddr::TcpTls {
+                            host,
+                            port,
+                            insecure,
+                            tls_params,
+                        }
                     }
                     (address, _) => address,
                 };
@@ -125,7 +151,9 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(rest: &'a str) -> Result<Parts<'a>> {
-        let rest = rest.strip_prefix("//").ok_or_else(|| bad("lacks // after the scheme"))?;
+        let rest = rest
+            .strip_prefix("//")
+            .ok_or_else(|| bad("lacks // after the scheme"))?;
         let (rest, tail) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let hosts = authority.rfind('@').map_or(0, |at| at + 1);
@@ -151,7 +179,9 @@ impl<'a> Parts<'a> {
         let Some(database) = option else {
             return Ok(server);
         };
-        let database = database.parse().map_err(|_| bad("has a db that is no number"))?;
+        let database = database
+            .parse()
+            .map_err(|_| bad("has a db that is no number"))?;
         let settings: RedisConnectionInfo = server.redis_settings().clone();
         Ok(server.set_redis_settings(settings.set_db(database)))
     }
@@ -198,7 +228,10 @@ fn options(rest: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn bad(what: &str) -> Error {
-    Error::new(ErrorKind::Config, format!("the URL of the Redis server {what}"))
+    Error::new(
+        ErrorKind::Config,
+        format!("the URL of the Redis server {what}"),
+    )
 }
 
 #[cfg(test)]
@@ -212,13 +245,25 @@ mod tests {
         let cases = [
             ("redis://", "localhost:6379"),
             ("redis://:secret@cache.example", "cache.example:6379"),
-            ("redis://user:s%40cret@cache.example:7000/3", "cache.example:7000, database 3"),
-            ("redis://user:secret@cache.example?db=2", "cache.example:6379, database 2"),
+            (
+                "redis://user:s%40cret@cache.example:7000/3",
+                "cache.example:7000, database 3",
+            ),
+            (
+                "redis://user:secret@cache.example?db=2",
+                "cache.example:6379, database 2",
+            ),
             ("rediss://user:secret@[::1]:7000", "::1:7000"),
             ("valkey://cache.example/", "cache.example:6379"),
-            ("unix:///run/redis.sock?pass=secret&db=1", "/run/redis.sock, database 1"),
+            (
+                "unix:///run/redis.sock?pass=secret&db=1",
+                "/run/redis.sock, database 1",
+            ),
             ("redis+unix:///run/redis.sock", "/run/redis.sock"),
-            ("redis+cluster://user:secret@a:7001,b:7002", "a:7001,b:7002 (cluster)"),
+            (
+                "redis+cluster://user:secret@a:7001,b:7002",
+                "a:7001,b:7002 (cluster)",
+            ),
             (
                 "redis+sentinel://user:secret@a,b:7002,[::1]/main/1",
                 "a:26379,b:7002,::1:26379 (Sentinel, service main)",
