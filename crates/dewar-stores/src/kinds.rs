@@ -103,7 +103,7 @@ impl Kind {
             let same = |known: &&str| known.eq_ignore_ascii_case(scheme);
             KINDS
                 .iter()
-                .find(|kind| kind.schemes.iter().any(|known| same(&known)))
+                .find(|kind| kind.schemes.iter().any(same))
         };
         let (dialect, _) = scheme.split_once('+').unwrap_or((scheme, ""));
         with_scheme(scheme).or_else(|| with_scheme(dialect))
