@@ -29,6 +29,8 @@ mod kinds;
 ))]
 mod server;
 
+#[cfg(feature = "memcached")]
+pub mod memcached;
 #[cfg(feature = "redis")]
 pub mod redis;
 
