@@ -40,6 +40,8 @@ fn headers_are_read_as_werkzeug_reads_them() {
         (r#"session="a" ; x"#, Some("a")),
         (r#"x="session=evil;"; session=a"#, Some("a")),
         (r#"x="; session=evil"; session=a"#, Some("a")),
+        (r#"x="; session=evil; "; session=a"#, Some("a")),
+        (r#"session="\400""#, Some("400")),
         // A quote that never closes is no quoted value.
         (r#"x="session=evil; session=a"#, Some("a")),
         (r#"session="a"#, None),
@@ -49,6 +51,13 @@ fn headers_are_read_as_werkzeug_reads_them() {
     for (header, value) in read_by_werkzeug {
         assert_eq!(session(header).as_deref(), value, "{header}");
     }
+}
+
+#[test]
+fn a_name_that_is_no_token_is_never_found() {
+    assert_eq!(find(b"=a", ""), None);
+    assert_eq!(find(b"a b=c", "a b"), None);
+    assert_eq!(find(b"a\"=c", "a\""), None);
 }
 
 #[test]

@@ -224,6 +224,23 @@ fn a_session_is_sealed_into_the_header_and_opened_from_it() {
     assert!(!format!("{opened:?}").contains("ada"));
 }
 
+/// `URLSafeTimedSerializer("k", salt="other", signer_kwargs={"key_derivation": "concat", "digest_method": sha256})`
+#[test]
+fn salt_digest_and_derivation_come_from_the_settings() {
+    let cookie = SessionCookie::new(&SignedCookieSettings {
+        keys: Keyring::new("k"),
+        salt: "other".into(),
+        digest: Digest::Sha256,
+        key_derivation: KeyDerivation::Concat,
+    });
+    let mut value = String::new();
+    cookie.seal(br#"{"user":"ada"}"#, NOW, &mut value);
+    assert_eq!(
+        value,
+        "eyJ1c2VyIjoiYWRhIn0.ZVPxAA.3gZTaJXMtmHvecjoBj_vEq8GvQe5y1h0ScpinL-eYrE"
+    );
+}
+
 #[test]
 fn a_cookie_that_is_not_accepted_is_rejected_with_the_reason() {
     let cookie = flask(Keyring::new("k"));
