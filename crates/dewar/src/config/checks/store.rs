@@ -1,6 +1,5 @@
 use super::Findings;
 use crate::config::draft::{ChosenType, Place};
-use crate::config::setting::quoted;
 use crate::config::{Code, Key, Scope};
 
 pub(super) fn unknown_keys(findings: &mut Findings<'_>) {
@@ -16,8 +15,7 @@ pub(super) fn unknown_keys(findings: &mut Findings<'_>) {
             Some(key) => format!("did you mean {}?", key.name),
             None => "remove it; all keys are in the documentation".into(),
         };
-        // The name may be as long as an attacker's environment; a report is for reading.
-        let what = format!("there is no key {}, so it has no effect", quoted(name));
+        let what = "there is no such key, so it has no effect";
         findings.warning(Code::UnknownKey, name, what, fix);
     }
 }
