@@ -90,6 +90,7 @@ fn values() -> Vec<Row> {
         Row("another store's text", json!({ "SESSION_TYPE": "mongodb", "SESSION_MONGODB_DB": 1 }), &["DW0102"], &[]),
         Row("memcache", json!({ "SESSION_TYPE": "memcache" }), &["DW0103"], &[]),
         Row("type of nobody", json!({ "SESSION_TYPE": "floppy", "SESSION_FILE_DIR": "/a" }), &["DW0103"], &[]),
+        Row("a misspelt type hides nothing", json!({ "SESSION_TYPE": "rediss", "SESSION_ID_LENGTH": 4, "SESSION_USE_SIGNER": true }), &["DW0103", "DW0202", "DW0501"], &[]),
         Row("empty type", json!({ "SESSION_TYPE": "" }), &["DW0103"], &[]),
         Row("pickle", memory(json!({ "SESSION_SERIALIZATION_FORMAT": "pickle" })), &["DW0103"], &[]),
         Row("SameSite of nobody", key(json!({ "SESSION_COOKIE_SAMESITE": "Loose" })), &["DW0103"], &[]),

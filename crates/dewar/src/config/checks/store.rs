@@ -81,8 +81,8 @@ pub(super) fn memory_capacity(findings: &mut Findings<'_>) {
 }
 
 pub(super) fn id_length(findings: &mut Findings<'_>) {
-    let (Some(Place::Store(_)), Some(length)) = (findings.draft.place(), findings.draft.id_length)
-    else {
+    let draft = findings.draft;
+    let Some(length) = draft.id_length.filter(|_| draft.server_side_likely()) else {
         return;
     };
     let what = match length {
@@ -102,8 +102,7 @@ pub(super) fn id_length(findings: &mut Findings<'_>) {
 
 pub(super) fn empty_key_prefix(findings: &mut Findings<'_>) {
     let draft = findings.draft;
-    let server_side = matches!(draft.place(), Some(Place::Store(_)));
-    if server_side && draft.key_prefix.as_deref() == Some("") {
+    if draft.server_side_likely() && draft.key_prefix.as_deref() == Some("") {
         findings.warning(
             Code::KeyPrefixEmpty,
             "SESSION_KEY_PREFIX",
