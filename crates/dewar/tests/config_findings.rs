@@ -67,6 +67,7 @@ fn sound() -> Vec<Row> {
         Row("another store's keys", json!({ "SESSION_TYPE": "redis", "SESSION_REDIS": "redis://localhost" }), &[], &[]),
         Row("a short key that signs nothing", memory(json!({ "SECRET_KEY": "dev" })), &[], &[]),
         Row("a host cookie as it must be", key(json!({ "SESSION_COOKIE_NAME": "__Host-id", "SESSION_COOKIE_SECURE": true })), &[], &[]),
+        Row("absolute as long as idle", key(json!({ "PERMANENT_SESSION_LIFETIME": "1h", "SESSION_ABSOLUTE_LIFETIME": "1h" })), &[], &[]),
         Row("keys of others", key(json!({ "DEBUG": true, "SQLALCHEMY_DATABASE_URI": "sqlite://" })), &[], &[]),
     ]
 }
