@@ -1,0 +1,208 @@
+use std::fmt::{self, Write};
+
+use httpdate::HttpDate;
+
+use crate::config::{CookieSettings, SameSite};
+use crate::{Error, ErrorKind, UnixTime};
+
+/// Writes `Set-Cookie` headers for one cookie, exactly as Werkzeug's `dump_cookie` does.
+///
+/// Everything that is the same for each response is put together once, here.
+///
+/// ```text
+/// name=value; Domain=…; Expires=…; Secure; HttpOnly; Path=/; SameSite=Lax; Partitioned
+/// ```
+#[derive(Clone, Debug)]
+pub struct CookieTemplate {
+    /// Name and equals sign.
+    name: String,
+    /// What comes between value and expiry.
+    domain: String,
+    /// What comes after the expiry.
+    tail: String,
+    max_size: Option<usize>,
+}
+
+impl CookieTemplate {
+    /// The cookie with this name, scope and flags.
+    pub fn new(settings: &CookieSettings) -> CookieTemplate {
+        CookieTemplate {
+            name: format!("{}=", settings.name),
+            domain: domain(settings),
+            tail: tail(settings),
+            max_size: settings.max_size,
+        }
+    }
+
+    /// The cookie's name.
+    pub fn name(&self) -> &str {
+        &self.name[..self.name.len() - 1]
+    }
+
+    /// The header's value that sets the cookie, until `expires` or, without it, until the browser closes.
+    ///
+    /// # Errors
+    /// If the header's value would be larger than the settings allow.
+    pub fn set(&self, value: &str, expires: Option<UnixTime>) -> Result<String, CookieTooLarge> {
+        self.set_with(expires, |out| out.push_str(value))
+    }
+
+    /// As [`set`](CookieTemplate::set), with the cookie's value appended by `write`, so that it is never copied.
+    ///
+    /// # Errors
+    /// If the header's value would be larger than the settings allow.
+    pub fn set_with(
+        &self,
+        expires: Option<UnixTime>,
+        write: impl FnOnce(&mut String),
+    ) -> Result<String, CookieTooLarge> {
+        let mut header = String::with_capacity(self.name.len() + TYPICAL_SIZE + self.tail.len());
+        header.push_str(&self.name);
+        write(&mut header);
+        quote_from(&mut header, self.name.len());
+        header.push_str(&self.domain);
+        if let Some(expires) = expires {
+            write_expires(&mut header, expires);
+        }
+        header.push_str(&self.tail);
+        match self.max_size {
+            Some(limit) if header.len() > limit => Err(CookieTooLarge {
+                size: header.len(),
+                limit,
+            }),
+            _ => Ok(header),
+        }
+    }
+
+    /// The header's value that deletes the cookie: the same scope and flags, no value, expired in 1970.
+    pub fn delete(&self) -> String {
+        let expired = "; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0";
+        [&self.name, &self.domain, expired, &self.tail].concat()
+    }
+}
+
+/// The value of a `Set-Cookie` header is larger than browsers keep (`MAX_COOKIE_SIZE`).
+///
+/// ```
+/// use dewar::cookie::CookieTooLarge;
+///
+/// let error = CookieTooLarge { size: 5000, limit: 4093 };
+/// assert!(error.to_string().starts_with("the session cookie would have 5000 bytes, 907 more than"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CookieTooLarge {
+    /// The size in bytes, of the whole value of the header.
+    pub size: usize,
+    /// How large it may be.
+    pub limit: usize,
+}
+
+impl fmt::Display for CookieTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the session cookie would have {} bytes, {} more than MAX_COOKIE_SIZE ({}), and browsers drop cookies \
+             that are too large: keep less in the session, or keep it on the server with another SESSION_TYPE",
+            self.size,
+            self.size.saturating_sub(self.limit),
+            self.limit
+        )
+    }
+}
+
+impl std::error::Error for CookieTooLarge {}
+
+impl From<CookieTooLarge> for Error {
+    fn from(error: CookieTooLarge) -> Error {
+        Error::new(ErrorKind::CookieTooLarge, error.to_string())
+    }
+}
+
+/// Room for a small session, a domain and an expiry.
+const TYPICAL_SIZE: usize = 320;
+
+/// Without port and leading dots, as Werkzeug writes it; browsers ignore the dot.
+fn domain(settings: &CookieSettings) -> String {
+    let Some(domain) = &settings.domain else {
+        return String::new();
+    };
+    let host = domain.split(':').next().unwrap_or_default();
+    format!("; Domain={}", host.trim_start_matches('.'))
+}
+
+fn tail(settings: &CookieSettings) -> String {
+    let mut tail = String::new();
+    // Browsers drop a partitioned cookie that is not secure.
+    if settings.secure || settings.partitioned {
+        tail.push_str("; Secure");
+    }
+    if settings.http_only {
+        tail.push_str("; HttpOnly");
+    }
+    tail.push_str("; Path=");
+    quote_path(&settings.path, &mut tail);
+    if let Some(same_site) = settings.same_site {
+        tail.push_str(match same_site {
+            SameSite::Strict => "; SameSite=Strict",
+            SameSite::Lax => "; SameSite=Lax",
+            SameSite::None => "; SameSite=None",
+        });
+    }
+    if settings.partitioned {
+        tail.push_str("; Partitioned");
+    }
+    tail
+}
+
+/// Percent-encodes what cannot stand in a path or, like the semicolon, in the header.
+fn quote_path(path: &str, out: &mut String) {
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"_.-~%!$&'()*+,/:=@".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            for digit in [byte >> 4, byte & 0x0f] {
+                out.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
+            }
+        }
+    }
+}
+
+/// Quotes what begins at `start` if it holds characters that RFC 6265 does not allow in a value.
+///
+/// Werkzeug leaves the bytes 0x1A to 0x1F as they are, which no HTTP library sends; here they are escaped.
+fn quote_from(header: &mut String, start: usize) {
+    if header.as_bytes()[start..]
+        .iter()
+        .all(|&byte| is_plain(byte))
+    {
+        return;
+    }
+    let value = header.split_off(start);
+    header.push('"');
+    for byte in value.bytes() {
+        match byte {
+            b'"' | b'\\' => header.extend(['\\', char::from(byte)]),
+            b',' | b';' | 0..=0x1f | 0x7f.. => {
+                let octal = [byte >> 6, byte >> 3 & 7, byte & 7];
+                header.push('\\');
+                header.extend(octal.map(|digit| char::from(b'0' + digit)));
+            }
+            _ => header.push(char::from(byte)),
+        }
+    }
+    header.push('"');
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\')
+}
+
+/// `; Expires=Thu, 01 Jan 1970 00:00:00 GMT`, in whole seconds, between 1970 and the year 9999.
+fn write_expires(header: &mut String, expires: UnixTime) {
+    const LAST_SECOND_OF_9999: i64 = 253_402_300_799;
+    let seconds = expires.seconds().clamp(0, LAST_SECOND_OF_9999);
+    let date = HttpDate::from(std::time::SystemTime::from(UnixTime::from_seconds(seconds)));
+    // Writing to a text does not fail.
+    let _ = write!(header, "; Expires={date}");
+}
