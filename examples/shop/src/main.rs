@@ -4,6 +4,8 @@
 
 // This is the program's output, not a library's.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
+// Nothing of a program can be reached from outside; `pub` means "for the other files".
+#![allow(unreachable_pub)]
 
 mod account;
 mod app;
