@@ -26,7 +26,7 @@ impl Zlib {
 
     /// The compressed form if it is shorter by more than the byte that marks it: itsdangerous' rule.
     pub(super) fn compress_if_shorter(&self, payload: &[u8]) -> Option<Vec<u8>> {
-        // One byte less than the longest form that is of use.
+        // The longest form that is of use: with its mark, still shorter than the payload.
         let room = payload.len().checked_sub(2)?;
         if room < SHORTEST {
             return None;
