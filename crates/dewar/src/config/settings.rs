@@ -140,6 +140,22 @@ pub struct CookieSettings {
     pub max_size: Option<usize>,
 }
 
+impl Default for CookieSettings {
+    /// Flask's defaults.
+    fn default() -> CookieSettings {
+        CookieSettings {
+            name: "session".into(),
+            domain: None,
+            path: "/".into(),
+            secure: false,
+            http_only: true,
+            same_site: None,
+            partitioned: false,
+            max_size: Some(4093),
+        }
+    }
+}
+
 /// `SameSite` of a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
