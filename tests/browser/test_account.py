@@ -87,8 +87,7 @@ def test_after_a_logout_the_old_cookie_is_worth_nothing(visit, shop, store):
 def check_out_and_log_out_in_a_second_tab(visitor):
     visitor.log_in("Ada")
     visitor.add("Desk mug")
-    visitor.start_checkout()
-    visitor.new_tab()
+    visitor.check_out_and_move_to_a_second_tab()
     assert visitor.name == "Ada"
     visitor.log_out()
     assert visitor.name is None

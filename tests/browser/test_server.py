@@ -47,9 +47,10 @@ def test_the_address_without_a_path_leads_to_the_chosen_shop(start):
 def test_the_log_never_holds_a_cookie_an_id_or_a_value(visit, shop, store):
     visitor = visit(store)
     seen = set()
-    for step in (lambda: visitor.add("Desk mug"), lambda: visitor.log_in("Ada-Lovelace"), visitor.log_out):
+    for step in (lambda: visitor.add("Desk mug"), lambda: visitor.log_in("Ada-Lovelace")):
         step()
         seen.add(visitor.cookie["value"])
+    visitor.log_out()
     shop.request("GET", f"/{store}", Cookie="session=forged-forged-forged-forged-forged")
     shop.stop()
     assert all(value not in shop.output for value in seen | {"forged-forged", "Ada-Lovelace"})

@@ -76,9 +76,13 @@ class Visitor:
     def check_out(self):
         self.press(".checkout button")
 
-    def start_checkout(self):
-        """Presses the button and does not wait for the answer."""
-        self.driver.execute_script("setTimeout(() => document.querySelector('.checkout button').click())")
+    def check_out_and_move_to_a_second_tab(self):
+        """Presses the button and, while the first tab waits for the answer, goes on in a second one."""
+        self.driver.execute_script("window.open(location.href)")
+        self.tab(1)
+        WebDriverWait(self.driver, 20).until(lambda _: self.all("#session .parts"))
+        # From here, because WebDriver itself would wait for the answer.
+        self.driver.execute_script("opener.document.querySelector('.checkout button').click()")
 
     def new_tab(self):
         self.driver.switch_to.new_window("tab")

@@ -87,6 +87,7 @@ fn finish<R: Default>(
     }
     if decisions == Decisions::Attached {
         response.extensions_mut().insert(reply.decision());
+        response.extensions_mut().insert(reply);
     }
     response
 }

@@ -44,7 +44,8 @@ impl SessionLayer {
     }
 
     /// Attaches what was decided at the end of each request, and why, to the response as the extension
-    /// [`dewar::plan::Decision`], for middleware outside that logs or shows it.
+    /// [`dewar::plan::Decision`], for middleware outside that logs or shows it; and, as [`dewar::engine::Reply`],
+    /// all that was done.
     #[must_use]
     pub fn attach_decisions(mut self) -> SessionLayer {
         self.decisions = Decisions::Attached;

@@ -44,7 +44,8 @@ pub fn app(shops: impl IntoIterator<Item = Shop>, first: Store) -> Router {
     for shop in shops {
         app = app.nest(shop.store.path(), routes(shop, journal.clone()));
     }
-    app.layer(from_fn(guard::own_forms_only)).layer(from_fn(guard::secure_headers))
+    app.layer(from_fn(guard::own_forms_only))
+        .layer(from_fn(guard::secure_headers))
 }
 
 fn routes(shop: Shop, journal: Journal) -> Router {
@@ -68,11 +69,17 @@ fn routes(shop: Shop, journal: Journal) -> Router {
 }
 
 async fn style() -> impl IntoResponse {
-    let headers = [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "no-cache")];
+    let headers = [
+        (CONTENT_TYPE, "text/css; charset=utf-8"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
     (headers, include_str!("style.css"))
 }
 
 async fn icon() -> impl IntoResponse {
-    let headers = [(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, "max-age=86400")];
+    let headers = [
+        (CONTENT_TYPE, "image/svg+xml"),
+        (CACHE_CONTROL, "max-age=86400"),
+    ];
     (headers, include_str!("icon.svg"))
 }

@@ -31,7 +31,10 @@ pub fn lines(cart: &[u64]) -> Vec<Line> {
     for product in cart.iter().filter_map(|id| catalog::product(*id)) {
         match lines.iter_mut().find(|line| line.product.id == product.id) {
             Some(line) => line.quantity += 1,
-            None => lines.push(Line { product, quantity: 1 }),
+            None => lines.push(Line {
+                product,
+                quantity: 1,
+            }),
         }
     }
     lines
@@ -39,5 +42,8 @@ pub fn lines(cart: &[u64]) -> Vec<Line> {
 
 /// What the cart costs.
 pub fn total(lines: &[Line]) -> u64 {
-    lines.iter().map(|line| line.product.cents * line.quantity).sum()
+    lines
+        .iter()
+        .map(|line| line.product.cents * line.quantity)
+        .sum()
 }

@@ -13,7 +13,10 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(message: impl Into<String>) -> Failure {
-        Failure { message: message.into(), hint: None }
+        Failure {
+            message: message.into(),
+            hint: None,
+        }
     }
 
     #[must_use]
@@ -23,13 +26,19 @@ impl Failure {
     }
 
     pub fn folder(path: &Path, error: io::Error) -> Failure {
-        Failure::new(format!("the folder {} cannot be used: {error}", path.display()))
-            .hint("choose another one with --folder <path>")
+        Failure::new(format!(
+            "the folder {} cannot be used: {error}",
+            path.display()
+        ))
+        .hint("choose another one with --folder <path>")
     }
 
     pub fn secret_key(path: &Path, error: io::Error) -> Failure {
-        Failure::new(format!("the secret key in {} cannot be used: {error}", path.display()))
-            .hint("see who owns the file, or choose another folder with --folder <path>")
+        Failure::new(format!(
+            "the secret key in {} cannot be used: {error}",
+            path.display()
+        ))
+        .hint("see who owns the file, or choose another folder with --folder <path>")
     }
 }
 

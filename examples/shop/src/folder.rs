@@ -40,7 +40,9 @@ impl Folder {
     pub fn default_path() -> PathBuf {
         let beside = std::env::current_exe().ok().and_then(|program| {
             let target = program.parent()?.parent()?;
-            target.ends_with("target").then(|| target.join("dewar-shop"))
+            target
+                .ends_with("target")
+                .then(|| target.join("dewar-shop"))
         });
         beside.unwrap_or_else(|| std::env::temp_dir().join("dewar-shop"))
     }
@@ -69,7 +71,11 @@ impl Folder {
                 "the file is too short to be a key; remove it to have a new one made",
             )));
         }
-        Ok(KeyFile { key: SecretKey::new(bytes), path, origin })
+        Ok(KeyFile {
+            key: SecretKey::new(bytes),
+            path,
+            origin,
+        })
     }
 }
 

@@ -22,7 +22,11 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 /// port or a subdomain of the same host.
 pub async fn own_forms_only(request: Request, next: Next) -> Response {
     if request.method() == Method::POST && !from_own_pages(request.headers()) {
-        return (StatusCode::FORBIDDEN, "This form was sent by another site.\n").into_response();
+        return (
+            StatusCode::FORBIDDEN,
+            "This form was sent by another site.\n",
+        )
+            .into_response();
     }
     next.run(request).await
 }
@@ -33,7 +37,11 @@ fn from_own_pages(headers: &HeaderMap) -> bool {
         (Some(site), _) => site == "same-origin" || site == "none",
         // Browsers before 2023.
         (None, Some(origin)) => {
-            let host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+            let host = origin
+                .to_str()
+                .ok()
+                .and_then(|origin| origin.split_once("://"))
+                .map(|(_, host)| host);
             host.is_some() && host == headers.get(HOST).and_then(|host| host.to_str().ok())
         }
         // No browser: nobody's session can be abused.
@@ -48,7 +56,9 @@ pub async fn secure_headers(request: Request, next: Next) -> Response {
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -57,7 +67,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
@@ -68,7 +81,10 @@ mod tests {
             (ORIGIN, "http://127.0.0.1:4000"),
             (HOST, "127.0.0.1:3000")
         ])));
-        assert!(!from_own_pages(&headers(&[(ORIGIN, "null"), (HOST, "127.0.0.1:3000")])));
+        assert!(!from_own_pages(&headers(&[
+            (ORIGIN, "null"),
+            (HOST, "127.0.0.1:3000")
+        ])));
     }
 
     #[test]

@@ -36,7 +36,10 @@ pub enum Received {
     /// The session itself.
     Signed(SignedParts),
     /// The session's id in the store; the middle is left out.
-    Id { shown: String, characters: usize },
+    Id {
+        shown: String,
+        characters: usize,
+    },
 }
 
 /// A signed cookie: `payload.timestamp.signature`.
@@ -65,7 +68,9 @@ impl Inspection {
         let cookie_name = shop.engine.cookie_name();
         let value = headers.get_all(COOKIE).iter().find_map(|header| {
             let value = cookie::find(header.as_bytes(), cookie_name)?;
-            String::from_utf8(value.into_owned()).ok().filter(|value| !value.is_empty())
+            String::from_utf8(value.into_owned())
+                .ok()
+                .filter(|value| !value.is_empty())
         });
         Inspection {
             held: held(session),
@@ -91,10 +96,15 @@ fn held(session: &Session) -> Vec<Held> {
 fn take_apart(value: &str, shop: &Shop) -> Option<Received> {
     let Some(cookie) = &shop.cookie else {
         let id = SessionId::parse(value)?;
-        return Some(Received::Id { shown: short_id(&id), characters: id.expose().len() });
+        return Some(Received::Id {
+            shown: short_id(&id),
+            characters: id.expose().len(),
+        });
     };
     let now = UnixTime::now();
-    let opened = cookie.open(value.as_bytes(), now, shop.engine.policy().lifetime).ok()?;
+    let opened = cookie
+        .open(value.as_bytes(), now, shop.engine.policy().lifetime)
+        .ok()?;
     let (signed, signature) = value.rsplit_once('.')?;
     let (payload, timestamp) = signed.rsplit_once('.')?;
     Some(Received::Signed(SignedParts {

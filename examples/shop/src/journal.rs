@@ -9,6 +9,7 @@ use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use dewar::engine::Reply;
 use dewar::plan::Decision;
 use dewar::{OsRandom, SessionId, UnixTime, cookie};
 
@@ -50,7 +51,10 @@ pub struct Entry {
     pub status: StatusCode,
     pub at: UnixTime,
     pub took: Duration,
+    /// `None` if the session was not opened.
     pub decision: Option<Decision>,
+    /// How often the changes were merged with those of other requests.
+    pub merges: u32,
 }
 
 /// A `Set-Cookie` header without the cookie's value.
@@ -70,11 +74,17 @@ pub struct Recorder {
 }
 
 /// Middleware around the session's layer: shows the handler the browser's page, and adds to it when the request is done.
-pub async fn record(State(recorder): State<Recorder>, mut request: Request, next: Next) -> Response {
+pub async fn record(
+    State(recorder): State<Recorder>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let at = UnixTime::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let known = recorder.journal.known(request.headers());
-    let page = known.as_ref().map(|browser| recorder.journal.page(browser, recorder.store));
+    let page = known
+        .as_ref()
+        .map(|browser| recorder.journal.page(browser, recorder.store));
     request.extensions_mut().insert(page.unwrap_or_default());
 
     let mut response = next.run(request).await;
@@ -91,9 +101,12 @@ pub async fn record(State(recorder): State<Recorder>, mut request: Request, next
         at,
         took: UnixTime::now().since(at),
         decision: response.extensions().get().copied(),
+        merges: response.extensions().get().map_or(0, Reply::merges),
     };
     let set_cookie = recorder.set_cookie(response.headers(), &entry);
-    recorder.journal.add(&browser, recorder.store, entry, set_cookie);
+    recorder
+        .journal
+        .add(&browser, recorder.store, entry, set_cookie);
     if let Ok(cookie) = HeaderValue::try_from(format!(
         "{BROWSER}={}; Path=/; HttpOnly; SameSite=Lax",
         browser.expose()
@@ -141,7 +154,11 @@ impl Journal {
     }
 
     fn page(&self, browser: &SessionId, store: Store) -> Page {
-        self.lock().pages.get(&(browser.clone(), store)).cloned().unwrap_or_default()
+        self.lock()
+            .pages
+            .get(&(browser.clone(), store))
+            .cloned()
+            .unwrap_or_default()
     }
 
     fn add(&self, browser: &SessionId, store: Store, entry: Entry, set_cookie: Option<SetCookie>) {

@@ -60,10 +60,18 @@ pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, Failure> {
     let wrong = |error: lexopt::Error| Failure::new(error.to_string()).hint("see --help");
     while let Some(argument) = arguments.next().map_err(wrong)? {
         match argument {
-            Long("store") => options.store = arguments.value().map_err(wrong)?.parse().map_err(wrong)?,
-            Long("port") => options.port = Port::Exactly(arguments.value().map_err(wrong)?.parse().map_err(wrong)?),
+            Long("store") => {
+                options.store = arguments.value().map_err(wrong)?.parse().map_err(wrong)?
+            }
+            Long("port") => {
+                options.port =
+                    Port::Exactly(arguments.value().map_err(wrong)?.parse().map_err(wrong)?)
+            }
             Long("folder") => options.folder = arguments.value().map_err(wrong)?.into(),
-            Long("checkout") => options.checkout = seconds(arguments.value().map_err(wrong)?.parse().map_err(wrong)?)?,
+            Long("checkout") => {
+                options.checkout =
+                    seconds(arguments.value().map_err(wrong)?.parse().map_err(wrong)?)?
+            }
             Long("help") | Short('h') => return Ok(Command::Help),
             other => return Err(wrong(other.unexpected())),
         }
@@ -89,7 +97,9 @@ mod tests {
 
     #[test]
     fn without_options_the_filesystem_shop_takes_the_first_free_port_from_3000() {
-        let Ok(Command::Serve(options)) = parsed(&[]) else { panic!("it does not serve") };
+        let Ok(Command::Serve(options)) = parsed(&[]) else {
+            panic!("it does not serve")
+        };
         assert_eq!(options.store, Store::Filesystem);
         assert_eq!(options.port, Port::From(3000));
     }
@@ -106,7 +116,10 @@ mod tests {
     #[test]
     fn a_wrong_option_is_an_error_that_says_what_would_be_right() {
         let message = parsed(&["--store", "redis"]).unwrap_err().to_string();
-        assert!(message.contains("cookie, memory or filesystem"), "{message}");
+        assert!(
+            message.contains("cookie, memory or filesystem"),
+            "{message}"
+        );
         assert!(parsed(&["--port", "many"]).is_err());
         assert!(parsed(&["--colour"]).is_err());
         assert!(parsed(&["--checkout", "-1"]).is_err());

@@ -33,8 +33,13 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
         shops.push(open(store, &key, &folder, &options)?);
     }
     let listener = listen(options.port).await?;
-    let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
-    println!("{}", greeting(&format!("http://{address}"), options.store, &folder, &key));
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::new(error.to_string()))?;
+    println!(
+        "{}",
+        greeting(&format!("http://{address}"), options.store, &folder, &key)
+    );
 
     axum::serve(listener, app(shops, options.store))
         .with_graceful_shutdown(interrupted())
@@ -50,7 +55,12 @@ fn open(store: Store, key: &KeyFile, folder: &Folder, options: &Options) -> Resu
         Interface::SignedCookie(signed) => Some(SessionCookie::new(&signed)),
         _ => None,
     };
-    Ok(Shop { store, engine: Engine::new(config)?, cookie, checkout: options.checkout })
+    Ok(Shop {
+        store,
+        engine: Engine::new(config)?,
+        cookie,
+        checkout: options.checkout,
+    })
 }
 
 async fn listen(port: Port) -> Result<TcpListener, Failure> {

@@ -91,7 +91,9 @@ pub async fn take_all(
     State(shop): State<Arc<Shop>>,
     Form(choice): Form<Choice>,
 ) -> Result<Redirect, Error> {
-    session.update(CART, |cart: &mut Vec<u64>| cart.retain(|id| *id != choice.product))?;
+    session.update(CART, |cart: &mut Vec<u64>| {
+        cart.retain(|id| *id != choice.product)
+    })?;
     Ok(shop.front())
 }
 
@@ -108,19 +110,28 @@ pub async fn check_out(session: Session, State(shop): State<Arc<Shop>>) -> Resul
         return Ok(shop.front());
     }
 
+    // These pieces are taken at once, so that what is added in another window meanwhile stays in the cart.
+    session.remove(CART)?;
+    session.save().await?;
     // Here a real shop would wait for the bank.
     tokio::time::sleep(shop.checkout).await;
 
-    session.remove(CART)?;
     let number = session.update(ORDERS, |orders: &mut Vec<Order>| {
         let number = orders.last().map_or(1, |order| order.number + 1);
         let pieces = lines.iter().map(|line| line.quantity).sum();
-        orders.push(Order { number, pieces, cents: cart::total(&lines) });
+        orders.push(Order {
+            number,
+            pieces,
+            cents: cart::total(&lines),
+        });
         // The session remembers the latest; a real shop has a database.
         let surplus = orders.len().saturating_sub(3);
         orders.drain(..surplus);
         number
     })?;
-    session.flash("success", format!("Thank you! Order {number} is on its way."))?;
+    session.flash(
+        "success",
+        format!("Thank you! Order {number} is on its way."),
+    )?;
     Ok(shop.front())
 }

@@ -57,7 +57,9 @@ impl Store {
             .set("SESSION_PERMANENT", false);
         match self {
             Store::Cookie | Store::Memory => config,
-            Store::Filesystem => config.set("SESSION_FILE_DIR", sessions.to_string_lossy().into_owned()),
+            Store::Filesystem => {
+                config.set("SESSION_FILE_DIR", sessions.to_string_lossy().into_owned())
+            }
         }
     }
 }

@@ -60,9 +60,13 @@ fn checkout(view: &View) -> Markup {
 /// What becomes of a logout while a request is still running.
 fn outcome(store: Store) -> &'static str {
     match store {
-        Store::Memory | Store::Filesystem => "When the checkout ends here, you stay logged out: it finds its session gone and writes nothing.",
-        Store::Cookie => "When the checkout ends here, you are logged in again: a session in a cookie has no place on the server where \
-            the logout could be noted, so the slow answer sends its copy back. The other two shops do not let that happen.",
+        Store::Memory | Store::Filesystem => {
+            "When the checkout ends here, you stay logged out: it finds its session gone and writes nothing."
+        }
+        Store::Cookie => {
+            "When the checkout ends here, you are logged in again: a session in a cookie has no place on the server where \
+            the logout could be noted, so the slow answer sends its copy back. The other two shops do not let that happen."
+        }
     }
 }
 

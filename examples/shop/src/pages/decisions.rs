@@ -26,20 +26,23 @@ fn row(entry: &Entry) -> Markup {
                 span.when { (time_of_day(entry.at)) @if entry.took.as_millis() >= 100 { ", took " (format!("{:.1} s", entry.took.as_secs_f64())) } }
             }
             @match &entry.decision {
-                Some(decision) => (explained(decision)),
+                Some(decision) => (explained(decision, entry.merges)),
                 None => p.why { "The session was not opened: status " (entry.status.as_u16()) "." },
             }
         }
     }
 }
 
-fn explained(decision: &Decision) -> Markup {
+fn explained(decision: &Decision, merges: u32) -> Markup {
     html! {
         p.verdict {
             span.badge.(weight(decision.plan)) { (format!("{:?}", decision.plan)) }
             " " (deed(decision.plan)) ", " (cookie(decision.cookie)) "."
         }
         p.why { span { "Why: " } (decision.reason) "." }
+        @if merges > 0 {
+            p.merged { "Merged with what other requests wrote meanwhile" @if merges > 1 { ", " (merges) " times" } "." }
+        }
     }
 }
 
@@ -75,5 +78,10 @@ fn cookie(action: CookieAction) -> &'static str {
 /// The time of day in UTC.
 pub fn time_of_day(time: UnixTime) -> String {
     let second = time.seconds().rem_euclid(86_400);
-    format!("{:02}:{:02}:{:02} UTC", second / 3600, second / 60 % 60, second % 60)
+    format!(
+        "{:02}:{:02}:{:02} UTC",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
 }

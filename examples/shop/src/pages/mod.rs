@@ -109,9 +109,13 @@ fn switch(current: Store) -> Markup {
 
 fn about(store: Store) -> &'static str {
     match store {
-        Store::Cookie => "Flask’s own way: all data in the browser, readable, signed against changes.",
+        Store::Cookie => {
+            "Flask’s own way: all data in the browser, readable, signed against changes."
+        }
         Store::Memory => "The data in this process, an id in the cookie. Gone when the demo stops.",
-        Store::Filesystem => "Flask-Session’s way: a file for each session, an id in the cookie. Survives a restart.",
+        Store::Filesystem => {
+            "Flask-Session’s way: a file for each session, an id in the cookie. Survives a restart."
+        }
     }
 }
 
