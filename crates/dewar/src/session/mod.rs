@@ -133,6 +133,7 @@ impl Session {
     /// Changes the value under `key` in place, however deep; starts from `T::default()` if there is none.
     ///
     /// The change is noticed by comparison, so nothing needs to be marked. Other tasks of the request wait meanwhile.
+    /// If another request appends to the same list meanwhile, the session gets what both appended.
     ///
     /// ```
     /// # fn handler(session: dewar::Session) -> dewar::Result<()> {
@@ -165,7 +166,7 @@ impl Session {
         };
         let after = to_value(&value)?;
         if before.as_ref() != Some(&after) {
-            state.insert(&key.into(), after)?;
+            state.change(&key.into(), before.as_ref(), after)?;
         }
         Ok(result)
     }

@@ -233,6 +233,19 @@ impl State {
         Ok(())
     }
 
+    /// Stores what a change in place made of the value under `key`.
+    pub(crate) fn change(
+        &mut self,
+        key: &Text,
+        before: Option<&Value>,
+        after: Value,
+    ) -> Result<()> {
+        self.check_writable()?;
+        self.changes.record_changed(key, before, &after);
+        self.document.insert(key.clone(), after);
+        Ok(())
+    }
+
     pub(crate) fn remove(&mut self, key: &Text) -> Result<Option<Value>> {
         self.check_writable()?;
         let removed = self.document.remove_text(key);

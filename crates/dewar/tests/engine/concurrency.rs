@@ -37,6 +37,55 @@ async fn two_requests_that_change_different_keys_lose_nothing() {
 }
 
 #[tokio::test]
+async fn two_requests_that_append_to_the_same_list_lose_nothing() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let append = |session: &Session, id: u64| {
+        session
+            .update("cart", |cart: &mut Vec<u64>| cart.push(id))
+            .unwrap();
+    };
+    // The list is there for neither at first, and then for both.
+    for (first, second) in [(1, 2), (3, 4)] {
+        let slow = browser.open(&bench.engine).await;
+        let quick = browser.open(&bench.engine).await;
+        append(&slow, second);
+        append(&slow, second);
+        append(&quick, first);
+        browser.close(&quick).await;
+        assert_eq!(browser.close(&slow).await.merges(), 1);
+    }
+    let cart = browser.see::<Vec<u64>>(&bench.engine, "cart").await;
+    assert_eq!(cart, Some(vec![1, 2, 2, 3, 4, 4]));
+}
+
+#[tokio::test]
+async fn a_list_that_was_not_only_appended_to_is_taken_as_a_whole() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("cart", [1, 2]).unwrap()
+        })
+        .await;
+    let slow = browser.open(&bench.engine).await;
+    let quick = browser.open(&bench.engine).await;
+    slow.update("cart", |cart: &mut Vec<u64>| cart.push(3))
+        .unwrap();
+    slow.update("cart", |cart: &mut Vec<u64>| cart.remove(0))
+        .unwrap();
+    slow.update("cart", |cart: &mut Vec<u64>| cart.push(4))
+        .unwrap();
+    quick
+        .update("cart", |cart: &mut Vec<u64>| cart.push(5))
+        .unwrap();
+    browser.close(&quick).await;
+    browser.close(&slow).await;
+    let cart = browser.see::<Vec<u64>>(&bench.engine, "cart").await;
+    assert_eq!(cart, Some(vec![2, 3, 4]));
+}
+
+#[tokio::test]
 async fn a_request_that_only_reads_never_overwrites() {
     let bench = server_bench(Config::new());
     let mut browser = logged_in(&bench.engine).await;
