@@ -50,6 +50,7 @@ class Demo:
             self._process.send_signal(signal.SIGINT)
         code = self._process.wait(timeout=20)
         self._reader.join(timeout=5)
+        self._process.stdout.close()
         return code
 
     def request(self, method, path, body=None, **headers):

@@ -92,10 +92,7 @@ def check_out_and_log_out_in_a_second_tab(visitor):
     visitor.log_out()
     assert visitor.name is None
     visitor.tab(0)
-    deadline = time.monotonic() + 20
-    while not any(request == "POST /checkout" for request, _, _ in visitor.decisions):
-        assert time.monotonic() < deadline, "the checkout does not end"
-        time.sleep(0.1)
+    visitor.wait_for_decision("POST /checkout")
 
 
 @pytest.mark.parametrize("store", SERVER_SIDE)

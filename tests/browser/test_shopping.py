@@ -115,3 +115,18 @@ def test_two_windows_that_add_to_the_cart_at_once_lose_nothing(visit, shop, stor
     assert statuses == [303] * 40
     visitor.open()
     assert visitor.cart == {"Desk mug": 1, "Tea flask": 20, "Soup jar": 20}
+
+
+@pytest.mark.parametrize("store", ["memory", "filesystem"])
+def test_what_a_second_window_adds_during_a_slow_checkout_stays_in_the_cart(visit, store):
+    visitor = visit(store)
+    visitor.log_in("Ada")
+    visitor.add("Desk mug")
+    visitor.check_out_and_move_to_a_second_tab()
+    visitor.add("Tea flask")
+    visitor.tab(0)
+    visitor.wait_for_decision("POST /checkout")
+    visitor.open()
+    assert visitor.cart == {"Tea flask": 1}
+    assert visitor.texts(".orders li") == ["Order 1\n1 piece\n€24.00"]
+    assert "Merged with what other requests wrote meanwhile" in visitor.one("#session").text

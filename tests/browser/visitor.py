@@ -1,6 +1,7 @@
 """A visitor: Chromium, by what a person sees in the shop's page."""
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -56,7 +57,7 @@ class Visitor:
         try:
             page.is_enabled()
             return False
-        except Exception:  # noqa: BLE001 - the page is gone, or on its way out
+        except WebDriverException:  # the page is gone, or on its way out
             return bool(self.all("#shop"))
 
     # What a person does
@@ -127,6 +128,11 @@ class Visitor:
             plan = row.find_element(By.CSS_SELECTOR, ".badge").text
             rows.append((request, plan, row.find_element(By.CSS_SELECTOR, ".why").text))
         return rows
+
+    def wait_for_decision(self, request):
+        """Waits until this tab shows a page that was made after `request` was done."""
+        done = lambda _: any(row[0] == request for row in self.decisions)  # noqa: E731
+        WebDriverWait(self.driver, 20, ignored_exceptions=[StaleElementReferenceException]).until(done)
 
     @property
     def cookie(self):

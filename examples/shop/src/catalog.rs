@@ -18,7 +18,7 @@ pub static PRODUCTS: [Product; 6] = [
     Product {
         id: 1,
         name: "Trail flask",
-        about: "0.75 l, hot for a day, cold for two",
+        about: "0.75 l, hot for a whole day",
         cents: 34_00,
         drawing: trail_flask,
     },
@@ -32,7 +32,7 @@ pub static PRODUCTS: [Product; 6] = [
     Product {
         id: 3,
         name: "Tea flask",
-        about: "0.5 l, with a strainer in the neck",
+        about: "0.5 l, strainer in the neck",
         cents: 39_00,
         drawing: tea_flask,
     },
