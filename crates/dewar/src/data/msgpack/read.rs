@@ -70,10 +70,29 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     fn other_key(&mut self, depth: usize) -> Result<Text, Fault> {
         let start = self.position;
-        self.skip(depth)?;
+        self.skip_hashable(depth)?;
         self.position = start;
         let key = self.decode(depth)?;
         json::key_text(&key).ok_or_else(|| self.fault("a key that has no text"))
+    }
+
+    /// Skips what can be a key in Python: no dict or set, and nothing that holds one. Their text, with the text of their
+    /// keys in it, would also double with each level.
+    fn skip_hashable(&mut self, depth: usize) -> Result<(), Fault> {
+        let start = self.position;
+        match self.head()? {
+            Head::Array(count) => {
+                self.check_depth(depth)?;
+                (0..count).try_for_each(|_| self.skip_hashable(depth + 1))
+            }
+            Head::Map(_) | Head::Extension(extension::TUPLE | extension::SET, _) => {
+                Err(self.fault("a key that is not hashable"))
+            }
+            _ => {
+                self.position = start;
+                self.skip(depth)
+            }
+        }
     }
 
     /// Skips a value that is inside `depth` containers, validating it but for extensions other than timestamps.
