@@ -240,12 +240,35 @@ fn write_digits(out: &mut Vec<u8>, digits: &[u8], exponent: i32, dialect: Dialec
 
 /// Whether a float's text is what Dewar would write for it.
 pub(super) fn is_exact_float(text: &[u8], dialect: Dialect) -> bool {
+    if is_short_float(text) {
+        return true;
+    }
     let Number::Float(value) = number(text, true) else {
         return false;
     };
     let mut written = Vec::with_capacity(32);
     write_float(&mut written, value, dialect);
     written == text
+}
+
+/// Whether a float surely is the shortest text of its value: at most 15 digits, no exponent, and no zeros too many.
+fn is_short_float(text: &[u8]) -> bool {
+    let Some(point) = memchr::memchr(b'.', text) else {
+        return false;
+    };
+    let whole = text[..point].strip_prefix(b"-").unwrap_or(&text[..point]);
+    let fraction = &text[point + 1..];
+    let plain = whole.len() + fraction.len() <= 15 && fraction.iter().all(u8::is_ascii_digit);
+    let trimmed = fraction == b"0" || fraction.last().is_some_and(|&digit| digit != b'0');
+    // Smaller numbers have exponents.
+    let large =
+        whole != b"0" || fraction == b"0" || fraction.iter().take(4).any(|&digit| digit != b'0');
+    plain && trimmed && large
+}
+
+/// Whether a float's text is beyond the largest float.
+pub(super) fn is_infinite(text: &[u8]) -> bool {
+    matches!(number(text, true), Number::Float(value) if value.is_infinite())
 }
 
 #[cfg(test)]
@@ -292,6 +315,40 @@ mod tests {
             assert_eq!(float(value, Dialect::Python), python);
             assert_eq!(float(value, Dialect::Msgspec), msgspec);
         }
+    }
+
+    #[test]
+    fn short_floats_are_recognised_without_writing_them() {
+        for text in [
+            "0.0",
+            "-0.0",
+            "19.5",
+            "1.0",
+            "0.0001",
+            "-0.25",
+            "123456789012.345",
+        ] {
+            assert!(
+                is_short_float(text.as_bytes()) && is_exact_float(text.as_bytes(), Dialect::Python),
+                "{text}"
+            );
+        }
+        for text in [
+            "1.50",
+            "0.00",
+            "1.00",
+            "0.00001",
+            "1e5",
+            "1.5e5",
+            "1.00000000000000001",
+        ] {
+            assert!(
+                !is_short_float(text.as_bytes())
+                    && !is_exact_float(text.as_bytes(), Dialect::Python),
+                "{text}"
+            );
+        }
+        assert!(is_exact_float(b"0.30000000000000004", Dialect::Python));
     }
 
     #[test]
