@@ -1,6 +1,7 @@
 //! Reads msgpack: skips values and notes whether they are written exactly as msgspec would write them, or decodes them.
 
 use super::{Fault, MAX_DEPTH, Value, extension};
+use crate::data::distinct::Distinct;
 use crate::data::{Dict, Text, json};
 
 /// A position in msgpack bytes.
@@ -117,17 +118,16 @@ impl<'a> Reader<'a> {
 
     fn skip_map(&mut self, count: usize, depth: usize) -> Result<(), Fault> {
         self.check_depth(depth)?;
-        let mut keys = Vec::new();
+        let mut keys = Distinct::new();
         for _ in 0..count {
             let start = self.position;
             self.skip(depth + 1)?;
-            if count > 1 && self.exact {
-                keys.push(&self.bytes[start..self.position]);
+            if self.exact {
+                keys.add(&self.bytes[start..self.position]);
             }
             self.skip(depth + 1)?;
         }
-        keys.sort_unstable();
-        self.exact &= keys.windows(2).all(|pair| pair[0] != pair[1]);
+        self.exact &= keys.finish();
         Ok(())
     }
 
