@@ -54,7 +54,7 @@ fn routes(shop: Shop, journal: Journal) -> Router {
         store: shop.store,
         cookie_name: shop.engine.cookie_name().to_owned(),
     };
-    let sessions = SessionLayer::new(shop.engine.clone()).attach_decisions();
+    let sessions = SessionLayer::new(shop.engine.clone()).attach_replies();
     Router::new()
         .route("/", get(shop::page))
         .route("/cart/add", post(shop::add))

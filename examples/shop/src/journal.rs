@@ -94,14 +94,15 @@ pub async fn record(
         // Without random numbers there is no journal; the shop goes on.
         Err(_) => return response,
     };
+    let reply = response.extensions().get();
     let entry = Entry {
         method,
         path,
         status: response.status(),
         at,
         took: UnixTime::now().since(at),
-        decision: response.extensions().get().copied(),
-        merges: response.extensions().get().map_or(0, Reply::merges),
+        decision: reply.map(Reply::decision),
+        merges: reply.map_or(0, Reply::merges),
     };
     let set_cookie = recorder.set_cookie(response.headers(), &entry);
     recorder

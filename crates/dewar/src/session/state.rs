@@ -218,11 +218,7 @@ impl State {
                 "the session store failed, so the session is empty and cannot be written (SESSION_ON_STORE_FAILURE is read-only)",
             )
             .temporary()),
-            Writable::Ended => Err(Error::new(
-                ErrorKind::ReadOnly,
-                "another request ended the session (a logout, or a new id after login) while this one was running; \
-                 nothing more can be written to it",
-            )),
+            Writable::Ended => Err(gone()),
         }
     }
 
@@ -317,6 +313,15 @@ impl State {
         }
         self.flashes.as_deref().unwrap_or_default()
     }
+}
+
+/// The error for a session that another request ended.
+pub(crate) fn gone() -> Error {
+    Error::new(
+        ErrorKind::Gone,
+        "another request ended the session (a logout, or a new id after login) while this one was running; \
+         nothing more can be written to it",
+    )
 }
 
 /// When a session was made, if its data says so.

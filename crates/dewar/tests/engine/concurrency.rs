@@ -171,8 +171,47 @@ async fn a_slow_request_does_not_undo_a_logout() {
 
     // Nor can the slow handler start over by writing again.
     let error = slow.insert("user", "ada").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ReadOnly);
+    assert_eq!(error.kind(), ErrorKind::Gone);
     assert_eq!(bench.engine.close(&slow).await.unwrap().set_cookie(), None);
+    assert_eq!(bench.store.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn a_handler_that_runs_long_can_ask_whether_the_session_still_lives() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let long = browser.open(&bench.engine).await;
+    long.insert("step", 1).unwrap();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("user", "grace").unwrap()
+        })
+        .await;
+    long.reload().await.unwrap();
+    assert_eq!(
+        long.get::<String>("user").unwrap().as_deref(),
+        Some("grace")
+    );
+    assert_eq!(long.get::<u32>("step").unwrap(), Some(1));
+    assert!(long.is_modified(), "the unsaved change is forgotten");
+
+    browser
+        .request(&bench.engine, |session| session.destroy().unwrap())
+        .await;
+    assert_eq!(long.reload().await.unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(long.get::<String>("user").unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_save_of_a_session_that_has_ended_says_so() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let long = browser.open(&bench.engine).await;
+    long.insert("step", 1).unwrap();
+    browser
+        .request(&bench.engine, |session| session.destroy().unwrap())
+        .await;
+    assert_eq!(long.save().await.unwrap_err().kind(), ErrorKind::Gone);
     assert_eq!(bench.store.sessions().await, 0);
 }
 
