@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::data::Format;
 use crate::signing::{Digest, KeyDerivation, Keyring};
 
 /// A checked configuration: what the engine works with, each part by the name of its Flask key.
@@ -105,6 +106,16 @@ pub enum RecordFormat {
     Json,
     /// `msgpack-typed`: plain types as in `msgpack`, the types that it loses as extensions.
     MsgpackTyped,
+}
+
+impl From<RecordFormat> for Format {
+    fn from(format: RecordFormat) -> Format {
+        match format {
+            RecordFormat::Msgpack => Format::Msgpack,
+            RecordFormat::Json => Format::Json,
+            RecordFormat::MsgpackTyped => Format::MsgpackTyped,
+        }
+    }
 }
 
 /// The cookie's name, scope and flags (RFC 6265bis).
