@@ -132,7 +132,7 @@ async fn a_month_and_more_is_not_taken_for_a_time_in_1970() {
 async fn a_session_that_is_too_large_is_an_error_with_its_size_and_loses_nothing() {
     let server = server!();
     let sasl = Server::memcached_sasl("user", SECRET);
-    let mut urls = vec![url(&server)];
+    let mut urls = Vec::from([url(&server)]);
     match &sasl {
         Some(sasl) => urls.push(format!("memcached://user:{SECRET}@127.0.0.1:{}", sasl.port)),
         None => support::absent("sasl2-bin"),
@@ -294,7 +294,7 @@ async fn sasl_log_in_that_is_wrong() {
 
 #[tokio::test]
 async fn one_dead_server_of_several_is_an_error_for_its_sessions_only() {
-    let mut servers = vec![server!(), server!(), server!()];
+    let mut servers = [server!(), server!(), server!()];
     let hosts: Vec<_> = servers
         .iter()
         .map(|server| format!("127.0.0.1:{}", server.port))
