@@ -111,7 +111,6 @@ impl Engine {
                         extended: Some(now),
                     };
                     let mut state = session.lock();
-                    state.forget_next_id();
                     state.saved = Saved::InStore(stored.clone());
                     state.announced = false;
                     events::created();

@@ -24,10 +24,22 @@ async fn two_requests_that_change_different_keys_lose_nothing() {
     quick.insert("quick", 1).unwrap();
     quick.remove("user").unwrap();
     slow.insert("slow", 2).unwrap();
+    let remover = browser.open(&bench.engine).await;
+    remover.remove("user").unwrap();
     assert_eq!(browser.close(&quick).await.merges(), 0);
     assert_eq!(browser.close(&slow).await.merges(), 1);
 
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("user", "grace").unwrap()
+        })
+        .await;
+    assert_eq!(browser.close(&remover).await.merges(), 1);
     let session = browser.open(&bench.engine).await;
+    assert!(
+        !session.contains("user"),
+        "the merge forgot that a key was removed"
+    );
     assert_eq!(session.get::<u32>("quick").unwrap(), Some(1));
     assert_eq!(session.get::<u32>("slow").unwrap(), Some(2));
     assert!(
