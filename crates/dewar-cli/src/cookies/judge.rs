@@ -214,19 +214,17 @@ impl Judge<'_> {
             1 => "the key".to_owned(),
             number => format!("any of the {}", count(number, "key")),
         };
-        let sound = parts.timestamp.is_none() || content(parts.payload).is_ok();
         let refusal = Refusal::new(
             Part::Signature,
             "wrong-key",
             format!("the signature was not made with {keys}, or the value was changed"),
         );
-        if sound {
-            refusal
-                .hint("the rest of it is sound, so the key differs: compare the keys of the processes (dewar cookie verify with each)")
-                .hint("a key made at start (os.urandom) is another one in each worker and after each restart")
-        } else {
-            refusal.hint("its payload is damaged too, so it was changed or cut on its way")
+        if parts.timestamp.is_some() && content(parts.payload).is_err() {
+            return refusal.hint("its payload is damaged too, so it was changed or cut on its way");
         }
+        refusal
+            .hint("the key probably differs: compare those of all processes, with dewar cookie verify and each key")
+            .hint("a key made at start (os.urandom) is another one in each worker and after each restart")
     }
 
     fn altered(&self, value: &str) -> Option<Refusal> {

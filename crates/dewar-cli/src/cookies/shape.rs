@@ -112,9 +112,8 @@ fn nobodys() -> (Keyring, Scheme) {
 /// Whether base64 begins with `{`, maybe after blanks.
 fn begins_json(text: &str) -> bool {
     // Eight characters are six bytes.
-    let start: String = text.chars().take(8).collect();
-    payload(&start[..start.len() / 4 * 4])
-        .is_ok_and(|bytes| bytes.trim_ascii_start().first() == Some(&b'{'))
+    let start = text.get(..text.len().min(8) / 4 * 4).unwrap_or_default();
+    payload(start).is_ok_and(|bytes| bytes.trim_ascii_start().first() == Some(&b'{'))
 }
 
 fn is_web_token(header: &str) -> bool {

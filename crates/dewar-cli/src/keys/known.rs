@@ -177,6 +177,7 @@ const FOLDED: &[&str] = &[
     "yoursecrethere",
     "yoursecretkey",
     "yoursecretkeyhere",
+    "sup3rs3cr3t",
     "youwillneverguess",
     "youllneverguess",
 ];

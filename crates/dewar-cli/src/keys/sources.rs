@@ -126,7 +126,7 @@ fn from_file(
     found.push(FoundKey {
         key: file.key(),
         name: match whole {
-            true => path.display().to_string(),
+            true => format!("file {}", path.display()),
             false => format!("{} in {}", file.name(), path.display()),
         },
         with_newline: (whole && file.bytes() != file.key().expose())

@@ -6,8 +6,12 @@ pub(crate) fn estimated_bits(key: &[u8]) -> u32 {
     for (at, byte) in key.iter().enumerate() {
         bits += if follows(key, at) {
             0.5
-        } else if words && byte.is_ascii_alphabetic() {
-            BITS_OF_A_LETTER_IN_A_WORD
+        } else if words {
+            if byte.is_ascii_digit() {
+                BITS_OF_A_DIGIT
+            } else {
+                BITS_OF_A_LETTER_IN_A_WORD
+            }
         } else {
             bits_each
         };
@@ -19,6 +23,7 @@ pub(crate) fn estimated_bits(key: &[u8]) -> u32 {
 
 /// A letter of a common word: a word of five letters out of some thousands.
 const BITS_OF_A_LETTER_IN_A_WORD: f64 = 2.3;
+const BITS_OF_A_DIGIT: f64 = 3.3;
 
 /// The bits of a character that was drawn from the smallest usual alphabet that has them all.
 fn bits_of_alphabet(key: &[u8]) -> f64 {

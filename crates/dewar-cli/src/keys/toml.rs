@@ -91,10 +91,10 @@ fn table<'a>(root: &'a Table, section: Option<&str>) -> Outcome<&'a Table> {
 
 fn missing(document: &DocumentMut, section: Option<&str>) -> Failure {
     let failure = Failure::unusable(format!(
-        "there is no {KEY} in {}",
+        "there is no {KEY} {}",
         match section {
-            Some(section) => format!("the table [{section}]"),
-            None => "the top of the file".into(),
+            Some(section) => format!("in the table [{section}]"),
+            None => "at the top of the file".into(),
         }
     ));
     let tables = document

@@ -1,6 +1,7 @@
 use clap::Args;
 use dewar::UnixTime;
 use dewar::data::{Document, Format};
+use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -19,6 +20,15 @@ pub(crate) struct Decode {
     /// The time that counts as now, for the age
     #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
     at: Option<UnixTime>,
+}
+
+/// The result as JSON; the payload goes in as text, so that no number loses a digit.
+#[derive(Serialize)]
+struct Decoded {
+    kind: &'static str,
+    verified: bool,
+    issued: Option<String>,
+    payload: Box<RawValue>,
 }
 
 impl Decode {
@@ -51,12 +61,12 @@ impl Decode {
         })?;
         let issued = parts.timestamp.and_then(timestamp);
         match ui.output() {
-            Output::Json => ui.json(&json!({
-                "kind": "flask",
-                "verified": false,
-                "issued": issued.map(time::rfc3339),
-                "payload": tagged(&document)?,
-            }))?,
+            Output::Json => ui.json(&Decoded {
+                kind: "flask",
+                verified: false,
+                issued: issued.map(time::rfc3339),
+                payload: tagged(&document)?,
+            })?,
             Output::Text => {
                 ui.line(python::pretty(&document.to_dict()))?;
                 if let Some(issued) = issued {

@@ -224,14 +224,10 @@ impl Verdict {
 
     fn print(&self, ui: &mut Ui) -> Outcome<()> {
         let bytes = count(self.bytes, "byte");
-        let Verdict {
-            name,
-            estimated_bits,
-            ..
-        } = self;
+        let name = &self.name;
         if self.findings.is_empty() {
             ui.line(format_args!(
-                "{GOOD}good{GOOD:#}: {name}: {bytes}, about {estimated_bits} bits of chance"
+                "{GOOD}good{GOOD:#}: {name}: {bytes}, {BITS_TO_BE_SAFE} bits of chance or more"
             ))?;
         }
         for Finding {

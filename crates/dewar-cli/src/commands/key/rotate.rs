@@ -65,7 +65,7 @@ impl Rotate {
                 };
                 ui.line(format_args!("{path}: {name} is a new key of 256 bits"))?;
                 ui.line(format_args!(
-                    "the key before is the first of {} in {now_in}",
+                    "the key before it is the first in {now_in} ({})",
                     count(fallbacks, "key")
                 ))?;
                 ui.line(format_args!(
