@@ -93,11 +93,9 @@ fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// The system's error without the name that the unfinished file would have had.
+/// The error without the name that the unfinished file would have had.
 fn plain(error: io::Error) -> io::Error {
-    let cause = error.get_ref().and_then(|error| error.source());
-    let code = cause.and_then(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
-    code.map_or(error, io::Error::from_raw_os_error)
+    error.kind().into()
 }
 
 /// Makes the new name last through a power cut.

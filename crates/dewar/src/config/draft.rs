@@ -118,12 +118,17 @@ impl Draft {
         })
     }
 
+    /// Whether sessions live in a store, or probably would if `SESSION_TYPE` were not misspelt.
+    pub(super) fn server_side_likely(&self) -> bool {
+        matches!(self.place(), Some(Place::Store(_)) | None)
+    }
+
     /// Whether anything is signed with the secret key.
     pub(super) fn signs(&self) -> bool {
         match self.place() {
             Some(Place::Cookie) => true,
-            Some(Place::Store(_)) => self.use_signer == Some(true),
-            Some(Place::Nowhere) | None => false,
+            Some(Place::Store(_)) | None => self.use_signer == Some(true),
+            Some(Place::Nowhere) => false,
         }
     }
 

@@ -33,8 +33,9 @@ impl fmt::Display for Origin {
         match self {
             Origin::Default => f.write_str("default"),
             Origin::Code(at) => write!(f, "{}:{}", at.file(), at.line()),
-            Origin::Variable(name) => write!(f, "environment variable {name}"),
+            Origin::Variable(name) => write!(f, "environment variable {}", name.escape_debug()),
             Origin::SecretFile { variable, path } => {
+                let variable = variable.escape_debug();
                 write!(f, "{path:?}, named by environment variable {variable}")
             }
             Origin::Source { name, line: None } => f.write_str(name),

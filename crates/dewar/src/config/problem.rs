@@ -72,7 +72,10 @@ impl fmt::Display for Problem {
         writeln!(
             f,
             "{}[{}] {}: {}",
-            self.severity, self.code, self.key, self.what
+            self.severity,
+            self.code,
+            self.key.escape_debug(),
+            self.what
         )?;
         if self.origin != Origin::Default {
             writeln!(f, "  from: {}", self.origin)?;

@@ -118,6 +118,20 @@ pub(super) fn string(out: &mut Vec<u8>, text: &Text) -> Result<()> {
     Ok(())
 }
 
+/// The text of a dict's key: text as it is, anything else as JSON writes it, without quotes.
+pub(super) fn key_text(key: &Value) -> Option<Text> {
+    if let Value::Str(text) = key {
+        return Some(text.clone());
+    }
+    let mut text = Vec::new();
+    encode(&mut text, key, 0).ok()?;
+    let text = text
+        .strip_prefix(b"\"")
+        .and_then(|text| text.strip_suffix(b"\""))
+        .unwrap_or(&text);
+    Text::from_wtf8(text)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

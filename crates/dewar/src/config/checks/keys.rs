@@ -25,7 +25,9 @@ pub(super) fn secret_key_missing(findings: &mut Findings<'_>) {
     let draft = findings.draft;
     if draft.signs() && matches!(draft.secret_key, Some(None)) {
         let what = match draft.place() {
-            Some(Place::Store(_)) => "SESSION_USE_SIGNER is set, and there is no key to sign with",
+            Some(Place::Store(_)) | None => {
+                "SESSION_USE_SIGNER is set, and there is no key to sign with"
+            }
             _ => "SESSION_TYPE is 'cookie', and there is no key to sign cookies with",
         };
         let fix = format!("set SECRET_KEY; {MAKE_ONE}");

@@ -1,6 +1,5 @@
 use super::Findings;
 use crate::config::draft::{ChosenType, Place};
-use crate::config::setting::quoted;
 use crate::config::{Code, Key, Scope};
 
 pub(super) fn unknown_keys(findings: &mut Findings<'_>) {
@@ -16,8 +15,7 @@ pub(super) fn unknown_keys(findings: &mut Findings<'_>) {
             Some(key) => format!("did you mean {}?", key.name),
             None => "remove it; all keys are in the documentation".into(),
         };
-        // The name may be as long as an attacker's environment; a report is for reading.
-        let what = format!("there is no key {}, so it has no effect", quoted(name));
+        let what = "there is no such key, so it has no effect";
         findings.warning(Code::UnknownKey, name, what, fix);
     }
 }
@@ -83,8 +81,8 @@ pub(super) fn memory_capacity(findings: &mut Findings<'_>) {
 }
 
 pub(super) fn id_length(findings: &mut Findings<'_>) {
-    let (Some(Place::Store(_)), Some(length)) = (findings.draft.place(), findings.draft.id_length)
-    else {
+    let draft = findings.draft;
+    let Some(length) = draft.id_length.filter(|_| draft.server_side_likely()) else {
         return;
     };
     let what = match length {
@@ -104,8 +102,7 @@ pub(super) fn id_length(findings: &mut Findings<'_>) {
 
 pub(super) fn empty_key_prefix(findings: &mut Findings<'_>) {
     let draft = findings.draft;
-    let server_side = matches!(draft.place(), Some(Place::Store(_)));
-    if server_side && draft.key_prefix.as_deref() == Some("") {
+    if draft.server_side_likely() && draft.key_prefix.as_deref() == Some("") {
         findings.warning(
             Code::KeyPrefixEmpty,
             "SESSION_KEY_PREFIX",

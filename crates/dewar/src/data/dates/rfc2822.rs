@@ -9,14 +9,30 @@ use crate::data::Value;
 ///
 /// As in Python a year below 100 is one of the years 1969 to 2068, however many digits it has.
 pub(in crate::data) fn parse(text: &str) -> Option<Value> {
-    let parts: Vec<&str> = text.split_ascii_whitespace().collect();
+    let mut parts: Vec<&str> = text.split_ascii_whitespace().collect();
+    // A weekday may stick to the day.
+    if let Some(first) = parts.first_mut()
+        && let Some((_, day)) = first.rsplit_once(',')
+        && !day.is_empty()
+    {
+        *first = day;
+    }
     let parts = match parts.as_slice() {
         [weekday, rest @ ..] if is_weekday(weekday) => rest,
         all => all,
     };
-    let [day, month, year, time, zone @ ..] = parts else {
-        return None;
+    // `02-Jan-2020` is one part where the others are three.
+    let dashed: Vec<&str> = parts
+        .first()
+        .map_or(Vec::new(), |first| first.split('-').collect());
+    let (day, month, year, rest) = match (dashed.as_slice(), parts) {
+        ([day, month, year], [_, rest @ ..]) => (*day, *month, *year, rest),
+        (_, [day, month, year, rest @ ..]) => (*day, *month, *year, rest),
+        _ => return None,
     };
+    let (time, zone) = rest.split_first()?;
+    // A zone may stick to the time.
+    let (time, stuck) = time.split_at(time.find(['+', '-']).unwrap_or(time.len()));
     let (hour, minute, second) = time_of_day(time)?;
     let date_time = DateTime::new(
         full_year(number(year)?),
@@ -29,6 +45,7 @@ pub(in crate::data) fn parse(text: &str) -> Option<Value> {
     )
     .ok()?;
     let offset = match zone {
+        _ if !stuck.is_empty() => offset_seconds(stuck)?,
         [] => 0,
         [zone, ..] => offset_seconds(zone)?,
     };
@@ -90,7 +107,8 @@ fn month(text: &str) -> Option<i8> {
 }
 
 fn time_of_day(text: &str) -> Option<(i8, i8, i8)> {
-    let mut parts = text.split(':');
+    let separator = if text.contains(':') { ':' } else { '.' };
+    let mut parts = text.trim_end_matches(',').split(separator);
     let (hour, minute) = (number(parts.next()?)?, number(parts.next()?)?);
     let second = parts.next().map_or(Some(0), number)?;
     parts.next().is_none().then_some((hour, minute, second))
@@ -139,6 +157,8 @@ mod tests {
             ("Thu, 02 Jan 2020 03:04:05 GMT", Some(1_577_934_245)),
             ("Thu, 02 Jan 2020 03:04:05", Some(1_577_934_245)),
             ("Thu, 02 Jan 2020 03:04:05 +0200", Some(1_577_927_045)),
+            ("Thu,02 Jan 2020 03:04:05 GMT", Some(1_577_934_245)),
+            ("02-Jan-2020 03.04.05+0200", Some(1_577_927_045)),
             ("2 Jan 20 03:04", Some(1_577_934_240)),
             ("Mon, 01 Jan 0001 00:00:00 GMT", Some(978_307_200)),
             ("Thu, 02 Jan 0099 03:04:05 GMT", Some(915_246_245)),

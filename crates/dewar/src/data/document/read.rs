@@ -67,7 +67,7 @@ fn untagged(bytes: &[u8]) -> Result<Keyed<Slot>, Fault> {
 pub(super) fn msgpack(bytes: &[u8]) -> Result<Keyed<Slot>, Fault> {
     let mut reader = packed::Reader::new(bytes);
     let count = reader.document()?;
-    let mut entries = Keyed::with_capacity((count as usize).min(32));
+    let mut entries = Keyed::with_capacity(count.min(32));
     for _ in 0..count {
         reader.exact = true;
         reader.typed = false;

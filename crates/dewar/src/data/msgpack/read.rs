@@ -73,16 +73,7 @@ impl<'a> Reader<'a> {
         self.skip(depth)?;
         self.position = start;
         let key = self.decode(depth)?;
-        if let Value::Str(text) = key {
-            return Ok(text);
-        }
-        let mut text = Vec::new();
-        json::encode(&mut text, &key, depth).map_err(|_| self.fault("a key that has no text"))?;
-        let text = text
-            .strip_prefix(b"\"")
-            .and_then(|text| text.strip_suffix(b"\""))
-            .unwrap_or(&text);
-        Text::from_wtf8(text).ok_or_else(|| self.fault("a key that has no text"))
+        json::key_text(&key).ok_or_else(|| self.fault("a key that has no text"))
     }
 
     /// Skips a value that is inside `depth` containers, validating it but for extensions other than timestamps.
@@ -288,8 +279,8 @@ impl<'a> Reader<'a> {
     fn extension(&mut self, width: usize) -> Result<Head, Fault> {
         let length = self.big_endian(width)? as usize;
         let [code] = self.fixed()?;
-        // The only timestamp without a form of its own has 12 bytes.
-        self.exact &= width == 1;
+        // The only timestamp without a form of its own has 12 bytes; lengths like 4 and 8 have one.
+        self.exact &= width == 1 && !length.is_power_of_two();
         Ok(Head::Extension(code as i8, length))
     }
 
