@@ -6,6 +6,7 @@ use crate::exit::Outcome;
 use crate::ui::Ui;
 
 mod completions;
+mod config;
 mod cookie;
 mod key;
 mod man;
@@ -21,6 +22,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Cookie(cookie::Command),
 
+    /// Show, check and explain the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+
     /// Print completions for a shell
     Completions(completions::Completions),
 
@@ -34,6 +39,7 @@ impl Command {
         match self {
             Command::Key(command) => command.run(ui),
             Command::Cookie(command) => command.run(ui),
+            Command::Config(command) => command.run(ui),
             Command::Completions(command) => command.run(ui),
             Command::Man(command) => command.run(ui),
         }
