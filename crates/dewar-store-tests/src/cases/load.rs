@@ -1,0 +1,69 @@
+use std::time::Duration;
+
+use crate::check::*;
+use crate::place::Place;
+
+super::cases! {
+    Nothing:
+        finds_nothing_where_nothing_is,
+        gives_back_every_byte,
+        gives_back_empty_data,
+        gives_back_large_data,
+        tells_the_expiry_if_it_can;
+}
+
+async fn finds_nothing_where_nothing_is(place: &Place) {
+    must_be_absent(&*place.store, &place.key("a")).await;
+}
+
+async fn gives_back_every_byte(place: &Place) {
+    let every_byte: Vec<u8> = (0..=255).chain((0..=255).rev()).collect();
+    for (name, blob) in [
+        ("bytes", every_byte.as_slice()),
+        ("zeros", &[0; 100]),
+        ("not utf-8", &[0xff, 0xfe, 0x80]),
+        ("lines", b"\r\nVALUE a 0 1\r\n\r\nEND\r\n"),
+    ] {
+        let key = place.key(name.split(' ').next().unwrap_or(name));
+        let version = create(&*place.store, &key, blob, place.later()).await;
+        must_hold(&*place.other, &key, blob).await;
+        replace(&*place.store, &key, &blob[1..], place.later(), &version).await;
+        must_hold(&*place.other, &key, &blob[1..]).await;
+    }
+}
+
+async fn gives_back_empty_data(place: &Place) {
+    let key = place.key("a");
+    let version = create(&*place.store, &key, b"", place.later()).await;
+    must_hold(&*place.other, &key, b"").await;
+    must_be_taken(&*place.other, &key, place.later()).await;
+    let version = replace(&*place.store, &key, b"data", place.later(), &version).await;
+    replace(&*place.store, &key, b"", place.later(), &version).await;
+    must_hold(&*place.other, &key, b"").await;
+}
+
+async fn gives_back_large_data(place: &Place) {
+    // Sizes around those at which stores change their ways, and more than a megabyte less a header's room,
+    // which is where memcached ends by default.
+    for size in [4_095, 4_096, 4_097, 65_535, 65_536, 1_000_000] {
+        let key = place.key(&size.to_string());
+        let blob: Vec<u8> = (0..size).map(|at: usize| (at * 31 % 251) as u8).collect();
+        let version = create(&*place.store, &key, &blob, place.later()).await;
+        must_hold(&*place.other, &key, &blob).await;
+        replace(&*place.other, &key, b"small", place.later(), &version).await;
+        must_hold(&*place.store, &key, b"small").await;
+    }
+}
+
+async fn tells_the_expiry_if_it_can(place: &Place) {
+    let key = place.key("a");
+    let expires = place.later();
+    create(&*place.store, &key, b"data", expires).await;
+    if let Some(told) = load(&*place.store, &key).await.expires {
+        let grain = Duration::from_secs(1);
+        assert!(
+            told >= expires && told <= expires + grain,
+            "{told:?} is not {expires:?}"
+        );
+    }
+}
