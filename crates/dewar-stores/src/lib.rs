@@ -31,5 +31,9 @@ mod server;
 
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
+pub mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 pub use kinds::{Availability, KINDS, Kind};
