@@ -27,13 +27,21 @@ impl Server {
         )
     }
 
+    /// The error of an operation for which no connection could be made in time.
+    pub(crate) fn unreachable(&self, operation: Operation, after: Duration) -> Error {
+        let what = format!(
+            "no connection within {after:?}; is the address right, and does a firewall let it through? Where this is \
+             normal, raise the time that connecting may take"
+        );
+        self.error(operation, what).temporary()
+    }
+
     /// The error of an operation that was not answered within its time.
     pub(crate) fn timed_out(&self, operation: Operation, after: Duration) -> Error {
-        let what = format_args!(
-            "no answer within {after:?}; is the server overloaded, frozen or cut off? Where this is normal, \
-             raise the time that the operation may take"
-        )
-        .to_string();
+        let what = format!(
+            "no answer within {after:?}; is the server overloaded, frozen or cut off? Where this is normal, raise the \
+             time that the operation may take"
+        );
         self.error(operation, what).temporary()
     }
 }

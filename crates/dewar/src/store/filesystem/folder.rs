@@ -1,0 +1,270 @@
+//! Files, temporary files and locks of a session folder.
+
+use std::fs::{DirBuilder, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use sha2::{Digest, Sha256};
+
+use super::Durability;
+
+/// The subfolder that is Dewar's own. cachelib counts, prunes and clears every name in its folder but those
+/// with this ending.
+const OWN: &str = "dewar.__wz_cache";
+/// What a record is written as before it gets its name.
+pub(super) const UNFINISHED: &str = "new";
+/// How many locks there are; subfolder `s` belongs to lock `s % LOCKS`.
+const LOCKS: u8 = 64;
+/// The largest file that is read or written.
+pub(super) const LARGEST: u64 = 256 << 20;
+
+/// A session folder.
+#[derive(Debug)]
+pub(super) struct Folder {
+    pub(super) root: PathBuf,
+    pub(super) own: PathBuf,
+    pub(super) mode: u32,
+    pub(super) durability: Durability,
+}
+
+/// Where a key's record lies: the key's SHA-256, so that no key can name another place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Name([u8; 32]);
+
+impl Name {
+    pub(super) fn of(key: &[u8]) -> Name {
+        Name(Sha256::digest(key).into())
+    }
+
+    pub(super) fn subfolder(&self) -> u8 {
+        self.0[0]
+    }
+
+    /// 64 characters; the first two name the subfolder.
+    pub(super) fn hex(&self) -> String {
+        hex(&self.0)
+    }
+}
+
+/// Lowercase hex digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.extend([digit(byte >> 4), digit(byte & 15)]);
+    }
+    text
+}
+
+impl Folder {
+    pub(super) fn new(root: PathBuf, mode: u32, durability: Durability) -> Folder {
+        let own = root.join(OWN);
+        Folder {
+            root,
+            own,
+            mode,
+            durability,
+        }
+    }
+
+    /// Makes the folders that are missing.
+    pub(super) fn prepare(&self) -> io::Result<()> {
+        if !self.root.is_dir() {
+            let mut builder = DirBuilder::new();
+            builder.recursive(true).mode(self.folder_mode());
+            builder.create(&self.root)?;
+        }
+        self.make_folder(&self.own)?;
+        self.make_folder(&self.own.join("locks"))
+    }
+
+    pub(super) fn path(&self, name: &Name) -> PathBuf {
+        let hex = name.hex();
+        let (subfolder, file) = hex.split_at(2);
+        let mut path = PathBuf::with_capacity(self.own.as_os_str().len() + 72);
+        path.push(&self.own);
+        path.push(subfolder);
+        path.push(file);
+        path
+    }
+
+    pub(super) fn subfolder(&self, subfolder: u8) -> PathBuf {
+        self.own.join(hex(&[subfolder]))
+    }
+
+    /// Keeps everybody else from changing records of this subfolder; readers take no lock.
+    pub(super) fn lock(&self, subfolder: u8) -> io::Result<Lock> {
+        self.lock_named(&hex(&[subfolder % LOCKS]))
+    }
+
+    /// Keeps everybody else from changing a cachelib file where it lies, or removing it as expired.
+    pub(super) fn lock_legacy(&self) -> io::Result<Lock> {
+        self.lock_named("legacy")
+    }
+
+    // The lock's file is opened each time: a descriptor that is shared, by threads or after a fork, would
+    // not exclude those who share it.
+    fn lock_named(&self, name: &str) -> io::Result<Lock> {
+        let path = self.own.join("locks").join(name);
+        loop {
+            let flags = OFlags::RDWR | OFlags::CREATE;
+            let file = match open(&path, flags, self.mode) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.prepare()?;
+                    continue;
+                }
+                file => file?,
+            };
+            self.apply_mode(&file)?;
+            while let Err(error) = flock(&file, FlockOperation::LockExclusive) {
+                if error != rustix::io::Errno::INTR {
+                    return Err(error.into());
+                }
+            }
+            let lock = Lock(file);
+            // Somebody may have cleared the folder meanwhile; that lock would exclude nobody.
+            if lock.0.metadata()?.nlink() > 0 {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// Puts a record's file in its place, whole, at once. The subfolder must be locked: the unfinished
+    /// file's name is not shared, and one that lies there is what a dead process left.
+    pub(super) fn write(&self, name: &Name, bytes: &[u8], _locked: &Lock) -> io::Result<()> {
+        let subfolder = self.subfolder(name.subfolder());
+        let unfinished = subfolder.join(UNFINISHED);
+        let mut file = self.make_unfinished(&subfolder, &unfinished)?;
+        let written = self
+            .apply_mode(&file)
+            .and_then(|()| file.write_all(bytes))
+            .and_then(|()| match self.durability {
+                Durability::Process => Ok(()),
+                Durability::Machine => file.sync_data(),
+            })
+            .and_then(|()| std::fs::rename(&unfinished, self.path(name)));
+        if written.is_err() {
+            // The first failure is what the caller must hear of.
+            drop(std::fs::remove_file(&unfinished));
+            return written;
+        }
+        self.settle(&subfolder)
+    }
+
+    fn make_unfinished(&self, subfolder: &Path, unfinished: &Path) -> io::Result<File> {
+        loop {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+            match open(unfinished, flags, self.mode) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    remove(unfinished)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.prepare()?;
+                    self.make_folder(subfolder)?;
+                }
+                file => return file,
+            }
+        }
+    }
+
+    /// Removes a file; one that is absent is a success.
+    pub(super) fn remove(&self, path: &Path) -> io::Result<()> {
+        if remove(path)? {
+            self.settle(path.parent().unwrap_or(&self.root))?;
+        }
+        Ok(())
+    }
+
+    /// Makes a change of names outlast the machine, if that is asked for.
+    fn settle(&self, folder: &Path) -> io::Result<()> {
+        match self.durability {
+            Durability::Process => Ok(()),
+            Durability::Machine => File::open(folder)?.sync_all(),
+        }
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        let mode = self.folder_mode();
+        match DirBuilder::new().mode(mode).create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+            // The process' mask may have taken away what a group was to have.
+            Ok(()) => std::fs::set_permissions(path, Permissions::from_mode(mode)),
+        }
+    }
+
+    fn apply_mode(&self, file: &File) -> io::Result<()> {
+        if self.mode == 0o600 || file.metadata()?.mode() & 0o777 == self.mode {
+            return Ok(());
+        }
+        file.set_permissions(Permissions::from_mode(self.mode))
+    }
+
+    /// Whoever may read a file may enter its folder.
+    fn folder_mode(&self) -> u32 {
+        self.mode | (self.mode & 0o444) >> 2 | 0o700
+    }
+}
+
+/// A lock that is held; given back when dropped, or by the kernel when the process dies.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Not left to closing: a child that was forked meanwhile has the descriptor too.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
+/// Opens a file, but follows no link and waits for no pipe.
+pub(super) fn open(path: &Path, flags: OFlags, mode: u32) -> io::Result<File> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let descriptor = rustix::fs::open(path, flags, Mode::from_raw_mode(mode))?;
+    Ok(File::from(descriptor))
+}
+
+/// A whole file, or `None` if there is none that can be a record.
+pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = match open(path, OFlags::RDONLY, 0) {
+        Err(error) if is_absent(&error) => return Ok(None),
+        file => file?,
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > LARGEST {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// The first bytes of a file, at most `length`; `None` as for [`read`].
+pub(super) fn read_start(path: &Path, length: usize) -> io::Result<Option<Vec<u8>>> {
+    let file = match open(path, OFlags::RDONLY, 0) {
+        Err(error) if is_absent(&error) => return Ok(None),
+        file => file?,
+    };
+    let mut bytes = Vec::with_capacity(length);
+    match file.take(length as u64).read_to_end(&mut bytes) {
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(None),
+        Err(error) => Err(error),
+        Ok(_) => Ok(Some(bytes)),
+    }
+}
+
+fn remove(path: &Path) -> io::Result<bool> {
+    match std::fs::remove_file(path) {
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(error),
+        Ok(()) => Ok(true),
+    }
+}
+
+/// No such file, or a symbolic link, which is none either.
+fn is_absent(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}

@@ -1,0 +1,425 @@
+//! Sessions in a folder, a file for each, for all processes of a machine.
+//!
+//! ```text
+//! flask_session/                     the folder
+//!   2029240f6d1128be89ddc32729463129  cachelib's own files, read where they lie
+//!   dewar.__wz_cache/                what Dewar writes; the ending makes cachelib leave it alone
+//!     00/ … ff/                      by the first byte of the key's SHA-256
+//!       3f9a…                        a record, named by the other 31 bytes
+//!       new                          a record that is being written
+//!     locks/
+//! ```
+//!
+//! * **Writes** go to a file of their own that is then renamed, so a process that is killed leaves the old record
+//!   or the new one. A file that is torn nevertheless (the machine went down) counts as absent, with a warning.
+//! * **Compare and replace** is made under an advisory lock (`flock`) of the record's subfolder; a process that
+//!   dies loses its lock. Readers take none. The folder must not lie on a file system without locks.
+//! * **Nothing here waits for the disk**, unless asked to ([`Durability`]): a load takes microseconds, a
+//!   write tens of them, so both are done at once rather than on a thread of their own.
+//! * **cachelib's files** (Flask-Session's `filesystem`) are found under the MD5 and SHA-256 names of the key, with
+//!   the pickle as the record's data. A touch overwrites their expiry; the first replace moves the session
+//!   into Dewar's files. They cannot be listed, because their names do not tell the key.
+
+mod folder;
+mod legacy;
+mod listing;
+mod record;
+mod sweep;
+
+use std::fmt::{self, Debug};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rustix::fs::OFlags;
+
+use crate::clock::{Clock, SystemClock};
+use crate::{Error, ErrorKind, OsRandom, Random, Result, UnixTime};
+
+use super::{
+    Capabilities, Created, Cursor, Deleted, Expiry, Key, Listing, Page, Purged, Record, Replaced,
+    Sharing, Store, Touched, Version,
+};
+use folder::{Folder, LARGEST, Lock, Name};
+use legacy::Legacy;
+use record::{Damage, EXPIRY_AT, HEADER, Stored};
+use sweep::Sweep;
+
+/// A store of one file per session, used by several processes at once. Clones share the search for expired files.
+///
+/// ```
+/// use dewar::UnixTime;
+/// use dewar::store::{Key, Store, filesystem::FilesystemStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> dewar::Result<()> {
+/// # let folder = std::env::temp_dir().join(format!("dewar-doc-{}", std::process::id()));
+/// let store = FilesystemStore::at(&folder).open()?;
+/// let key = Key::new("session:kG0pTz1q5cFSt9mCqN9q0vYq8sJ5gH2mP4xW7bR1aZo");
+/// store.create(&key, "data".into(), UnixTime::from_seconds(4_000_000_000)).await?;
+/// assert_eq!(store.load(&key).await?.map(|record| record.blob), Some("data".into()));
+/// # drop(std::fs::remove_dir_all(folder));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct FilesystemStore(Arc<Shared>);
+
+struct Shared {
+    folder: Folder,
+    clock: Arc<dyn Clock>,
+    sweep: Mutex<Sweep>,
+}
+
+/// How a [`FilesystemStore`] is to be opened.
+#[derive(Clone, Debug)]
+#[must_use = "a store is made by `open`"]
+pub struct FilesystemOptions {
+    root: PathBuf,
+    mode: u32,
+    durability: Durability,
+    clock: Arc<dyn Clock>,
+}
+
+/// What an acknowledged write outlasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of the process, however it comes. The last writes before the machine goes down may be lost.
+    #[default]
+    Process,
+    /// The end of the machine too: every write waits for the disk, with the session's subfolder locked.
+    Machine,
+}
+
+impl FilesystemOptions {
+    /// The permission bits of the files (`SESSION_FILE_MODE`); 0600 unless given. Who may read the files may
+    /// enter the folders that the store makes.
+    pub fn mode(mut self, mode: u32) -> FilesystemOptions {
+        self.mode = mode & 0o777 | 0o600;
+        self
+    }
+
+    /// What an acknowledged write outlasts.
+    pub fn durability(mut self, durability: Durability) -> FilesystemOptions {
+        self.durability = durability;
+        self
+    }
+
+    /// The clock that expiry goes by; the system's unless given.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> FilesystemOptions {
+        self.clock = clock;
+        self
+    }
+
+    /// Makes the folder if it is missing, and tries whether it can be used.
+    ///
+    /// # Errors
+    /// If not: with the folder, the reason and what to do.
+    pub fn open(self) -> Result<FilesystemStore> {
+        let folder = Folder::new(self.root, self.mode, self.durability);
+        let store = FilesystemStore(Arc::new(Shared {
+            folder,
+            clock: self.clock,
+            sweep: Mutex::default(),
+        }));
+        store.try_out().map_err(|source| {
+            let message = format!(
+                "sessions cannot be kept in the folder {}: {source}. Make it a folder that this process' user owns and \
+                 can write to, on a file system with locks, or set SESSION_FILE_DIR to another",
+                store.0.folder.root.display()
+            );
+            Error::new(ErrorKind::Store, message).with_source(source)
+        })?;
+        Ok(store)
+    }
+}
+
+impl FilesystemStore {
+    /// A store in this folder (`SESSION_FILE_DIR`), to be opened with [`FilesystemOptions::open`].
+    pub fn at(folder: impl Into<PathBuf>) -> FilesystemOptions {
+        FilesystemOptions {
+            root: folder.into(),
+            mode: 0o600,
+            durability: Durability::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.0.folder.root
+    }
+
+    fn try_out(&self) -> io::Result<()> {
+        let folder = &self.0.folder;
+        folder.prepare()?;
+        let name = Name::of(b"");
+        let lock = folder.lock(name.subfolder())?;
+        let path = folder.path(&name);
+        folder.write(&name, b"", &lock)?;
+        folder.remove(&path)
+    }
+
+    /// What lives under the key. Without the lock it may have changed when this returns.
+    fn find(&self, key: &Key, name: &Name, now: UnixTime) -> io::Result<Found> {
+        let folder = &self.0.folder;
+        let path = folder.path(name);
+        if let Some(verdict) = self.find_own(&path, key, now)? {
+            return Ok(verdict);
+        }
+        if let Some(legacy) = legacy::find(folder, key.expose().as_bytes(), name, now)? {
+            return Ok(Found::Legacy(legacy));
+        }
+        // Between the two looks it may have moved from there to here.
+        Ok(self.find_own(&path, key, now)?.unwrap_or(Found::Nothing))
+    }
+
+    /// `None` if Dewar has no file for the key; a file decides, also one that is expired or damaged.
+    fn find_own(&self, path: &Path, key: &Key, now: UnixTime) -> io::Result<Option<Found>> {
+        let mut again = 3;
+        loop {
+            let Some(file) = folder::read(path)? else {
+                return Ok(None);
+            };
+            match Stored::read(file) {
+                Ok(stored) if stored.key() == key.expose().as_bytes() => {
+                    let lives = stored.expires > now;
+                    return Ok(Some(if lives {
+                        Found::Own(stored)
+                    } else {
+                        Found::Nothing
+                    }));
+                }
+                // A touch may be under way.
+                Err(Damage::Expiry) if again > 0 => again -= 1,
+                _ => {
+                    tracing::warn!(
+                        folder = %self.0.folder.root.display(),
+                        "a session's file is damaged and counts as absent"
+                    );
+                    return Ok(Some(Found::Nothing));
+                }
+            }
+        }
+    }
+
+    fn write(
+        &self,
+        key: &Key,
+        name: &Name,
+        data: &[u8],
+        expires: UnixTime,
+        lock: &Lock,
+    ) -> Result<Version> {
+        let length = HEADER + key.expose().len() + data.len();
+        if length as u64 > LARGEST {
+            let message = format!(
+                "a session of {} bytes is larger than the {LARGEST} that a file of the filesystem store may have",
+                data.len()
+            );
+            return Err(Error::new(ErrorKind::Store, message));
+        }
+        let mut version = [0; 8];
+        OsRandom.fill(&mut version)?;
+        let version = u64::from_le_bytes(version);
+        let file = record::write(key.expose(), data, expires, version);
+        self.0
+            .folder
+            .write(name, &file, lock)
+            .map_err(self.failed("write to"))?;
+        Ok(Version::token(version))
+    }
+
+    /// Removes cachelib's files for the key. The subfolder must be locked.
+    fn remove_legacy(&self, key: &Key, name: &Name) -> io::Result<()> {
+        let folder = &self.0.folder;
+        for path in legacy::paths(folder, key.expose().as_bytes(), name) {
+            folder.remove(&path)?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, key: &Key, name: &Name) -> io::Result<()> {
+        // First cachelib's: a process that is killed in between must not leave it alone, to live again.
+        self.remove_legacy(key, name)?;
+        self.0.folder.remove(&self.0.folder.path(name))
+    }
+
+    fn lock(&self, name: &Name) -> Result<Lock> {
+        let lock = self.0.folder.lock(name.subfolder());
+        lock.map_err(self.failed("lock a part of"))
+    }
+
+    /// Says which folder it was that failed, and never which file: its name comes from a session's key.
+    fn failed(&self, what: &'static str) -> impl Fn(io::Error) -> Error + '_ {
+        move |source| {
+            let folder = self.0.folder.root.display();
+            let message = format!("cannot {what} the session folder {folder}: {source}");
+            let passes = matches!(
+                source.kind(),
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::ResourceBusy
+                    | io::ErrorKind::Interrupted
+            ) || source.raw_os_error()
+                == Some(rustix::io::Errno::MFILE.raw_os_error())
+                || source.raw_os_error() == Some(rustix::io::Errno::NFILE.raw_os_error());
+            let error = Error::new(ErrorKind::Store, message).with_source(source);
+            if passes { error.temporary() } else { error }
+        }
+    }
+}
+
+/// What lies under a key.
+enum Found {
+    Own(Stored),
+    Legacy(Legacy),
+    Nothing,
+}
+
+impl Found {
+    fn into_record(self) -> Option<Record> {
+        let version = self.version()?;
+        Some(match self {
+            Found::Own(stored) => Record {
+                blob: stored.data(),
+                version,
+                expires: Some(stored.expires),
+            },
+            Found::Legacy(legacy) => Record {
+                blob: legacy.pickle,
+                version,
+                expires: legacy.expires,
+            },
+            Found::Nothing => return None,
+        })
+    }
+
+    /// cachelib's files have no version but what is in them.
+    fn version(&self) -> Option<Version> {
+        match self {
+            Found::Own(stored) => Some(Version::token(stored.version)),
+            Found::Legacy(legacy) => Some(Version::content(legacy.pickle.clone())),
+            Found::Nothing => None,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for FilesystemStore {
+    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+        let name = Name::of(key.expose().as_bytes());
+        let found = self.find(key, &name, self.0.clock.now());
+        Ok(found.map_err(self.failed("read"))?.into_record())
+    }
+
+    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
+        let name = Name::of(key.expose().as_bytes());
+        let lock = self.lock(&name)?;
+        let found = self.find(key, &name, self.0.clock.now());
+        if found.map_err(self.failed("read"))?.version().is_some() {
+            return Ok(Created::Taken);
+        }
+        let version = self.write(key, &name, &blob, expires, &lock)?;
+        Ok(Created::Done(version))
+    }
+
+    async fn replace(
+        &self,
+        key: &Key,
+        blob: Bytes,
+        expires: UnixTime,
+        seen: &Version,
+    ) -> Result<Replaced> {
+        let name = Name::of(key.expose().as_bytes());
+        let lock = self.lock(&name)?;
+        let found = self.find(key, &name, self.0.clock.now());
+        let found = found.map_err(self.failed("read"))?;
+        match found.version() {
+            None => return Ok(Replaced::Gone),
+            Some(version) if version != *seen => return Ok(Replaced::Conflict),
+            Some(_) => {}
+        }
+        let version = self.write(key, &name, &blob, expires, &lock)?;
+        // Only now: at no moment is there neither.
+        if let Found::Legacy(_) = found {
+            let removed = self.remove_legacy(key, &name);
+            removed.map_err(self.failed("write to"))?;
+        }
+        Ok(Replaced::Done(version))
+    }
+
+    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
+        let name = Name::of(key.expose().as_bytes());
+        let _lock = self.lock(&name)?;
+        let now = self.0.clock.now();
+        let found = self.find(key, &name, now).map_err(self.failed("read"))?;
+        let touched = match found {
+            Found::Nothing => Ok(false),
+            Found::Own(_) => {
+                let path = self.0.folder.path(&name);
+                folder::open(&path, OFlags::WRONLY, 0)
+                    .and_then(|file| file.write_all_at(&record::expiry_bytes(expires), EXPIRY_AT))
+                    .map(|()| true)
+            }
+            Found::Legacy(legacy) => legacy::touch(&self.0.folder, &legacy, expires, now),
+        };
+        match touched.map_err(self.failed("write to"))? {
+            true => Ok(Touched::Done),
+            false => Ok(Touched::Gone),
+        }
+    }
+
+    async fn delete(&self, key: &Key) -> Result<()> {
+        let name = Name::of(key.expose().as_bytes());
+        let _lock = self.lock(&name)?;
+        self.remove(key, &name).map_err(self.failed("write to"))
+    }
+
+    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
+        let name = Name::of(key.expose().as_bytes());
+        let _lock = self.lock(&name)?;
+        let found = self.find(key, &name, self.0.clock.now());
+        match found.map_err(self.failed("read"))?.version() {
+            None => return Ok(Deleted::Gone),
+            Some(version) if version != *seen => return Ok(Deleted::Conflict),
+            Some(_) => {}
+        }
+        self.remove(key, &name).map_err(self.failed("write to"))?;
+        Ok(Deleted::Done)
+    }
+
+    /// One step looks at 256 files at most.
+    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
+        let sweep = self.0.sweep.lock();
+        let mut sweep = sweep.unwrap_or_else(PoisonError::into_inner);
+        let step = sweep.step(&self.0.folder, now, limit);
+        step.map_err(self.failed("remove expired sessions from"))
+    }
+
+    async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
+        let now = self.0.clock.now();
+        let page = listing::page(&self.0.folder, prefix, &cursor, limit, now);
+        page.map(Some).map_err(self.failed("list"))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            expiry: Expiry::Purged,
+            listing: Listing::Supported,
+            sharing: Sharing::Machine,
+        }
+    }
+}
+
+impl Debug for FilesystemStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FilesystemStore")
+            .field("folder", &self.0.folder.root)
+            .field("durability", &self.0.folder.durability)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,103 @@
+//! The search for expired records, a few files at a time.
+
+use std::ffi::OsStr;
+use std::fs::ReadDir;
+use std::io;
+use std::path::Path;
+
+use crate::UnixTime;
+use crate::store::Purged;
+
+use super::folder::{self, Folder, Name, UNFINISHED};
+use super::legacy;
+use super::record::{HEADER, Header, Stored};
+
+/// How many files one step looks at, at most.
+const STEP: usize = 256;
+/// The folder's root, with cachelib's files, comes after the 256 subfolders.
+const ROOT: u16 = 256;
+
+/// How far the search has come. It goes on where the last step ended, over all subfolders in turn.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    place: u16,
+    files: Option<ReadDir>,
+}
+
+impl Sweep {
+    pub(super) fn step(
+        &mut self,
+        folder: &Folder,
+        now: UnixTime,
+        limit: usize,
+    ) -> io::Result<Purged> {
+        let (mut removed, mut seen) = (0, 0);
+        while removed < limit && seen < STEP {
+            seen += 1;
+            let Some(files) = &mut self.files else {
+                if self.place > ROOT {
+                    self.place = 0;
+                    return Ok(Purged::Finished(removed as u64));
+                }
+                self.files = open_folder(folder, self.place)?;
+                if self.files.is_none() {
+                    self.place += 1;
+                }
+                continue;
+            };
+            match files.next() {
+                None => {
+                    self.files = None;
+                    self.place += 1;
+                }
+                Some(entry) => {
+                    let path = entry?.path();
+                    let gone = match u8::try_from(self.place) {
+                        Ok(subfolder) => remove_expired(folder, subfolder, &path, now)?,
+                        Err(_) => legacy::remove_expired(folder, &path, now)?,
+                    };
+                    removed += usize::from(gone);
+                }
+            }
+        }
+        Ok(Purged::More(removed as u64))
+    }
+}
+
+fn open_folder(folder: &Folder, place: u16) -> io::Result<Option<ReadDir>> {
+    let path = match u8::try_from(place) {
+        Ok(subfolder) => folder.subfolder(subfolder),
+        Err(_) => folder.root.clone(),
+    };
+    match std::fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        files => files.map(Some),
+    }
+}
+
+fn remove_expired(folder: &Folder, subfolder: u8, path: &Path, now: UnixTime) -> io::Result<bool> {
+    if path.file_name() == Some(OsStr::new(UNFINISHED)) {
+        // While the lock is held nobody writes, so what lies there then was left by a process that died.
+        let _lock = folder.lock(subfolder)?;
+        folder.remove(path)?;
+        return Ok(false);
+    }
+    let expired = folder::read_start(path, HEADER)?
+        .and_then(|start| Header::read(&start).ok())
+        .is_some_and(|header| header.expires <= now);
+    if !expired {
+        return Ok(false);
+    }
+    // Somebody may have touched or replaced it since.
+    let _lock = folder.lock(subfolder)?;
+    let stored = folder::read(path)?.and_then(|file| Stored::read(file).ok());
+    let Some(stored) = stored.filter(|stored| stored.expires <= now) else {
+        return Ok(false);
+    };
+    // First what a killed process may have left of the same session in cachelib's form: alone it would live again.
+    for legacy in legacy::paths(folder, stored.key(), &Name::of(stored.key())) {
+        folder.remove(&legacy)?;
+    }
+    folder.remove(path)?;
+    Ok(true)
+}

@@ -1,0 +1,402 @@
+//! What the filesystem store does in its folder: cachelib's files, leftovers, damage, permissions.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dewar::clock::{Clock, ManualClock};
+use dewar::store::filesystem::{Durability, FilesystemStore};
+use dewar::store::{Created, Cursor, Deleted, Key, Purged, Replaced, Store, Touched};
+use dewar::{ErrorKind, UnixTime};
+use tempfile::TempDir;
+
+const KEY: &str = "session:kG0pTz1q5cFSt9mCqN9q0vYq8sJ5gH2mP4xW7bR1aZo";
+/// As cachelib names that key's file: `hashlib.md5(key).hexdigest()`, up to 0.15.4, and `sha256` since.
+const MD5: &str = "1240b0e6f0fe05419dcdedc367e4726b";
+const SHA256: &str = "473144093d04dd58a1f703906f46b9bd0d588d315b593e63939264fde2511e9b";
+const NAMES: [&str; 2] = [MD5, SHA256];
+/// `{'cart': [1, 2], '_permanent': True}` as cachelib 0.17 pickles it.
+const PICKLE: &[u8] = b"\x80\x05\x95\x22\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x04cart\x94]\x94(K\x01K\x02e\x8c\x0a_permanent\x94\x88u.";
+
+struct Setup {
+    folder: TempDir,
+    clock: Arc<ManualClock>,
+    store: FilesystemStore,
+    key: Key,
+}
+
+fn setup() -> Setup {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(UnixTime::from_seconds(1_700_000_000)));
+    let options = FilesystemStore::at(folder.path()).clock(clock.clone());
+    let store = options.open().unwrap();
+    let key = Key::new(KEY);
+    Setup {
+        folder,
+        clock,
+        store,
+        key,
+    }
+}
+
+impl Setup {
+    fn own(&self) -> PathBuf {
+        let (subfolder, name) = SHA256.split_at(2);
+        self.folder
+            .path()
+            .join("dewar.__wz_cache")
+            .join(subfolder)
+            .join(name)
+    }
+
+    fn later(&self) -> UnixTime {
+        self.clock.now() + Duration::from_secs(3600)
+    }
+
+    /// Writes a session as cachelib does, expiring in `seconds`; `None` for never.
+    fn write_legacy(&self, name: &str, seconds: Option<u32>) -> PathBuf {
+        let now = u32::try_from(self.clock.now().seconds()).unwrap();
+        let expiry = seconds.map_or(0, |seconds| now + seconds);
+        let path = self.folder.path().join(name);
+        fs::write(&path, [&expiry.to_ne_bytes(), PICKLE].concat()).unwrap();
+        path
+    }
+
+    async fn data(&self) -> Option<Vec<u8>> {
+        let record = self.store.load(&self.key).await.unwrap();
+        record.map(|record| record.blob.to_vec())
+    }
+
+    async fn purge(&self) -> u64 {
+        let mut removed = 0;
+        loop {
+            let step = self
+                .store
+                .delete_expired(self.clock.now(), 1000)
+                .await
+                .unwrap();
+            removed += step.removed();
+            if let Purged::Finished(_) = step {
+                return removed;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn cachelibs_files_are_read_under_both_names() {
+    for name in NAMES {
+        let setup = setup();
+        setup.write_legacy(name, Some(60));
+        let record = setup.store.load(&setup.key).await.unwrap().unwrap();
+        assert_eq!(record.blob, PICKLE);
+        assert_eq!(
+            record.expires,
+            Some(setup.clock.now() + Duration::from_secs(60))
+        );
+        let created = setup
+            .store
+            .create(&setup.key, "x".into(), setup.later())
+            .await;
+        assert_eq!(created.unwrap(), Created::Taken);
+        setup.clock.advance(Duration::from_secs(60));
+        assert_eq!(setup.data().await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_cachelib_file_without_expiry_lives_for_ever() {
+    let setup = setup();
+    setup.write_legacy(MD5, None);
+    setup.clock.advance(Duration::from_secs(1_000_000_000));
+    assert_eq!(setup.purge().await, 0);
+    let record = setup.store.load(&setup.key).await.unwrap().unwrap();
+    assert_eq!(record.expires, None);
+}
+
+#[tokio::test]
+async fn a_replace_moves_a_cachelib_session_into_dewars_files() {
+    for name in NAMES {
+        let setup = setup();
+        let legacy = setup.write_legacy(name, Some(60));
+        let seen = setup.store.load(&setup.key).await.unwrap().unwrap().version;
+        let replaced = setup
+            .store
+            .replace(&setup.key, "new".into(), setup.later(), &seen)
+            .await;
+        assert!(matches!(replaced.unwrap(), Replaced::Done(_)));
+        assert!(!legacy.exists() && setup.own().exists());
+        assert_eq!(setup.data().await.unwrap(), b"new");
+    }
+}
+
+#[tokio::test]
+async fn a_cachelib_session_that_changed_meanwhile_is_a_conflict() {
+    let setup = setup();
+    let legacy = setup.write_legacy(SHA256, Some(60));
+    let seen = setup.store.load(&setup.key).await.unwrap().unwrap().version;
+    fs::write(
+        &legacy,
+        [&u32::MAX.to_ne_bytes()[..], b"another pickle"].concat(),
+    )
+    .unwrap();
+    let late = setup
+        .store
+        .replace(&setup.key, "late".into(), setup.later(), &seen)
+        .await;
+    assert_eq!(late.unwrap(), Replaced::Conflict);
+    let late = setup.store.delete_unchanged(&setup.key, &seen).await;
+    assert_eq!(late.unwrap(), Deleted::Conflict);
+    assert_eq!(setup.data().await.unwrap(), b"another pickle");
+}
+
+#[tokio::test]
+async fn a_touch_moves_a_cachelib_sessions_expiry_and_nothing_else() {
+    for name in NAMES {
+        let setup = setup();
+        let legacy = setup.write_legacy(name, Some(60));
+        let before = setup.store.load(&setup.key).await.unwrap().unwrap();
+        let touched = setup.store.touch(&setup.key, setup.later()).await.unwrap();
+        assert_eq!(touched, Touched::Done);
+        let after = setup.store.load(&setup.key).await.unwrap().unwrap();
+        assert_eq!(after.expires, Some(setup.later()));
+        assert!(after.version == before.version && after.blob == before.blob);
+        assert_eq!(fs::read(legacy).unwrap()[4..], *PICKLE);
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_removes_every_form_of_a_session() {
+    let setup = setup();
+    setup
+        .store
+        .create(&setup.key, "own".into(), setup.later())
+        .await
+        .unwrap();
+    for name in NAMES {
+        setup.write_legacy(name, Some(60));
+    }
+    setup.store.delete(&setup.key).await.unwrap();
+    assert_eq!(setup.data().await, None);
+    assert!(
+        NAMES
+            .iter()
+            .all(|name| !setup.folder.path().join(name).exists())
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_expired_does_not_live_again_in_cachelibs_form() {
+    let setup = setup();
+    setup
+        .store
+        .create(
+            &setup.key,
+            "own".into(),
+            setup.clock.now() + Duration::from_secs(1),
+        )
+        .await
+        .unwrap();
+    setup.write_legacy(SHA256, None);
+    setup.clock.advance(Duration::from_secs(1));
+    assert_eq!(setup.data().await, None);
+    assert_eq!(setup.purge().await, 1);
+    assert_eq!(setup.data().await, None);
+}
+
+#[tokio::test]
+async fn a_purge_removes_cachelibs_expired_sessions_and_leaves_its_other_files() {
+    let setup = setup();
+    let dead = NAMES.map(|name| setup.write_legacy(name, Some(60)));
+    let kept = [
+        // The counter of files, by either name: it never expires, and is none of ours if it did.
+        setup.write_legacy("2029240f6d1128be89ddc32729463129", Some(60)),
+        setup.write_legacy(
+            "79bc207ee04a581ab2348ca1f3494e64cd0ec36128735b8c6bc85ddd8fe1938c",
+            Some(60),
+        ),
+        setup.write_legacy("tmpabcdefgh.__wz_cache", Some(60)),
+        setup.write_legacy("README", Some(60)),
+        setup.write_legacy(&"a".repeat(32), None),
+        setup.write_legacy(&"b".repeat(32), Some(61)),
+    ];
+    setup.clock.advance(Duration::from_secs(60));
+    assert_eq!(setup.purge().await, 2);
+    assert!(dead.iter().all(|path| !path.exists()));
+    assert!(kept.iter().all(|path| path.exists()));
+}
+
+#[tokio::test]
+async fn a_file_cut_anywhere_counts_as_absent_and_can_be_made_anew() {
+    let setup = setup();
+    setup
+        .store
+        .create(&setup.key, "some data".into(), setup.later())
+        .await
+        .unwrap();
+    let whole = fs::read(setup.own()).unwrap();
+    for end in 0..whole.len() {
+        fs::write(setup.own(), &whole[..end]).unwrap();
+        assert_eq!(setup.data().await, None, "cut at {end}");
+        assert_eq!(
+            setup.store.touch(&setup.key, setup.later()).await.unwrap(),
+            Touched::Gone
+        );
+        let page = setup
+            .store
+            .list("", Cursor::start(), 10)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(page.entries.len() <= 1);
+        setup.purge().await;
+    }
+    let created = setup
+        .store
+        .create(&setup.key, "new".into(), setup.later())
+        .await
+        .unwrap();
+    assert!(matches!(created, Created::Done(_)));
+    assert_eq!(setup.data().await.unwrap(), b"new");
+}
+
+#[tokio::test]
+async fn a_file_under_another_keys_name_counts_as_absent() {
+    let setup = setup();
+    let other = Key::new("session:another");
+    setup
+        .store
+        .create(&other, "data".into(), setup.later())
+        .await
+        .unwrap();
+    let entry = walk(&setup.folder.path().join("dewar.__wz_cache"))
+        .into_iter()
+        .find(|path| path.file_name().unwrap().len() == 62)
+        .unwrap();
+    fs::create_dir_all(setup.own().parent().unwrap()).unwrap();
+    fs::copy(entry, setup.own()).unwrap();
+    assert_eq!(setup.data().await, None);
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_unfinished_is_removed_and_in_nobodys_way() {
+    let setup = setup();
+    let unfinished = setup.own().with_file_name("new");
+    fs::create_dir_all(unfinished.parent().unwrap()).unwrap();
+    fs::write(&unfinished, "half a rec").unwrap();
+    setup.purge().await;
+    assert!(!unfinished.exists());
+    fs::write(&unfinished, "half a rec").unwrap();
+    setup
+        .store
+        .create(&setup.key, "data".into(), setup.later())
+        .await
+        .unwrap();
+    assert_eq!(setup.data().await.unwrap(), b"data");
+    assert!(!unfinished.exists());
+}
+
+#[tokio::test]
+async fn a_symbolic_link_is_neither_read_nor_written_through() {
+    let setup = setup();
+    let outside = setup.folder.path().join("outside");
+    fs::write(&outside, "precious").unwrap();
+    for link in [
+        setup.own(),
+        setup.own().with_file_name("new"),
+        setup.folder.path().join(MD5),
+    ] {
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(&outside, &link).unwrap();
+    }
+    assert_eq!(setup.data().await, None);
+    setup
+        .store
+        .create(&setup.key, "data".into(), setup.later())
+        .await
+        .unwrap();
+    assert_eq!(setup.data().await.unwrap(), b"data");
+    assert_eq!(fs::read(&outside).unwrap(), b"precious");
+}
+
+#[tokio::test]
+async fn files_are_for_their_owner_only_unless_the_mode_says_otherwise() {
+    for (mode, file_mode, folder_mode) in [(None, 0o600, 0o700), (Some(0o660), 0o660, 0o770)] {
+        let parent = tempfile::tempdir().unwrap();
+        let root = parent.path().join("new").join("sessions");
+        let mut options = FilesystemStore::at(&root).durability(Durability::Machine);
+        if let Some(mode) = mode {
+            options = options.mode(mode);
+        }
+        let store = options.open().unwrap();
+        let expires = UnixTime::now() + Duration::from_secs(60);
+        store
+            .create(&Key::new(KEY), "data".into(), expires)
+            .await
+            .unwrap();
+        for path in walk(&root.join("dewar.__wz_cache")) {
+            let metadata = fs::metadata(&path).unwrap();
+            let expected = if metadata.is_dir() {
+                folder_mode
+            } else {
+                file_mode
+            };
+            assert_eq!(
+                metadata.permissions().mode() & 0o777,
+                expected,
+                "{}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_cleared_under_a_running_store_is_made_again() {
+    let setup = setup();
+    setup
+        .store
+        .create(&setup.key, "data".into(), setup.later())
+        .await
+        .unwrap();
+    fs::remove_dir_all(setup.folder.path()).unwrap();
+    assert_eq!(setup.data().await, None);
+    assert_eq!(setup.purge().await, 0);
+    setup
+        .store
+        .create(&setup.key, "new".into(), setup.later())
+        .await
+        .unwrap();
+    assert_eq!(setup.data().await.unwrap(), b"new");
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_an_error_that_says_what_to_do() {
+    let parent = tempfile::tempdir().unwrap();
+    let file = parent.path().join("a_file");
+    fs::write(&file, "").unwrap();
+    for folder in [file.clone(), file.join("below")] {
+        let error = FilesystemStore::at(&folder).open().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Store);
+        let message = error.to_string();
+        assert!(message.contains(folder.to_str().unwrap()), "{message}");
+        assert!(message.contains("SESSION_FILE_DIR"), "{message}");
+    }
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![folder.to_owned()];
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(walk(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
