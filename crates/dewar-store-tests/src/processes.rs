@@ -158,7 +158,7 @@ pub(crate) fn slot_name(slot: u64) -> String {
 
 /// The data of a write: its number over and over, now short, now long.
 pub(crate) fn blob(number: u64) -> Vec<u8> {
-    let times = if number % 3 == 0 {
+    let times = if number.is_multiple_of(3) {
         20_000
     } else {
         20 + number % 50

@@ -134,6 +134,27 @@ async fn a_replace_moves_a_cachelib_session_into_dewars_files() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_always_sees_a_session_that_is_being_moved() {
+    for _ in 0..200 {
+        let setup = setup();
+        setup.write_legacy(MD5, Some(60));
+        let seen = setup.store.load(&setup.key).await.unwrap().unwrap().version;
+        let (store, key) = (setup.store.clone(), setup.key.clone());
+        let reader = tokio::spawn(async move {
+            for _ in 0..50 {
+                assert!(store.load(&key).await.unwrap().is_some());
+            }
+        });
+        let new = setup
+            .store
+            .replace(&setup.key, "new".into(), setup.later(), &seen)
+            .await;
+        assert!(matches!(new.unwrap(), Replaced::Done(_)));
+        reader.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_cachelib_session_that_changed_meanwhile_is_a_conflict() {
     let setup = setup();

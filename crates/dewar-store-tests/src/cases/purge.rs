@@ -10,6 +10,7 @@ super::cases! {
         finishes_where_nothing_is,
         removes_what_has_expired_and_nothing_else,
         keeps_to_its_limit,
+        finds_what_expired_behind_records_that_were_touched,
         goes_by_the_time_that_it_is_given,
         of_two_handles_removes_each_record_once;
 }
@@ -34,6 +35,19 @@ async fn keeps_to_its_limit(place: &Place) {
     // `purge` insists on the limit at each step.
     let removed = purge(&*place.store, place.now(), 4).await;
     must_have_removed(place, removed, 25);
+}
+
+async fn finds_what_expired_behind_records_that_were_touched(place: &Place) {
+    fill(place, "touched", 60, Until::Soon).await;
+    fill(place, "dead", 60, Until::Soon).await;
+    for at in 0..60 {
+        let key = place.key(&format!("touched{at}"));
+        touch(&*place.other, &key, place.later()).await;
+    }
+    place.pass_soon().await;
+    let removed = purge(&*place.store, place.now(), 100).await;
+    must_have_removed(place, removed, 60);
+    must_all_live(place, "touched", 60).await;
 }
 
 async fn goes_by_the_time_that_it_is_given(place: &Place) {
