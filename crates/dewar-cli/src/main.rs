@@ -6,6 +6,7 @@ mod cookies;
 mod exit;
 mod files;
 mod keys;
+mod stores;
 mod text;
 mod ui;
 

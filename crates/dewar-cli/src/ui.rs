@@ -3,6 +3,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure, Outcome};
@@ -70,6 +71,16 @@ impl Ui {
     /// Whether somebody looks at the results as they come.
     pub(crate) fn is_terminal(&self) -> bool {
         io::stdout().is_terminal()
+    }
+
+    /// Shows on a terminal how far something is; nowhere else.
+    pub(crate) fn progress(&self, doing: &'static str) -> ProgressBar {
+        let style = ProgressStyle::with_template("{spinner} {msg} {human_pos} ({elapsed})");
+        let bar = ProgressBar::no_length().with_message(doing);
+        match style {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
     }
 
     /// Says that something is probably not as it was meant.

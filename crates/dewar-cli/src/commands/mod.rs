@@ -2,14 +2,16 @@
 
 use clap::Subcommand;
 
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::ui::Ui;
 
 mod completions;
 mod config;
 mod cookie;
+mod doctor;
 mod key;
 mod man;
+mod sessions;
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]
@@ -26,6 +28,13 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(config::Command),
 
+    /// List, show, delete, count and move stored sessions
+    #[command(subcommand)]
+    Sessions(sessions::Command),
+
+    /// Find out why sessions do not work
+    Doctor(doctor::Doctor),
+
     /// Print completions for a shell
     Completions(completions::Completions),
 
@@ -40,8 +49,21 @@ impl Command {
             Command::Key(command) => command.run(ui),
             Command::Cookie(command) => command.run(ui),
             Command::Config(command) => command.run(ui),
+            Command::Sessions(command) => command.run(ui),
+            Command::Doctor(command) => command.run(ui),
             Command::Completions(command) => command.run(ui),
             Command::Man(command) => command.run(ui),
         }
     }
+}
+
+/// Runs what talks to stores.
+fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| {
+        Failure::unusable("the system gives no means to wait for servers").because(error)
+    })?;
+    runtime.block_on(work)
 }

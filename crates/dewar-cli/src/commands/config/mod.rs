@@ -11,8 +11,8 @@ mod check;
 mod explain;
 mod show;
 
-pub(super) use check::print as print_problems;
-pub(super) use show::print as print_values;
+pub(super) use check::{as_json as problems_as_json, print as print_problems};
+pub(super) use show::{print as print_values, set as set_values};
 
 /// What can be done with a configuration.
 #[derive(Debug, Subcommand)]

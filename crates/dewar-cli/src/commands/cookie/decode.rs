@@ -105,7 +105,7 @@ impl Decode {
 }
 
 /// A session as Flask's tagged JSON; `NaN` and the infinities, which JSON lacks, become `null`.
-pub(crate) fn tagged(document: &Document) -> Outcome<Box<RawValue>> {
+pub(in crate::commands) fn tagged(document: &Document) -> Outcome<Box<RawValue>> {
     let bytes = document.encode(Format::TaggedJson)?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     RawValue::from_string(text.clone())

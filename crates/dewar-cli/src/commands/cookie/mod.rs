@@ -19,6 +19,8 @@ mod explain;
 mod sign;
 mod verify;
 
+pub(super) use decode::tagged;
+
 /// What can be done with cookies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -1,0 +1,39 @@
+//! Session stores on servers and databases, one cargo feature each, compatible with Flask-Session's records.
+//!
+//! | feature | `SESSION_TYPE` | store |
+//! | --- | --- | --- |
+//! | `memcached` | `memcached` | `memcached::MemcachedStore` |
+//! | `mysql` | `mysql` | `mysql::MysqlStore` |
+//! | `postgresql` | `postgresql` | `postgresql::PostgresqlStore` |
+//! | `redis` | `redis` | `redis::RedisStore` |
+//! | `sqlite` | `sqlite` | `sqlite::SqliteStore` |
+//!
+//! [`KINDS`] is the same table for programs.
+//!
+//! What all of them have in common:
+//!
+//! * Each is made from a connection URL with `XStore::builder(url)`, and can be told how long connecting and how
+//!   long an operation may take; a call returns within that time, whatever the server does.
+//! * After a failure a store connects anew by itself.
+//! * Only what is safe to repeat is repeated.
+//! * An error names the server and the operation and says what to do; it never holds a password or a session id.
+//!   [`Error::is_temporary`](dewar::Error::is_temporary) says whether the same call may succeed later.
+
+mod kinds;
+#[cfg(any(
+    feature = "memcached",
+    feature = "mysql",
+    feature = "postgresql",
+    feature = "redis",
+    feature = "sqlite"
+))]
+mod server;
+
+#[cfg(feature = "redis")]
+pub mod redis;
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
+pub mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+pub use kinds::{Availability, KINDS, Kind};

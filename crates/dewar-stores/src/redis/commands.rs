@@ -1,0 +1,176 @@
+//! The commands that the store sends, on a connection of either sort.
+
+use std::sync::LazyLock;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::cluster_async::ClusterConnection;
+use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, cmd};
+use bytes::Bytes;
+use sha1::{Digest, Sha1};
+
+/// A connection that many calls share.
+#[derive(Clone)]
+pub(super) enum Connection {
+    /// To one server, the master of a Sentinel service included.
+    Single(MultiplexedConnection),
+    /// To all nodes of a cluster; finds the node of a key by itself, and repeats what a lost node did not answer.
+    Cluster(ClusterConnection),
+}
+
+/// What PTTL says of a key that is not there.
+pub(super) const GONE: i64 = -2;
+
+/// What a script that compares first has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compared {
+    /// The record was the one that was seen, and is changed.
+    Done,
+    /// There is no record.
+    Absent,
+    /// The record is another one.
+    Changed,
+    /// The record is another one: the very bytes that were to be written.
+    Already,
+}
+
+/// Answers are those of [`Compared`]: 1, 0, 2, 3.
+static REPLACE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local now = redis.call('GET', KEYS[1])
+if not now then return 0 end
+if now == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end
+if now == ARGV[2] then return 3 end
+return 2",
+    )
+});
+
+static UNLINK_UNCHANGED: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local now = redis.call('GET', KEYS[1])
+if not now then return 0 end
+if now ~= ARGV[1] then return 2 end
+redis.call('UNLINK', KEYS[1])
+return 1",
+    )
+});
+
+impl Connection {
+    pub(super) async fn ping(&self) -> RedisResult<()> {
+        let _: String = self.query(&cmd("PING")).await?;
+        Ok(())
+    }
+
+    /// The value and the milliseconds until it expires; these are negative if it never does.
+    pub(super) async fn get(&self, key: &str) -> RedisResult<Option<(Bytes, i64)>> {
+        let (value, remaining): (Option<Vec<u8>>, i64) = match self {
+            Connection::Single(connection) => {
+                let mut both = ::redis::pipe();
+                both.cmd("GET").arg(key).cmd("PTTL").arg(key);
+                both.query_async(&mut connection.clone()).await?
+            }
+            // While a slot moves, a redirection holds for one command only. Both are on their way at once.
+            Connection::Cluster(_) => {
+                let (get, remaining) = (keyed("GET", key), keyed("PTTL", key));
+                futures_util::future::try_join(self.query(&get), self.query(&remaining)).await?
+            }
+        };
+        Ok(value
+            .filter(|_| remaining != GONE)
+            .map(|value| (Bytes::from(value), remaining)))
+    }
+
+    /// Whether there was no such key, so that it was set.
+    pub(super) async fn set_new(&self, key: &str, value: &[u8], millis: u64) -> RedisResult<bool> {
+        let mut set = keyed("SET", key);
+        set.arg(value).arg("NX").arg("PX").arg(millis);
+        let done: Option<String> = self.query(&set).await?;
+        Ok(done.is_some())
+    }
+
+    pub(super) async fn replace(
+        &self,
+        key: &str,
+        seen: &[u8],
+        value: &[u8],
+        millis: u64,
+    ) -> RedisResult<Compared> {
+        let arguments = |command: &mut Cmd| {
+            command.arg(seen).arg(value).arg(millis);
+        };
+        self.evaluate(&REPLACE, key, arguments).await
+    }
+
+    /// Whether there is such a key, so that it expires then.
+    pub(super) async fn expire(&self, key: &str, millis: u64) -> RedisResult<bool> {
+        self.query(keyed("PEXPIRE", key).arg(millis)).await
+    }
+
+    pub(super) async fn unlink(&self, key: &str) -> RedisResult<()> {
+        let _: u64 = self.query(&keyed("UNLINK", key)).await?;
+        Ok(())
+    }
+
+    pub(super) async fn unlink_unchanged(&self, key: &str, seen: &[u8]) -> RedisResult<Compared> {
+        let arguments = |command: &mut Cmd| {
+            command.arg(seen);
+        };
+        self.evaluate(&UNLINK_UNCHANGED, key, arguments).await
+    }
+
+    pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        match self {
+            Connection::Single(connection) => command.query_async(&mut connection.clone()).await,
+            Connection::Cluster(connection) => command.query_async(&mut connection.clone()).await,
+        }
+    }
+
+    /// Runs a script by its digest; a server that does not know it, after a restart say, gets its text.
+    async fn evaluate(
+        &self,
+        script: &Script,
+        key: &str,
+        arguments: impl Fn(&mut Cmd),
+    ) -> RedisResult<Compared> {
+        let command = |name, script: &str| {
+            let mut command = cmd(name);
+            command.arg(script).arg(1).arg(key);
+            arguments(&mut command);
+            command
+        };
+        let answer = match self.query(&command("EVALSHA", &script.digest)).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.query(&command("EVAL", script.text)).await?
+            }
+            answer => answer?,
+        };
+        match answer {
+            0 => Ok(Compared::Absent),
+            1 => Ok(Compared::Done),
+            2 => Ok(Compared::Changed),
+            3 => Ok(Compared::Already),
+            _ => Err(RedisError::from((
+                ErrorKind::UnexpectedReturnType,
+                "a script gave an answer that it does not have",
+            ))),
+        }
+    }
+}
+
+pub(super) fn keyed(name: &str, key: &str) -> Cmd {
+    let mut command = cmd(name);
+    command.arg(key);
+    command
+}
+
+struct Script {
+    text: &'static str,
+    digest: String,
+}
+
+impl Script {
+    fn new(text: &'static str) -> Script {
+        let digest = Sha1::digest(text.as_bytes());
+        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Script { text, digest }
+    }
+}

@@ -1,0 +1,125 @@
+use std::time::Duration;
+
+use ::redis::cluster::ClusterClient;
+use ::redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError,
+    RedisResult, TlsCertificates,
+};
+use futures_util::future::select_ok;
+
+use super::commands::{Connection, keyed};
+
+/// Where the sessions are.
+pub(super) enum Target {
+    Single(Client),
+    Sentinel(Sentinel),
+    Cluster(ClusterClient),
+}
+
+/// A service that Sentinels watch over.
+pub(super) struct Sentinel {
+    /// How to reach the Sentinels; they all know the same.
+    pub(super) sentinels: Vec<Client>,
+    pub(super) service: String,
+    /// How to log in to the master, wherever it is.
+    pub(super) master: ConnectionInfo,
+    pub(super) certificates: Option<TlsCertificates>,
+}
+
+impl Target {
+    /// Makes a connection. The caller limits the whole time; no part of it may take more than `connect`.
+    pub(super) async fn dial(
+        &self,
+        connect: Duration,
+        operation: Duration,
+    ) -> RedisResult<Connection> {
+        match self {
+            Target::Single(client) => single(client, connect).await,
+            Target::Sentinel(sentinel) => {
+                let master = sentinel.find_master(connect).await?;
+                let connection = single(&master, connect).await?;
+                connection.insist_on_master().await?;
+                Ok(connection)
+            }
+            Target::Cluster(client) => {
+                // A node that hangs is waited for when the first connections are made, and again when the others are.
+                let config = ::redis::cluster::ClusterConfig::new()
+                    .set_connection_timeout(connect / 3)
+                    .set_response_timeout(operation);
+                let connection = client.get_async_connection_with_config(config).await?;
+                Ok(Connection::Cluster(connection))
+            }
+        }
+    }
+}
+
+impl Sentinel {
+    /// Asks all Sentinels at once: the first that knows is right, and one that hangs does not matter.
+    async fn find_master(&self, connect: Duration) -> RedisResult<Client> {
+        let questions = self.sentinels.iter().map(|sentinel| {
+            Box::pin(async move {
+                let connection = single(sentinel, connect).await?;
+                let mut question = keyed("SENTINEL", "GET-MASTER-ADDR-BY-NAME");
+                question.arg(&self.service);
+                let place: Option<(String, u16)> = connection.query(&question).await?;
+                place.ok_or_else(|| {
+                    RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "no such master"))
+                })
+            })
+        });
+        let ((host, port), _) = select_ok(questions).await?;
+        let address = match self.master.addr() {
+            ConnectionAddr::TcpTls { insecure, .. } => ConnectionAddr::TcpTls {
+                host,
+                port,
+                insecure: *insecure,
+                tls_params: None,
+            },
+            _ => ConnectionAddr::Tcp(host, port),
+        };
+        open(
+            self.master.clone().set_addr(address),
+            self.certificates.as_ref(),
+        )
+    }
+}
+
+impl Connection {
+    /// For a while after a failover a Sentinel may still name the old master.
+    async fn insist_on_master(&self) -> RedisResult<()> {
+        let role: Vec<::redis::Value> = self.query(&::redis::cmd("ROLE")).await?;
+        let role = role.into_iter().next().unwrap_or(::redis::Value::Nil);
+        let role: String = ::redis::from_redis_value(role)?;
+        if role == "master" {
+            return Ok(());
+        }
+        Err(RedisError::from((
+            ErrorKind::MasterNameNotFoundBySentinel,
+            "the server that Sentinel names is not the master (yet)",
+        )))
+    }
+}
+
+/// A client for one server, with certificates of one's own where TLS is used.
+pub(super) fn open(
+    info: ConnectionInfo,
+    certificates: Option<&TlsCertificates>,
+) -> RedisResult<Client> {
+    match (info.addr(), certificates) {
+        (ConnectionAddr::TcpTls { .. }, Some(certificates)) => {
+            Client::build_with_tls(info, certificates.clone())
+        }
+        _ => Client::open(info),
+    }
+}
+
+async fn single(client: &Client, connect: Duration) -> RedisResult<Connection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(connect))
+        // Each call has a limit of its own that covers repeating it, too.
+        .set_response_timeout(None);
+    let connection = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await?;
+    Ok(Connection::Single(connection))
+}
