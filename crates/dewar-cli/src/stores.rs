@@ -35,20 +35,22 @@ pub(crate) fn open(url: &str, missing: Missing) -> Outcome<Opened> {
     }
     let kind = Kind::of_url(url).ok_or_else(unknown_scheme)?;
     if kind.availability == Availability::NotBuilt {
-        return Err(
-            Failure::usage(format!("this dewar was built without {}", kind.name)).hint(format!(
-                "cargo install dewar-cli --features {}",
-                kind.feature
-            )),
-        );
+        return Err(Failure::usage(format!(
+            "this dewar was built without {}",
+            kind.name
+        )));
     }
     match kind.name {
         #[cfg(feature = "redis")]
-        "redis" => opened(kind, dewar_stores::redis::RedisStore::builder(url).build()?),
+        "redis" => opened(
+            kind,
+            url,
+            dewar_stores::redis::RedisStore::builder(url).build()?,
+        ),
         #[cfg(feature = "sqlite")]
-        "sqlite" => opened(kind, open_sqlite(url, missing)?),
+        "sqlite" => opened(kind, url, open_sqlite(url, missing)?),
         _ => Err(Failure::usage(format!(
-            "this command cannot open {} yet",
+            "this command cannot open {}",
             kind.name
         ))),
     }
@@ -144,12 +146,21 @@ fn open_sqlite(url: &str, missing: Missing) -> Outcome<dewar_stores::sqlite::Sql
         .open()?)
 }
 
-fn opened(kind: &Kind, store: impl Store) -> Outcome<Opened> {
+fn opened(kind: &Kind, url: &str, store: impl Store) -> Outcome<Opened> {
     Ok(Opened {
         store: Arc::new(store),
-        name: kind.name.into(),
+        name: format!("{} at {}", kind.name, address(url)),
         folder: None,
     })
+}
+
+/// Where a URL leads, without user, password and options.
+fn address(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    // `sqlite:///app.db` is a relative path, `sqlite:////srv/app.db` an absolute one.
+    rest.strip_prefix('/').unwrap_or(rest)
 }
 
 fn unknown_scheme() -> Failure {

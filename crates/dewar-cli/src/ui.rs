@@ -109,8 +109,14 @@ impl Ui {
             .source
             .as_deref()
             .map(|source| source as &dyn std::error::Error);
+        let mut said = failure.message.clone();
         while let Some(error) = cause {
-            self.note(format_args!("  caused by: {error}"));
+            // Libraries often repeat a cause's text as their own.
+            let text = error.to_string();
+            if !said.contains(&text) {
+                self.note(format_args!("  caused by: {text}"));
+                said = text;
+            }
             cause = error.source();
         }
         for hint in &failure.hints {

@@ -7,7 +7,7 @@
 //! exit 3
 //! ```
 //!
-//! Each file runs in an empty folder of its own, with nothing in the environment but `COOKIES`, the folder of cookies that
+//! Each file runs in a folder of its own, with nothing in it but the store `flask_session` ([`sessions`]), and nothing in the environment but `COOKIES`, the folder of cookies that
 //! `tests/make_cookies.py` made. `DEWAR_BLESS=1 cargo test -p dewar-cli --test golden` writes the files anew; read the difference.
 
 #![allow(clippy::unwrap_used)]
@@ -16,6 +16,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use dewar::UnixTime;
+use dewar::clock::ManualClock;
+use dewar::store::filesystem::FilesystemStore;
+use dewar::store::{Created, Key, Store};
 
 #[test]
 fn every_session_goes_as_it_is_written() {
@@ -43,9 +49,56 @@ fn every_session_goes_as_it_is_written() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
+/// A store with a session in each format, one that nobody can read, and one that has expired.
+fn sessions(folder: &Path) {
+    const PICKLE: &[u8] = b"\x80\x04\x95\x1b\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x04user\x94\x8c\x03ada\x94\x8c\x01n\x94K\x01u.";
+    let now = UnixTime::from_seconds(1_700_000_000);
+    let then = FilesystemStore::at(folder)
+        .clock(Arc::new(ManualClock::new(now)))
+        .open()
+        .unwrap();
+    let records: [(&str, &[u8], i64); 5] = [
+        (
+            "msgpack-session-of-ada-0000000000000000001",
+            b"\x82\xa4user\xa3ada\xa5items\x93\x01\x02\x03",
+            4_000_000_000,
+        ),
+        (
+            "json-session-of-ada-0000000000000000000002",
+            br#"{"user":"ada","html":"<b>"}"#,
+            4_000_000_060,
+        ),
+        (
+            "pickle-session-of-ada-00000000000000000003",
+            PICKLE,
+            4_000_003_600,
+        ),
+        (
+            "broken-session-of-nobody-00000000000000004",
+            b"\xc1garbage",
+            4_000_086_400,
+        ),
+        (
+            "expired-session-of-ada-0000000000000000005",
+            b"\x80",
+            1_700_000_060,
+        ),
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    for (id, blob, expires) in records {
+        let key = Key::new(format!("session:{id}"));
+        let blob = bytes::Bytes::from_static(blob);
+        let created = runtime.block_on(then.create(&key, blob, UnixTime::from_seconds(expires)));
+        assert!(matches!(created.unwrap(), Created::Done(_)));
+    }
+}
+
 /// Runs the commands of a session and writes it anew.
 fn replay(session: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
+    sessions(&folder.path().join("flask_session"));
     let mut written = String::new();
     for line in session.lines() {
         if line.starts_with('#') || line.is_empty() {
@@ -95,7 +148,27 @@ fn mask(text: &str) -> String {
         masked.push(character);
     }
     masked.pop();
-    masked
+    times_masked(&masked)
+}
+
+/// How long something took differs too: `0.3 ms` becomes `[TIME]`.
+fn times_masked(text: &str) -> String {
+    let mut masked = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(" ms") {
+        masked.push_str(&rest[..at]);
+        let number = masked
+            .trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
+            .len();
+        if number < masked.len() {
+            masked.truncate(number);
+            masked.push_str("[TIME]");
+        } else {
+            masked.push_str(" ms");
+        }
+        rest = &rest[at + 3..];
+    }
+    masked + rest
 }
 
 fn difference(expected: &str, actual: &str) -> String {

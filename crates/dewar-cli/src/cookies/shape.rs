@@ -109,11 +109,12 @@ fn nobodys() -> (Keyring, Scheme) {
     (Keyring::new("unverified"), Scheme::flask("unverified"))
 }
 
-/// Whether base64 begins with `{`, maybe after blanks.
+/// Whether base64 begins with a JSON object; a session id that happens to begin with `{` is not ASCII all through.
 fn begins_json(text: &str) -> bool {
-    // Eight characters are six bytes.
-    let start = text.get(..text.len().min(8) / 4 * 4).unwrap_or_default();
-    payload(start).is_ok_and(|bytes| bytes.trim_ascii_start().first() == Some(&b'{'))
+    // Four characters are three bytes; what is cut off may end within a group.
+    let groups = text.get(..text.len() / 4 * 4).unwrap_or_default();
+    let whole = payload(text).or_else(|_| payload(groups));
+    whole.is_ok_and(|bytes| bytes.trim_ascii_start().first() == Some(&b'{') && bytes.is_ascii())
 }
 
 fn is_web_token(header: &str) -> bool {
@@ -141,6 +142,7 @@ mod tests {
         assert_eq!(kind(PAYLOAD), "flask");
         assert_eq!(kind(&format!("{ID}.{SIGNATURE}")), "signed-id");
         assert_eq!(kind(ID), "id");
+        assert_eq!(kind("e3RpcpTz1q5cFSt9mCqN9q0vYq8sJ5gH2mP4xW7bR1a"), "id");
         assert_eq!(kind("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc"), "jwt");
         assert_eq!(kind("hello"), "unknown");
     }

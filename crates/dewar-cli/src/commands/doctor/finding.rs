@@ -41,7 +41,7 @@ impl Finding {
     pub(super) fn of_failure(check: &'static str, failure: Failure) -> Finding {
         let cause = failure.source.map(|source| source.to_string());
         let message = match cause.filter(|cause| !failure.message.contains(cause)) {
-            Some(cause) => format!("{}: {cause}", failure.message),
+            Some(cause) => format!("{} ({cause})", failure.message),
             None => failure.message,
         };
         let finding = Finding::bad(check, message);

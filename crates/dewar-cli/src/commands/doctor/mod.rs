@@ -1,7 +1,7 @@
 //! `dewar doctor`: find out why sessions do not work.
 
 use clap::Args;
-use dewar::config::{Config, Setting, Severity};
+use dewar::config::{Code, Config, Problem, Setting, Severity};
 use serde_json::json;
 
 use super::config::{ConfigOptions, problems_as_json, set_values};
@@ -44,7 +44,10 @@ impl Doctor {
         self.sessions(&config, ui, &mut findings).await?;
 
         let report = config.check();
-        let problems: Vec<_> = report.problems.iter().collect();
+        let named = self.store.is_some();
+        // A store that is named here stands for the SESSION_TYPE that is missing.
+        let beside = |problem: &&Problem| !(named && problem.code == Code::SessionsUnavailable);
+        let problems: Vec<_> = report.problems.iter().filter(beside).collect();
         let values = set_values(&config);
         match ui.output() {
             Output::Json => ui.json(&json!({

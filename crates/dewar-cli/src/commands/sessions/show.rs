@@ -61,7 +61,12 @@ impl Show {
         };
         let key = sessions.find(&text).await?.ok_or_else(absent)?;
         let record = sessions.place.store.load(&key).await?.ok_or_else(absent)?;
-        let document = Document::detect(Format::Msgpack, record.blob.clone())?;
+        let document = Document::detect(Format::Msgpack, record.blob.clone()).map_err(|error| {
+            Failure::unusable(
+                "the session's record is neither msgpack, JSON nor a pickle of plain types",
+            )
+            .because(error)
+        })?;
         let shown = Shown {
             handle: handle(&key),
             bytes: record.blob.len(),
