@@ -23,8 +23,13 @@ pub(crate) enum Existing {
 /// The whole of a file.
 pub(crate) fn read(path: &Path) -> Outcome<Zeroizing<Vec<u8>>> {
     File::open(path)
-        .and_then(|file| read_limited(file))
+        .and_then(read_limited)
         .map_err(|error| unreadable(path, error))
+}
+
+/// The whole text of a file that may be as large as it likes.
+pub(crate) fn read_large(path: &Path) -> Outcome<String> {
+    fs::read_to_string(path).map_err(|error| unreadable(path, error))
 }
 
 /// The whole of standard input.

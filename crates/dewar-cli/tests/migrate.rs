@@ -85,7 +85,7 @@ fn a_migration_that_is_killed_again_and_again_loses_and_revives_nothing() {
                 }
                 let at = key(round * 7 % SESSIONS);
                 match round % 3 {
-                    0 => drop(run(old.delete(&at)).unwrap()),
+                    0 => run(old.delete(&at)).unwrap(),
                     1 => {
                         if let Some(seen) = run(old.load(&at)).unwrap() {
                             let text = format!("round {round}");
@@ -102,7 +102,7 @@ fn a_migration_that_is_killed_again_and_again_loses_and_revives_nothing() {
             }
         });
         for wait in [5, 20, 40, 80, 120] {
-            let mut child = migrate(folder.path(), &[]);
+            let mut child = migrate(folder.path(), &["--state", "state"]);
             std::thread::sleep(Duration::from_millis(wait));
             child.kill().unwrap();
             child.wait().unwrap();
@@ -110,7 +110,7 @@ fn a_migration_that_is_killed_again_and_again_loses_and_revives_nothing() {
         done.store(true, Ordering::Relaxed);
     });
     assert!(
-        migrate(folder.path(), &["--mirror"])
+        migrate(folder.path(), &["--mirror", "--state", "state"])
             .wait()
             .unwrap()
             .success()
@@ -140,4 +140,38 @@ fn an_interrupt_stops_after_a_whole_session_and_says_so() {
     assert!(copied.iter().all(|(key, blob)| all.get(key) == Some(blob)));
     assert!(migrate(folder.path(), &[]).wait().unwrap().success());
     assert_eq!(content(&FilesystemStore::at(&new).open().unwrap()), all);
+}
+
+#[test]
+fn a_target_in_use_keeps_its_changes_and_its_log_outs() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = filled(&folder.path().join("old"), 4);
+    let options = ["--state", "state"];
+    assert!(migrate(folder.path(), &options).wait().unwrap().success());
+    let new = FilesystemStore::at(folder.path().join("new"))
+        .open()
+        .unwrap();
+    let change = |store: &FilesystemStore, number, text| {
+        let seen = run(store.load(&key(number))).unwrap().unwrap();
+        run(store.replace(&key(number), blob(text), EXPIRES, &seen.version)).unwrap();
+    };
+    // The last moments of the source, and the first of the target.
+    change(&old, 0, "source");
+    change(&old, 1, "source");
+    change(&new, 1, "target");
+    run(new.delete(&key(2))).unwrap();
+    let late = key(9);
+    run(old.create(&late, blob("late"), EXPIRES)).unwrap();
+
+    assert!(migrate(folder.path(), &options).wait().unwrap().success());
+    let expected = [
+        (key(0), "source"),
+        (key(1), "target"),
+        (key(3), "first"),
+        (late, "late"),
+    ];
+    assert_eq!(
+        content(&new),
+        expected.map(|(key, text)| (key, blob(text))).into()
+    );
 }

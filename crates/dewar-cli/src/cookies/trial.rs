@@ -24,7 +24,8 @@ pub(super) fn explain(value: &str, keys: &Keys, scheme: &Scheme) -> Option<Fit> 
 
 /// The value would be right if something had not been done to it.
 fn changed_on_its_way(value: &str, keys: &Keys, scheme: &Scheme) -> Option<Fit> {
-    let repairs: [(&str, &str, fn(&str) -> String); 5] = [
+    type Repair = (&'static str, &'static str, fn(&str) -> String);
+    let repairs: [Repair; 5] = [
         (
             "the value is in quotes twice: something on the way (a proxy) put quotes around a value that had them",
             "find what rewrites Cookie or Set-Cookie headers",
@@ -253,7 +254,7 @@ fn percent_decoded(value: &str) -> String {
 }
 
 fn hex_decoded(text: &str) -> Option<Vec<u8>> {
-    if text.is_empty() || text.len() % 2 != 0 || !text.is_ascii() {
+    if text.is_empty() || !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
     }
     let pairs = (0..text.len())

@@ -14,7 +14,7 @@ pub(super) fn read(text: &str, section: Option<&str>) -> Outcome<Found> {
     let fallbacks = match table.get(FALLBACKS) {
         None => Vec::new(),
         Some(item) => {
-            let items = item.as_array().ok_or_else(|| not_texts())?;
+            let items = item.as_array().ok_or_else(not_texts)?;
             let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
             texts.collect::<Option<_>>().ok_or_else(not_texts)?
         }

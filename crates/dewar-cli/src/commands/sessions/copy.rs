@@ -2,10 +2,11 @@ use bytes::Bytes;
 use clap::ValueEnum;
 use dewar::UnixTime;
 use dewar::data::{Document, Format};
-use dewar::store::{Created, Deleted, Entry, Key, Record, Replaced, Store, Touched, Version};
+use dewar::store::{Created, Deleted, Entry, Key, Replaced, Store, Touched, Version};
 use std::time::Duration;
 
 use super::Sessions;
+use super::state::State;
 use crate::exit::{Failure, Outcome};
 
 /// Copies sessions one by one, in a way that can be done again at any time while both stores are in use.
@@ -13,7 +14,7 @@ pub(super) struct Copier<'a> {
     pub(super) from: &'a Sessions,
     pub(super) to: &'a Sessions,
     pub(super) format: Target,
-    pub(super) existing: Existing,
+    pub(super) state: State,
 }
 
 /// How records are written.
@@ -29,15 +30,6 @@ pub(super) enum Target {
     MsgpackTyped,
 }
 
-/// What becomes of a session that is in both stores and differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Existing {
-    /// The source's is taken: for as long as the source is the one that is written to
-    Replace,
-    /// The target's is left alone: from when the target is the one that is written to
-    Keep,
-}
-
 /// What became of one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Copied {
@@ -47,9 +39,9 @@ pub(super) enum Copied {
     Renewed,
     /// It was there already, as it is.
     Same,
-    /// It was there, differs, and was left alone.
+    /// It was changed in the target since it was copied, and left alone.
     Kept,
-    /// It ended meanwhile, in the target too.
+    /// It ended meanwhile, in one of the stores, and so in both.
     Gone,
     /// It cannot be read.
     Undecodable,
@@ -60,12 +52,15 @@ pub(super) enum Copied {
 /// How often a session is tried that changes while it is copied.
 const ATTEMPTS: usize = 8;
 
+/// Stores round expiries to their own grain.
+const GRAIN: Duration = Duration::from_secs(1);
+
 /// What sessions get whose store knows no expiry: Flask's default.
 const LIFETIME: Duration = Duration::from_secs(31 * 86_400);
 
 impl Copier<'_> {
     /// Copies one session and verifies what was written.
-    pub(super) async fn copy(&self, entry: &Entry) -> Outcome<Copied> {
+    pub(super) async fn copy(&mut self, entry: &Entry) -> Outcome<Copied> {
         let from = &entry.key;
         let to = Key::new(format!("{}{}", self.to.prefix, self.from.id(from)));
         let mut first = None;
@@ -83,18 +78,21 @@ impl Copier<'_> {
             let Some((done, version)) = self.write(&to, &blob, expires).await? else {
                 continue;
             };
+            let Some(version) = version else {
+                return Ok(done);
+            };
             // What the first successful attempt did is what became of the session.
             let done = *first.get_or_insert(done);
-            if done == Copied::Kept {
-                return Ok(done);
-            }
             match self.source().load(from).await? {
                 // Logged out meanwhile: the copy must not bring it back.
                 None => match self.target().delete_unchanged(&to, &version).await? {
                     Deleted::Done | Deleted::Gone => return Ok(Copied::Gone),
                     Deleted::Conflict => {}
                 },
-                Some(now) if now.version == record.version => return Ok(done),
+                Some(now) if now.version == record.version => {
+                    self.state.remember(&to, &blob, expires)?;
+                    return Ok(done);
+                }
                 Some(_) => {}
             }
         }
@@ -117,26 +115,39 @@ impl Copier<'_> {
             == Deleted::Done)
     }
 
-    /// Writes a record and reads it back; `None` if somebody else was faster.
+    /// Writes a record and reads it back, with its version; `None` if somebody else was faster, no version if nothing was
+    /// written because the target's word counts.
     async fn write(
-        &self,
+        &mut self,
         key: &Key,
         blob: &Bytes,
         expires: UnixTime,
-    ) -> Outcome<Option<(Copied, Version)>> {
-        let store = self.target();
-        let done = match store.create(key, blob.clone(), expires).await? {
-            Created::Done(_) => Copied::Made,
-            Created::Taken => {
-                let Some(there) = store.load(key).await? else {
+    ) -> Outcome<Option<(Copied, Option<Version>)>> {
+        let store = self.to.place.store.clone();
+        let done = match store.load(key).await? {
+            // It was copied, and then ended in the target: it must not come back.
+            None if self.state.has_ended(key, UnixTime::now()) => {
+                return Ok(Some((Copied::Gone, None)));
+            }
+            None => match store.create(key, blob.clone(), expires).await? {
+                Created::Done(_) => Copied::Made,
+                Created::Taken => return Ok(None),
+            },
+            Some(there) if there.blob == *blob => {
+                // Only ever later: the target may have extended it since.
+                if there.expires.is_some_and(|there| there + GRAIN < expires)
+                    && store.touch(key, expires).await? == Touched::Gone
+                {
                     return Ok(None);
-                };
-                if there.blob == *blob {
-                    return self.extend(key, &there, expires).await;
                 }
-                if self.existing == Existing::Keep {
-                    return Ok(Some((Copied::Kept, there.version)));
-                }
+                Copied::Same
+            }
+            Some(there) if self.state.was_changed(key, &there.blob) => {
+                return Ok(Some((Copied::Kept, None)));
+            }
+            Some(there) => {
+                // First the memory: a run that is killed in between must know the new record for its own.
+                self.state.remember(key, blob, expires)?;
                 match store
                     .replace(key, blob.clone(), expires, &there.version)
                     .await?
@@ -147,33 +158,9 @@ impl Copier<'_> {
             }
         };
         match store.load(key).await? {
-            Some(there) if there.blob == *blob => Ok(Some((done, there.version))),
+            Some(there) if there.blob == *blob => Ok(Some((done, Some(there.version)))),
             // Written to by others, expired, or not what was stored: the next attempt tells.
             _ => Ok(None),
-        }
-    }
-
-    /// Moves the expiry of a record that is the same otherwise.
-    async fn extend(
-        &self,
-        key: &Key,
-        there: &Record,
-        expires: UnixTime,
-    ) -> Outcome<Option<(Copied, Version)>> {
-        let same = there.expires.is_some_and(|there| {
-            // Stores round to their own grain.
-            there.millis().abs_diff(expires.millis()) <= 1_000
-        });
-        let later = there.expires.is_none_or(|there| there < expires);
-        if same || (self.existing == Existing::Keep && !later) {
-            return Ok(Some((Copied::Same, there.version.clone())));
-        }
-        match self.target().touch(key, expires).await? {
-            Touched::Gone => Ok(None),
-            Touched::Done => {
-                let version = self.target().load(key).await?.map(|record| record.version);
-                Ok(version.map(|version| (Copied::Same, version)))
-            }
         }
     }
 

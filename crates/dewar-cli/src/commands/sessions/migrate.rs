@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,7 +7,8 @@ use clap::Args;
 use dewar::store::Cursor;
 use serde::Serialize;
 
-use super::copy::{Copied, Copier, Existing, Target, different};
+use super::copy::{Copied, Copier, Target, different};
+use super::state::State;
 use super::{Sessions, key_prefix};
 use crate::commands::config::ConfigOptions;
 use crate::exit::{Exit, Outcome};
@@ -14,13 +16,11 @@ use crate::stores::{self, Missing};
 use crate::ui::{Output, Ui};
 
 /// `dewar sessions migrate`.
-///
-/// It can be run again and again: what is there already is compared, not written. Run it while the source is in use, switch
-/// the application over, then run it once more with `--existing keep` for what the source got in the last moment.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Run it as often as you like while the application uses FROM; each run copies what changed since. Then let the application \
-use TO, and run it once more with --existing keep. Ctrl-C finishes the session at hand and stops; the next run goes on.")]
+use TO, and run it once more for the last changes, with the same --state file as before: without one, it would overwrite what \
+changed in TO and bring back what ended there. Ctrl-C finishes the session at hand and stops; the next run goes on.")]
 pub(crate) struct Migrate {
     /// The URL of the store to copy from, which is only read
     from: String,
@@ -32,12 +32,12 @@ pub(crate) struct Migrate {
     #[arg(long, value_enum, default_value_t = Target::Keep)]
     format: Target,
 
-    /// What becomes of a session that is in both stores and differs
-    #[arg(long, value_enum, default_value_t = Existing::Replace)]
-    existing: Existing,
+    /// A file that remembers what was copied, for runs while TO is in use; made where it is missing
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
 
-    /// Delete in TO the sessions that are not in FROM: those that ended since the last run
-    #[arg(long, conflicts_with = "existing")]
+    /// Delete in TO what is not in FROM: sessions that ended since the last run. Not for a TO that is in use
+    #[arg(long)]
     mirror: bool,
 
     /// What stands before the session id in FROM; without it, SESSION_KEY_PREFIX or 'session:'
@@ -80,15 +80,18 @@ impl Migrate {
             place: stores::open(&self.to, Missing::Make)?,
             prefix: to_prefix.clone(),
         };
-        let copier = Copier {
+        let mut copier = Copier {
             from: &from,
             to: &to,
             format: self.format,
-            existing: self.existing,
+            state: match &self.state {
+                Some(path) => State::open(path)?,
+                None => State::none(),
+            },
         };
         let stop = until_interrupted();
         let mut tally = Tally::default();
-        tally.complete = copy_all(&copier, &stop, &mut tally, ui).await?;
+        tally.complete = copy_all(&mut copier, &stop, &mut tally, ui).await?;
         if self.mirror && tally.complete {
             tally.complete = mirror(&copier, &stop, &mut tally, ui).await?;
         }
@@ -98,7 +101,7 @@ impl Migrate {
 
 /// Copies page by page; says whether it came to the end.
 async fn copy_all(
-    copier: &Copier<'_>,
+    copier: &mut Copier<'_>,
     stop: &AtomicBool,
     tally: &mut Tally,
     ui: &Ui,
@@ -196,7 +199,7 @@ impl Tally {
                     "{made} copied, {renewed} renewed, {same} there already"
                 ))?;
                 for (number, what) in [
-                    (kept, "left alone, because it differs in the target"),
+                    (kept, "left alone, because it was changed in the target"),
                     (gone, "ended meanwhile"),
                     (deleted, "deleted, because it is no longer in the source"),
                 ] {

@@ -18,6 +18,7 @@ mod list;
 mod migrate;
 mod purge;
 mod show;
+mod state;
 
 /// What can be done with stored sessions.
 #[derive(Debug, Subcommand)]
