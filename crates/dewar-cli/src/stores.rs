@@ -10,6 +10,7 @@ use dewar_stores::{Availability, KINDS, Kind};
 use sha2::{Digest, Sha256};
 
 use crate::exit::{Exit, Failure, Outcome};
+use crate::ui::Ui;
 
 /// A store that was opened.
 #[derive(Clone, Debug)]
@@ -26,6 +27,23 @@ pub(crate) struct Opened {
 pub(crate) enum Missing {
     Refuse,
     Make,
+}
+
+/// The URL that a person gave: itself, or with `env:NAME` that of a variable.
+pub(crate) fn resolve(given: &str, ui: &mut Ui) -> Outcome<String> {
+    if let Some(variable) = given.strip_prefix("env:") {
+        return std::env::var(variable).map_err(|_| {
+            Failure::unusable(format!("the environment variable {variable} is not set"))
+        });
+    }
+    let user = given
+        .split_once("://")
+        .and_then(|(_, rest)| Some(rest.rsplit_once('@')?.0));
+    if user.is_some_and(|user| user.contains(':')) {
+        ui.warning("a password on the command line stands in the shell's history and in the list of processes");
+        ui.hint("put the URL into a variable and write env:NAME");
+    }
+    Ok(given.into())
 }
 
 /// Opens the store of a URL: a line for each kind.

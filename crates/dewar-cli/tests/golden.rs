@@ -49,6 +49,67 @@ fn every_session_goes_as_it_is_written() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
+#[test]
+fn no_secret_is_ever_shown() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        for line in text.lines() {
+            let said = line.starts_with("out| ") || line.starts_with("err| ");
+            for secret in ["hunter2", "correct horse", "other-key", "one more"] {
+                assert!(!said || !line.contains(secret), "{line}");
+            }
+            // Ids are results that somebody asked for, and never part of a message.
+            assert!(
+                !line.starts_with("err| ") || !line.contains("session-of-"),
+                "{line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_examples_of_the_manual_are_true() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/command.md");
+    let expected = fs::read_to_string(&file).unwrap();
+    let mut actual = String::new();
+    for (number, part) in expected.split("```").enumerate() {
+        if number > 0 {
+            actual.push_str("```");
+        }
+        match part.strip_prefix("console\n").filter(|_| number % 2 == 1) {
+            Some(block) => write!(actual, "console\n{}", replay_plain(block)).unwrap(),
+            None => actual.push_str(part),
+        }
+    }
+    if std::env::var_os("DEWAR_BLESS").is_some() {
+        fs::write(&file, actual).unwrap();
+    } else {
+        assert!(actual == expected, "\n{}", difference(&expected, &actual));
+    }
+}
+
+/// As [`replay`], written as a terminal shows it.
+fn replay_plain(block: &str) -> String {
+    let commands: String = block
+        .lines()
+        .filter(|line| line.starts_with("$ "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let mut plain = String::new();
+    for line in replay(&commands)
+        .lines()
+        .filter(|line| !line.starts_with("exit "))
+    {
+        let line = line
+            .strip_prefix("out|")
+            .or(line.strip_prefix("err|"))
+            .map_or(line, |line| line.strip_prefix(' ').unwrap_or(line));
+        writeln!(plain, "{line}").unwrap();
+    }
+    plain
+}
+
 /// A store with a session in each format, one that nobody can read, and one that has expired.
 fn sessions(folder: &Path) {
     const PICKLE: &[u8] = b"\x80\x04\x95\x1b\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x04user\x94\x8c\x03ada\x94\x8c\x01n\x94K\x01u.";

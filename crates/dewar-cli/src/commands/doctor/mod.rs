@@ -91,13 +91,13 @@ impl Doctor {
     }
 
     /// Where sessions live, and whether that works; useful with a configuration that is wrong elsewhere.
-    async fn sessions(&self, config: &Config, ui: &Ui, findings: &mut Vec<Finding>) -> Outcome<()> {
+    async fn sessions(&self, config: &Config, ui: &mut Ui, findings: &mut Vec<Finding>) -> Outcome<()> {
         let kind = match config.get("SESSION_TYPE") {
             Some(Setting::Text(kind)) => Some(kind.to_ascii_lowercase()),
             _ => None,
         };
         let url = match (&self.store, kind.as_deref()) {
-            (Some(url), _) => url.clone(),
+            (Some(url), _) => stores::resolve(url, ui)?,
             (None, Some("memory")) => {
                 findings.push(
                     Finding::doubtful("memory", "sessions live in each process by itself: several workers do not share them, and a restart ends them")

@@ -17,7 +17,7 @@ pub(crate) struct Count {
 
 impl Count {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
-        let sessions = self.store.open()?;
+        let sessions = self.store.open(ui)?;
         let bar = ui.progress("counting");
         let (mut seen, mut bytes) = (HashSet::new(), Some(0));
         let mut cursor = Some(Cursor::start());

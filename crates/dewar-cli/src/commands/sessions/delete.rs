@@ -21,7 +21,7 @@ pub(crate) struct Delete {
 
 impl Delete {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
-        let sessions = self.store.open()?;
+        let sessions = self.store.open(ui)?;
         let (mut deleted, mut absent) = (Vec::new(), 0);
         for text in &self.wanted()? {
             let key = sessions.find(text).await?;

@@ -32,7 +32,7 @@ pub(crate) struct List {
 
 impl List {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
-        let sessions = self.store.open()?;
+        let sessions = self.store.open(ui)?;
         if self.ids && ui.is_terminal() {
             ui.warning(
                 "whoever has a session id has the session: keep this out of tickets and logs",

@@ -22,10 +22,10 @@ Run it as often as you like while the application uses FROM; each run copies wha
 use TO, and run it once more for the last changes, with the same --state file as before: without one, it would overwrite what \
 changed in TO and bring back what ended there. Ctrl-C finishes the session at hand and stops; the next run goes on.")]
 pub(crate) struct Migrate {
-    /// The URL of the store to copy from, which is only read
+    /// The URL of the store to copy from, which is only read, or env:NAME for the URL in a variable
     from: String,
 
-    /// The URL of the store to copy to
+    /// The URL of the store to copy to, or env:NAME
     to: String,
 
     /// How records are written
@@ -71,13 +71,15 @@ impl Migrate {
         let prefix = key_prefix(&self.config.read());
         let from_prefix = self.from_prefix.as_ref().unwrap_or(&prefix);
         let to_prefix = self.to_prefix.as_ref().unwrap_or(&prefix);
-        different(&self.from, from_prefix, &self.to, to_prefix)?;
+        let source = stores::resolve(&self.from, ui)?;
+        let target = stores::resolve(&self.to, ui)?;
+        different(&source, from_prefix, &target, to_prefix)?;
         let from = Sessions {
-            place: stores::open(&self.from, Missing::Refuse)?,
+            place: stores::open(&source, Missing::Refuse)?,
             prefix: from_prefix.clone(),
         };
         let to = Sessions {
-            place: stores::open(&self.to, Missing::Make)?,
+            place: stores::open(&target, Missing::Make)?,
             prefix: to_prefix.clone(),
         };
         let mut copier = Copier {

@@ -61,7 +61,7 @@ impl Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Store")]
 pub(super) struct StoreOptions {
-    /// The store's URL: filesystem:FOLDER, redis://..., sqlite:///...; without it, as the configuration says
+    /// The store's URL: filesystem:FOLDER, redis://HOST, sqlite:///FILE, or env:NAME for the URL in a variable; without it, as the configuration says
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 
@@ -80,10 +80,10 @@ struct Sessions {
 }
 
 impl StoreOptions {
-    fn open(&self) -> Outcome<Sessions> {
+    fn open(&self, ui: &mut Ui) -> Outcome<Sessions> {
         let config = self.config.read();
         let place = match &self.store {
-            Some(url) => stores::open(url, Missing::Refuse)?,
+            Some(url) => stores::open(&stores::resolve(url, ui)?, Missing::Refuse)?,
             None => stores::open(&stores::url_of(&config)?, Missing::Refuse)?,
         };
         let prefix = self.prefix.clone().unwrap_or_else(|| key_prefix(&config));

@@ -17,7 +17,7 @@ pub(crate) struct Purge {
 
 impl Purge {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
-        let sessions = self.store.open()?;
+        let sessions = self.store.open(ui)?;
         let store = &sessions.place.store;
         let bar = ui.progress("removing");
         let mut removed = 0;

@@ -45,7 +45,7 @@ struct Shown {
 
 impl Show {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
-        let sessions = self.store.open()?;
+        let sessions = self.store.open(ui)?;
         let text = match self.session.as_deref() {
             None | Some("-") => String::from_utf8_lossy(&files::read_stdin()?).into_owned(),
             Some(text) => text.to_owned(),
