@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 more = os.environ.get("DEWAR_EXAMPLES")
 settings.register_profile(
     "interop",
-    max_examples=int(more or 2000),
+    max_examples=int(more or 1000),
     derandomize=more is None,
     database=None,
     deadline=None,

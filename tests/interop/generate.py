@@ -15,7 +15,7 @@ tag_like = st.sampled_from([" t", " b", " m", " u", " d", " di", " t__", " x", "
 
 integers = st.integers(-(2**63), 2**63 - 1)
 huge_integers = st.integers(-(10**60), 10**60)
-floats = st.floats() | st.sampled_from([float(f"{sign}1e{power}") for sign in "+-" for power in range(-10, 25)])
+floats = st.floats(allow_nan=False) | st.just(float("nan")) | st.sampled_from([float(f"{sign}1e{power}") for sign in "+-" for power in range(-10, 25)])
 aware_datetimes = st.datetimes(
     datetime.datetime(1, 1, 2), datetime.datetime(9999, 12, 30), timezones=st.just(datetime.timezone.utc)
 )

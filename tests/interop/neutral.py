@@ -42,13 +42,13 @@ def neutral(value: Any) -> list:
         case dict():
             return ["dict", [[neutral(key), neutral(item)] for key, item in value.items()]]
         case datetime.datetime() if value.tzinfo is None:
-            return ["naive_datetime", value.isoformat()]
+            return ["naive_datetime", value.isoformat(timespec="microseconds")]
         case datetime.datetime():
             return ["datetime", str((value - EPOCH) // MICROSECOND)]
         case datetime.date():
             return ["date", value.isoformat()]
         case datetime.time():
-            return ["time", value.isoformat()]
+            return ["time", value.isoformat(timespec="microseconds")]
         case datetime.timedelta():
             return ["timedelta", str(value // MICROSECOND)]
         case uuid.UUID():

@@ -40,5 +40,5 @@ class Peer:
         return self.ask("record_decode", preferred=preferred, record=record.hex())
 
     def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait(10)
+        """Lets the program end."""
+        self.process.communicate(timeout=10)

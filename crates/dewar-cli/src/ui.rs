@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure, Outcome};
+use crate::text::one_line;
 
 /// Where the command writes: results to standard output, everything said about them to standard error.
 pub(crate) struct Ui {
@@ -112,7 +113,7 @@ impl Ui {
         let mut said = failure.message.clone();
         while let Some(error) = cause {
             // Libraries often repeat a cause's text as their own.
-            let text = error.to_string();
+            let text = one_line(&error.to_string());
             if !said.contains(&text) {
                 self.note(format_args!("  caused by: {text}"));
                 said = text;

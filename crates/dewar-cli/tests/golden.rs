@@ -209,14 +209,14 @@ fn mask(text: &str) -> String {
         masked.push(character);
     }
     masked.pop();
-    times_masked(&masked)
+    times_masked(&times_masked(&masked, " ms"), " µs")
 }
 
-/// How long something took differs too: `0.3 ms` becomes `[TIME]`.
-fn times_masked(text: &str) -> String {
+/// How long something took differs too: `0.3 ms` and `35 µs` become `[TIME]`.
+fn times_masked(text: &str, unit: &str) -> String {
     let mut masked = String::new();
     let mut rest = text;
-    while let Some(at) = rest.find(" ms") {
+    while let Some(at) = rest.find(unit) {
         masked.push_str(&rest[..at]);
         let number = masked
             .trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
@@ -225,9 +225,9 @@ fn times_masked(text: &str) -> String {
             masked.truncate(number);
             masked.push_str("[TIME]");
         } else {
-            masked.push_str(" ms");
+            masked.push_str(unit);
         }
-        rest = &rest[at + 3..];
+        rest = &rest[at + unit.len()..];
     }
     masked + rest
 }

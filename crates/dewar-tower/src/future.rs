@@ -7,7 +7,7 @@ use http::header::{HeaderValue, SET_COOKIE, VARY};
 use http::{HeaderMap, Response, StatusCode};
 use pin_project_lite::pin_project;
 
-use crate::layer::Decisions;
+use crate::layer::Replies;
 use crate::scope::Scope;
 
 type Closing = Pin<Box<dyn Future<Output = dewar::Result<Reply>> + Send>>;
@@ -21,17 +21,17 @@ pin_project! {
         scope: Option<Scope>,
         // The response, while its session is being closed.
         closing: Option<(Closing, Option<Response<R>>)>,
-        decisions: Decisions,
+        replies: Replies,
     }
 }
 
 impl<F, R> ResponseFuture<F, R> {
-    pub(crate) fn new(future: F, scope: Option<Scope>, decisions: Decisions) -> Self {
+    pub(crate) fn new(future: F, scope: Option<Scope>, replies: Replies) -> Self {
         ResponseFuture {
             future,
             scope,
             closing: None,
-            decisions,
+            replies,
         }
     }
 }
@@ -60,14 +60,14 @@ where
         let reply = ready!(closing.as_mut().poll(context));
         let response = response.take().unwrap_or_default();
         *this.closing = None;
-        Poll::Ready(Ok(finish(response, reply, *this.decisions)))
+        Poll::Ready(Ok(finish(response, reply, *this.replies)))
     }
 }
 
 fn finish<R: Default>(
     mut response: Response<R>,
     reply: dewar::Result<Reply>,
-    decisions: Decisions,
+    replies: Replies,
 ) -> Response<R> {
     let reply = match reply {
         Ok(reply) => reply,
@@ -85,8 +85,8 @@ fn finish<R: Default>(
     if reply.varies() {
         vary_on_cookie(response.headers_mut());
     }
-    if decisions == Decisions::Attached {
-        response.extensions_mut().insert(reply.decision());
+    if replies == Replies::Attached {
+        response.extensions_mut().insert(reply);
     }
     response
 }

@@ -24,12 +24,12 @@ use crate::scope::Scope;
 #[derive(Clone, Debug)]
 pub struct SessionLayer {
     engine: Engine,
-    decisions: Decisions,
+    replies: Replies,
 }
 
-/// Whether responses carry the decision.
+/// Whether responses carry the engine's reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decisions {
+pub(crate) enum Replies {
     Kept,
     Attached,
 }
@@ -39,15 +39,15 @@ impl SessionLayer {
     pub fn new(engine: Engine) -> SessionLayer {
         SessionLayer {
             engine,
-            decisions: Decisions::Kept,
+            replies: Replies::Kept,
         }
     }
 
-    /// Attaches what was decided at the end of each request, and why, to the response as the extension
-    /// [`dewar::plan::Decision`], for middleware outside that logs or shows it.
+    /// Attaches the engine's [`Reply`](dewar::engine::Reply) to the response as an extension, for middleware outside
+    /// that logs or shows what was decided at the end of the request, and why.
     #[must_use]
-    pub fn attach_decisions(mut self) -> SessionLayer {
-        self.decisions = Decisions::Attached;
+    pub fn attach_replies(mut self) -> SessionLayer {
+        self.replies = Replies::Attached;
         self
     }
 }
@@ -59,7 +59,7 @@ impl<S> Layer<S> for SessionLayer {
         SessionService {
             inner,
             engine: self.engine.clone(),
-            decisions: self.decisions,
+            replies: self.replies,
         }
     }
 }
@@ -69,7 +69,7 @@ impl<S> Layer<S> for SessionLayer {
 pub struct SessionService<S> {
     inner: S,
     engine: Engine,
-    decisions: Decisions,
+    replies: Replies,
 }
 
 impl<S, B, R> Service<Request<B>> for SessionService<S>
@@ -88,6 +88,6 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut scope = Some(Scope::new(self.engine.clone()));
         let future = Scope::enter(&mut scope, || self.inner.call(request));
-        ResponseFuture::new(future, scope, self.decisions)
+        ResponseFuture::new(future, scope, self.replies)
     }
 }

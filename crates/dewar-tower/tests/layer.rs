@@ -13,7 +13,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use dewar::Engine;
 use dewar::config::Config;
-use dewar::plan::{Decision, Reason};
+use dewar::engine::Reply;
+use dewar::plan::Reason;
 use dewar_tower::{Error, Session, SessionLayer, Typed};
 use http_body_util::BodyExt;
 use tower::{Layer, Service, ServiceExt};
@@ -60,7 +61,7 @@ fn shop(engine: Engine) -> Router {
                 [(VARY, "Accept, cookie")]
             }),
         )
-        .layer(SessionLayer::new(engine).attach_decisions())
+        .layer(SessionLayer::new(engine).attach_replies())
 }
 
 async fn send(app: &Router, method: &str, path: &str, cookie: Option<&str>) -> Response<Body> {
@@ -129,20 +130,14 @@ async fn vary_is_added_once() {
 }
 
 #[tokio::test]
-async fn the_decision_is_attached_where_it_is_asked_for() {
+async fn the_reply_is_attached_where_it_is_asked_for() {
     let app = shop(memory_engine());
     let response = send(&app, "POST", "/add", None).await;
-    assert_eq!(
-        response.extensions().get::<Decision>().unwrap().reason,
-        Reason::NewWithData
-    );
-    assert!(
-        send(&app, "GET", "/bare", None)
-            .await
-            .extensions()
-            .get::<Decision>()
-            .is_none()
-    );
+    let reply = response.extensions().get::<Reply>().unwrap();
+    assert_eq!(reply.decision().reason, Reason::NewWithData);
+    assert_eq!(reply.merges(), 0);
+    let response = send(&app, "GET", "/bare", None).await;
+    assert!(response.extensions().get::<Reply>().is_none());
 }
 
 #[tokio::test]

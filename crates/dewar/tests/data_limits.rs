@@ -155,3 +155,17 @@ fn large_documents_take_time_in_proportion() {
     // Quadratic work would take minutes.
     assert!(started.elapsed().as_secs() < 20);
 }
+
+#[test]
+fn a_dict_cannot_be_a_key_however_deep_in_lists() {
+    // The text of such a key would hold the text of its own keys, escaped once more at each level.
+    for opening in [&b"\x81"[..], b"\x81\x91"] {
+        let mut record = opening.repeat(40);
+        record.extend(b"\x01".repeat(80));
+        let error = Document::parse(Format::Msgpack, record.into()).unwrap_err();
+        assert!(error.to_string().contains("not hashable"), "{error}");
+    }
+    // msgspec reads a list in a key as a tuple, which is hashable.
+    let record = b"\x81\xa1k\x81\x92\x01\xa1a\x02";
+    assert!(Document::parse(Format::Msgpack, record[..].into()).is_ok());
+}

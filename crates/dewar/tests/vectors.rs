@@ -6,11 +6,15 @@
 mod neutral;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dewar::UnixTime;
+use dewar::clock::ManualClock;
 use dewar::data::{Document, Format};
 use dewar::signing::{Keyring, Scheme, UrlSafeTimedSerializer};
+use dewar::store::filesystem::FilesystemStore;
+use dewar::store::{Key, Store};
 use neutral::{describe_dict, from_hex, read_dict, to_hex};
 use serde_json::Value as Json;
 
@@ -107,4 +111,61 @@ fn pickles_are_read() {
         let document = Document::detect(Format::Msgpack, bytes(vector, "record").into());
         document.is_ok_and(|document| describe_dict(&document.to_dict()) == vector["read"])
     });
+}
+
+/// The time at which the folders were made.
+const MADE: UnixTime = UnixTime::from_seconds(1_790_000_000);
+
+/// A store on a copy of a folder in `vectors/`, in which nothing has been written yet.
+fn copied_folder(name: &str, now: UnixTime) -> (tempfile::TempDir, FilesystemStore) {
+    let copy = tempfile::tempdir().unwrap();
+    let original = format!("{}/../../vectors/{name}", env!("CARGO_MANIFEST_DIR"));
+    for file in std::fs::read_dir(original).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    let store = FilesystemStore::at(copy.path())
+        .clock(Arc::new(ManualClock::new(now)))
+        .open()
+        .unwrap();
+    (copy, store)
+}
+
+#[tokio::test]
+async fn folders_of_cachelib_are_read_under_both_names() {
+    for vector in vectors("cachelib.json") {
+        let (_copy, store) = copied_folder(text(&vector, "folder"), MADE);
+        let record = store
+            .load(&Key::new(text(&vector, "key")))
+            .await
+            .unwrap()
+            .unwrap();
+        let document = Document::detect(Format::Msgpack, record.blob).unwrap();
+        assert_eq!(describe_dict(&document.to_dict()), vector["read"]);
+        assert_eq!(
+            record.expires.map(UnixTime::seconds),
+            vector["expires"].as_i64()
+        );
+    }
+}
+
+#[tokio::test]
+async fn folders_of_cachelib_expire_when_cachelib_says() {
+    for vector in vectors("cachelib.json") {
+        let key = Key::new(text(&vector, "key"));
+        let Some(expires) = vector["expires"].as_i64() else {
+            let (_copy, store) = copied_folder(
+                text(&vector, "folder"),
+                UnixTime::from_seconds(4_000_000_000),
+            );
+            assert!(store.load(&key).await.unwrap().is_some());
+            continue;
+        };
+        let (_copy, store) =
+            copied_folder(text(&vector, "folder"), UnixTime::from_seconds(expires - 1));
+        assert!(store.load(&key).await.unwrap().is_some());
+        let (_copy, store) =
+            copied_folder(text(&vector, "folder"), UnixTime::from_seconds(expires + 1));
+        assert!(store.load(&key).await.unwrap().is_none());
+    }
 }

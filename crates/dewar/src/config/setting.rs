@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -110,6 +111,8 @@ from! {
     Bytes(Vec<u8>) |value| value;
     Bytes(SecretKey) |key: SecretKey| key.expose().to_vec();
     Duration(Duration) |value| value;
+    Text(&Path) |path: &Path| path.to_string_lossy().into_owned();
+    Text(PathBuf) |path: PathBuf| path.to_string_lossy().into_owned();
 }
 
 impl<T: Into<Setting>> From<Vec<T>> for Setting {

@@ -1,7 +1,8 @@
 //! Reads JSON's syntax: validates a value without making one, and notes whether it is written exactly as Dewar would write it.
 
+use super::distinct::Distinct;
 use super::fault::Fault;
-use super::json_text::{self, Number};
+use super::json_text;
 use super::{MAX_DEPTH, MAX_INTEGER_DIGITS};
 
 /// Whose JSON is read.
@@ -166,11 +167,11 @@ impl<'a> Scanner<'a> {
             let key = self.key()?;
             self.note_tag(key);
             // An escaped key is compared when the object is decoded and written again.
-            self.exact &= !key.escaped && keys.add(self.bytes, key.start, key.end);
+            self.exact &= !key.escaped && keys.add(&self.bytes[key.start..key.end]);
             self.value(depth + 1)?;
             more = self.next_item(b'}')?;
         }
-        self.exact &= keys.distinct(self.bytes);
+        self.exact &= keys.finish();
         Ok(())
     }
 
@@ -203,17 +204,15 @@ impl<'a> Scanner<'a> {
     /// Skips a number.
     pub(super) fn number(&mut self) -> Result<NumberSpan, Fault> {
         let start = self.position;
-        if self.dialect == Dialect::Python {
-            for word in ["NaN", "Infinity", "-Infinity"] {
-                if self.bytes[start..].starts_with(word.as_bytes()) {
-                    self.position += word.len();
-                    return Ok(NumberSpan {
-                        start,
-                        end: self.position,
-                        float: true,
-                    });
-                }
-            }
+        if self.dialect == Dialect::Python
+            && let Some(length) = special_float(&self.bytes[start..])
+        {
+            self.position += length;
+            return Ok(NumberSpan {
+                start,
+                end: self.position,
+                float: true,
+            });
         }
         if self.peek() == Some(b'-') {
             self.position += 1;
@@ -225,18 +224,21 @@ impl<'a> Scanner<'a> {
             }
             _ => self.digits()?,
         };
-        let float = self.fraction()? | self.exponent()?;
+        let fraction = self.fraction()?;
+        let exponent = self.exponent()?;
         let span = NumberSpan {
             start,
             end: self.position,
-            float,
+            float: fraction || exponent,
         };
-        if !float && whole > MAX_INTEGER_DIGITS {
+        if !span.float && whole > MAX_INTEGER_DIGITS {
             return Err(self.fault("an integer has too many digits"));
         }
-        if self.dialect == Dialect::Msgspec
-            && float
-            && !json_text::number(&self.bytes[start..self.position], true).is_finite()
+        // No float of up to 308 digits without an exponent is out of range.
+        let may_be_infinite = span.float && (exponent || whole > 308);
+        if may_be_infinite
+            && self.dialect == Dialect::Msgspec
+            && json_text::is_infinite(&self.bytes[start..self.position])
         {
             return Err(self.fault("a number is out of range"));
         }
@@ -351,6 +353,16 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The length of Python's text for a float that is not finite, if that is at the start.
+fn special_float(text: &[u8]) -> Option<usize> {
+    match text {
+        [b'N', b'a', b'N', ..] => Some(3),
+        [b'-', b'I', rest @ ..] => rest.starts_with(b"nfinity").then_some(9),
+        [b'I', rest @ ..] => rest.starts_with(b"nfinity").then_some(8),
+        _ => None,
+    }
+}
+
 /// How many bytes at the start are printable ASCII without a quote or a backslash.
 fn plain_length(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -377,52 +389,35 @@ fn plain_length(bytes: &[u8]) -> usize {
 }
 
 /// The keys of one object, to see whether they are as Dewar would write them.
-struct Keys {
+struct Keys<'a> {
     dialect: Dialect,
-    last: (usize, usize),
-    count: usize,
-    /// All keys so far, where they are written in order and the last one does not say whether they are distinct.
-    all: Vec<(usize, usize)>,
+    last: Option<&'a [u8]>,
+    distinct: Distinct<'a>,
 }
 
-impl Keys {
-    fn new(dialect: Dialect) -> Keys {
+impl<'a> Keys<'a> {
+    fn new(dialect: Dialect) -> Keys<'a> {
         Keys {
             dialect,
-            last: (0, 0),
-            count: 0,
-            all: Vec::new(),
+            last: None,
+            distinct: Distinct::new(),
         }
     }
 
-    /// Adds a key; false if it should not come after the one before.
-    fn add(&mut self, bytes: &[u8], start: usize, end: usize) -> bool {
-        let ascending = self.count == 0 || bytes[self.last.0..self.last.1] < bytes[start..end];
+    /// Adds a key; false if it is known already that it should not be there.
+    fn add(&mut self, key: &'a [u8]) -> bool {
         if self.dialect == Dialect::Msgspec {
-            if self.count == 1 {
-                self.all.push(self.last);
-            }
-            if self.count >= 1 {
-                self.all.push((start, end));
-            }
+            self.distinct.add(key);
+            return true;
         }
-        self.last = (start, end);
-        self.count += 1;
-        ascending || self.dialect == Dialect::Msgspec
+        let ascending = self.last.is_none_or(|last| last < key);
+        self.last = Some(key);
+        ascending
     }
 
-    fn distinct(&mut self, bytes: &[u8]) -> bool {
-        self.all
-            .sort_unstable_by(|left, right| bytes[left.0..left.1].cmp(&bytes[right.0..right.1]));
-        self.all
-            .windows(2)
-            .all(|pair| bytes[pair[0].0..pair[0].1] != bytes[pair[1].0..pair[1].1])
-    }
-}
-
-impl Number {
-    /// Whether this is an integer or a float that is neither infinite nor NaN.
-    fn is_finite(&self) -> bool {
-        !matches!(self, Number::Float(value) if !value.is_finite())
+    /// Whether no key was there twice.
+    fn finish(self) -> bool {
+        // Ascending keys are distinct.
+        self.dialect == Dialect::Python || self.distinct.finish()
     }
 }

@@ -171,31 +171,68 @@ pub(super) fn write_float(out: &mut Vec<u8>, value: f64, dialect: Dialect) {
         });
         return;
     }
-    // Shortest digits that read back, as `d.ddde-7`.
-    let mut buffer = [0; 32];
-    let mut rest = &mut buffer[..];
-    let _ = write!(rest, "{value:e}");
-    let length = 32 - rest.len();
-    let text = &buffer[..length];
-    let (sign, text) = match text {
-        [b'-', text @ ..] => (true, text),
-        text => (false, text),
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value).as_bytes();
+    let text = match text {
+        [b'-', text @ ..] => {
+            out.push(b'-');
+            text
+        }
+        text => text,
     };
-    if sign {
-        out.push(b'-');
+    let (digits, exponent) = decompose(text);
+    write_digits(out, digits.trim(), exponent, dialect);
+}
+
+/// The significant digits of a float.
+struct Digits {
+    digits: [u8; 40],
+    start: usize,
+    end: usize,
+}
+
+impl Digits {
+    /// The digits without zeros at either end; a single zero for zero.
+    fn trim(&self) -> &[u8] {
+        match &self.digits[self.start..self.end] {
+            [] => b"0",
+            digits => digits,
+        }
     }
+}
+
+/// Takes the text of a float apart, in whichever form it is: its digits, and the exponent if the point is after the first one.
+fn decompose(text: &[u8]) -> (Digits, i32) {
     let split = memchr::memchr(b'e', text).unwrap_or(text.len());
-    let exponent = text.get(split + 1..).map_or(0, exponent);
-    let mut digits = [0; 20];
-    let mut count = 0;
-    for &byte in text[..split].iter().filter(|&&byte| byte != b'.') {
-        digits[count] = byte;
-        count += 1;
+    let written = text.get(split + 1..).map_or(0, exponent);
+    let mut digits = [0; 40];
+    let (mut count, mut point) = (0, None);
+    for &byte in &text[..split] {
+        if byte == b'.' {
+            point = Some(count);
+        } else if let Some(place) = digits.get_mut(count) {
+            *place = byte;
+            count += 1;
+        }
     }
-    write_digits(out, &digits[..count], exponent, dialect);
+    let point = point.unwrap_or(count);
+    let start = digits[..count]
+        .iter()
+        .position(|&digit| digit != b'0')
+        .unwrap_or(count);
+    let end = digits[..count]
+        .iter()
+        .rposition(|&digit| digit != b'0')
+        .map_or(start, |last| last + 1);
+    let exponent = match start == end {
+        true => 0,
+        false => written + point as i32 - start as i32 - 1,
+    };
+    (Digits { digits, start, end }, exponent)
 }
 
 fn exponent(text: &[u8]) -> i32 {
+    let text = text.strip_prefix(b"+").unwrap_or(text);
     std::str::from_utf8(text)
         .ok()
         .and_then(|text| text.parse().ok())
@@ -240,12 +277,35 @@ fn write_digits(out: &mut Vec<u8>, digits: &[u8], exponent: i32, dialect: Dialec
 
 /// Whether a float's text is what Dewar would write for it.
 pub(super) fn is_exact_float(text: &[u8], dialect: Dialect) -> bool {
+    if is_short_float(text) {
+        return true;
+    }
     let Number::Float(value) = number(text, true) else {
         return false;
     };
     let mut written = Vec::with_capacity(32);
     write_float(&mut written, value, dialect);
     written == text
+}
+
+/// Whether a float surely is the shortest text of its value: at most 15 digits, no exponent, and no zeros too many.
+fn is_short_float(text: &[u8]) -> bool {
+    let Some(point) = memchr::memchr(b'.', text) else {
+        return false;
+    };
+    let whole = text[..point].strip_prefix(b"-").unwrap_or(&text[..point]);
+    let fraction = &text[point + 1..];
+    let plain = whole.len() + fraction.len() <= 15 && fraction.iter().all(u8::is_ascii_digit);
+    let trimmed = fraction == b"0" || fraction.last().is_some_and(|&digit| digit != b'0');
+    // Smaller numbers have exponents.
+    let large =
+        whole != b"0" || fraction == b"0" || fraction.iter().take(4).any(|&digit| digit != b'0');
+    plain && trimmed && large
+}
+
+/// Whether a float's text is beyond the largest float.
+pub(super) fn is_infinite(text: &[u8]) -> bool {
+    matches!(number(text, true), Number::Float(value) if value.is_infinite())
 }
 
 #[cfg(test)]
@@ -285,6 +345,17 @@ mod tests {
                 "1.7976931348623157e308",
             ),
             (123456789012345.6, "123456789012345.6", "123456789012345.6"),
+            // Halfway between two texts that read back: the even one.
+            (
+                1_761_101_226_029_151.0 + 0.25,
+                "1761101226029151.2",
+                "1761101226029151.2",
+            ),
+            (
+                1_761_101_226_029_151.0 + 0.75,
+                "1761101226029151.8",
+                "1761101226029151.8",
+            ),
             (f64::NAN, "NaN", "null"),
             (f64::INFINITY, "Infinity", "null"),
             (f64::NEG_INFINITY, "-Infinity", "null"),
@@ -292,6 +363,40 @@ mod tests {
             assert_eq!(float(value, Dialect::Python), python);
             assert_eq!(float(value, Dialect::Msgspec), msgspec);
         }
+    }
+
+    #[test]
+    fn short_floats_are_recognised_without_writing_them() {
+        for text in [
+            "0.0",
+            "-0.0",
+            "19.5",
+            "1.0",
+            "0.0001",
+            "-0.25",
+            "123456789012.345",
+        ] {
+            assert!(
+                is_short_float(text.as_bytes()) && is_exact_float(text.as_bytes(), Dialect::Python),
+                "{text}"
+            );
+        }
+        for text in [
+            "1.50",
+            "0.00",
+            "1.00",
+            "0.00001",
+            "1e5",
+            "1.5e5",
+            "1.00000000000000001",
+        ] {
+            assert!(
+                !is_short_float(text.as_bytes())
+                    && !is_exact_float(text.as_bytes(), Dialect::Python),
+                "{text}"
+            );
+        }
+        assert!(is_exact_float(b"0.30000000000000004", Dialect::Python));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod dates;
 mod de;
 mod decimal;
 mod dict;
+mod distinct;
 mod document;
 mod fault;
 mod json;

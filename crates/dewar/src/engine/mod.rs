@@ -2,6 +2,7 @@
 
 mod build;
 mod close;
+mod execute;
 mod open;
 
 use std::fmt;

@@ -9,6 +9,8 @@ pub(crate) struct Changes {
     cleared: bool,
     set: Vec<Text>,
     removed: Vec<Text>,
+    /// Lists that were only appended to, and with what: another request may append to them too.
+    grown: Vec<(Text, Vec<Value>)>,
     /// Flash messages that were read, and so are to go.
     shown: Vec<Value>,
     /// Flash messages that were added, and not read.
@@ -23,12 +25,14 @@ impl Changes {
             && !self.marked
             && self.set.is_empty()
             && self.removed.is_empty()
+            && self.grown.is_empty()
             && self.shown.is_empty()
             && self.flashed.is_empty()
     }
 
     pub(crate) fn record_set(&mut self, key: &Text) {
         self.removed.retain(|removed| removed != key);
+        self.grown.retain(|(grown, _)| grown != key);
         if !self.set.contains(key) {
             self.set.push(key.clone());
         }
@@ -36,8 +40,35 @@ impl Changes {
 
     pub(crate) fn record_removed(&mut self, key: &Text) {
         self.set.retain(|set| set != key);
+        self.grown.retain(|(grown, _)| grown != key);
         if !self.removed.contains(key) {
             self.removed.push(key.clone());
+        }
+    }
+
+    /// A list was changed from `before` to `after`. If it was only appended to, what was appended is all that counts.
+    pub(crate) fn record_changed(&mut self, key: &Text, before: Option<&Value>, after: &Value) {
+        let appended = match (before, after) {
+            (None, Value::List(after)) => Some(after.as_slice()),
+            (Some(Value::List(before)), Value::List(after)) => {
+                after.strip_prefix(before.as_slice())
+            }
+            _ => None,
+        };
+        match appended {
+            Some(appended) => self.record_grown(key, appended),
+            None => self.record_set(key),
+        }
+    }
+
+    fn record_grown(&mut self, key: &Text, appended: &[Value]) {
+        // What was replaced or removed by this request is replaced, whatever came after.
+        if self.cleared || self.set.contains(key) || self.removed.contains(key) {
+            return self.record_set(key);
+        }
+        match self.grown.iter_mut().find(|(grown, _)| grown == key) {
+            Some((_, elements)) => elements.extend_from_slice(appended),
+            None => self.grown.push((key.clone(), appended.to_vec())),
         }
     }
 
@@ -79,6 +110,9 @@ impl Changes {
         for key in &newer.removed {
             self.record_removed(key);
         }
+        for (key, appended) in &newer.grown {
+            self.record_grown(key, appended);
+        }
         self.record_shown(newer.shown);
         self.flashed.extend(newer.flashed);
         self.marked |= newer.marked;
@@ -96,6 +130,14 @@ impl Changes {
             if let Some(value) = current.get_text(key) {
                 base.insert(key.clone(), value.into_owned());
             }
+        }
+        for (key, appended) in &self.grown {
+            let mut elements = match base.get_text(key).map(|value| value.into_owned()) {
+                Some(Value::List(elements)) => elements,
+                _ => Vec::new(),
+            };
+            elements.extend_from_slice(appended);
+            base.insert(key.clone(), Value::List(elements));
         }
         if !(self.shown.is_empty() && self.flashed.is_empty()) {
             let mut messages = match base.remove(FLASHES) {

@@ -133,6 +133,7 @@ impl Session {
     /// Changes the value under `key` in place, however deep; starts from `T::default()` if there is none.
     ///
     /// The change is noticed by comparison, so nothing needs to be marked. Other tasks of the request wait meanwhile.
+    /// If another request appends to the same list meanwhile, the session gets what both appended.
     ///
     /// ```
     /// # fn handler(session: dewar::Session) -> dewar::Result<()> {
@@ -165,7 +166,7 @@ impl Session {
         };
         let after = to_value(&value)?;
         if before.as_ref() != Some(&after) {
-            state.insert(&key.into(), after)?;
+            state.change(&key.into(), before.as_ref(), after)?;
         }
         Ok(result)
     }
@@ -265,10 +266,29 @@ impl Session {
     /// events, WebSockets). At the end of a usual request the adapter saves by itself.
     ///
     /// # Errors
-    /// As [`Engine::close`]; [`ErrorKind::ReadOnly`](crate::ErrorKind::ReadOnly) if the response has started
-    /// and the browser does not know the session: its cookie can no longer be sent.
+    /// As [`Engine::close`]; [`ErrorKind::Gone`](crate::ErrorKind::Gone) if another request ended the session;
+    /// [`ErrorKind::ReadOnly`](crate::ErrorKind::ReadOnly) if the response has started and the browser does not know
+    /// the session: its cookie can no longer be sent.
     pub async fn save(&self) -> Result<()> {
         self.0.engine.clone().save(self).await
+    }
+
+    /// Loads what other requests have written since, and keeps this one's unsaved changes: for handlers that run long.
+    ///
+    /// ```
+    /// # async fn charge(session: &dewar::Session) -> dewar::Result<()> { Ok(()) }
+    /// # async fn handler(session: dewar::Session) -> dewar::Result<()> {
+    /// // After a long wait: does the session still live, and what is in it now?
+    /// session.reload().await?;
+    /// charge(&session).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gone`](crate::ErrorKind::Gone) if another request ended the session; if the store fails. A session
+    /// that is kept in its cookie stays as it is.
+    pub async fn reload(&self) -> Result<()> {
+        self.0.engine.clone().reload(self).await
     }
 
     /// The engine that opened the session.

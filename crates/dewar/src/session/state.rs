@@ -218,11 +218,7 @@ impl State {
                 "the session store failed, so the session is empty and cannot be written (SESSION_ON_STORE_FAILURE is read-only)",
             )
             .temporary()),
-            Writable::Ended => Err(Error::new(
-                ErrorKind::ReadOnly,
-                "another request ended the session (a logout, or a new id after login) while this one was running; \
-                 nothing more can be written to it",
-            )),
+            Writable::Ended => Err(gone()),
         }
     }
 
@@ -230,6 +226,19 @@ impl State {
         self.check_writable()?;
         self.changes.record_set(key);
         self.document.insert(key.clone(), value);
+        Ok(())
+    }
+
+    /// Stores what a change in place made of the value under `key`.
+    pub(crate) fn change(
+        &mut self,
+        key: &Text,
+        before: Option<&Value>,
+        after: Value,
+    ) -> Result<()> {
+        self.check_writable()?;
+        self.changes.record_changed(key, before, &after);
+        self.document.insert(key.clone(), after);
         Ok(())
     }
 
@@ -304,6 +313,15 @@ impl State {
         }
         self.flashes.as_deref().unwrap_or_default()
     }
+}
+
+/// The error for a session that another request ended.
+pub(crate) fn gone() -> Error {
+    Error::new(
+        ErrorKind::Gone,
+        "another request ended the session (a logout, or a new id after login) while this one was running; \
+         nothing more can be written to it",
+    )
 }
 
 /// When a session was made, if its data says so.

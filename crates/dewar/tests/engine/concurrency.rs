@@ -37,6 +37,55 @@ async fn two_requests_that_change_different_keys_lose_nothing() {
 }
 
 #[tokio::test]
+async fn two_requests_that_append_to_the_same_list_lose_nothing() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let append = |session: &Session, id: u64| {
+        session
+            .update("cart", |cart: &mut Vec<u64>| cart.push(id))
+            .unwrap();
+    };
+    // The list is there for neither at first, and then for both.
+    for (first, second) in [(1, 2), (3, 4)] {
+        let slow = browser.open(&bench.engine).await;
+        let quick = browser.open(&bench.engine).await;
+        append(&slow, second);
+        append(&slow, second);
+        append(&quick, first);
+        browser.close(&quick).await;
+        assert_eq!(browser.close(&slow).await.merges(), 1);
+    }
+    let cart = browser.see::<Vec<u64>>(&bench.engine, "cart").await;
+    assert_eq!(cart, Some(vec![1, 2, 2, 3, 4, 4]));
+}
+
+#[tokio::test]
+async fn a_list_that_was_not_only_appended_to_is_taken_as_a_whole() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("cart", [1, 2]).unwrap()
+        })
+        .await;
+    let slow = browser.open(&bench.engine).await;
+    let quick = browser.open(&bench.engine).await;
+    slow.update("cart", |cart: &mut Vec<u64>| cart.push(3))
+        .unwrap();
+    slow.update("cart", |cart: &mut Vec<u64>| cart.remove(0))
+        .unwrap();
+    slow.update("cart", |cart: &mut Vec<u64>| cart.push(4))
+        .unwrap();
+    quick
+        .update("cart", |cart: &mut Vec<u64>| cart.push(5))
+        .unwrap();
+    browser.close(&quick).await;
+    browser.close(&slow).await;
+    let cart = browser.see::<Vec<u64>>(&bench.engine, "cart").await;
+    assert_eq!(cart, Some(vec![2, 3, 4]));
+}
+
+#[tokio::test]
 async fn a_request_that_only_reads_never_overwrites() {
     let bench = server_bench(Config::new());
     let mut browser = logged_in(&bench.engine).await;
@@ -122,8 +171,47 @@ async fn a_slow_request_does_not_undo_a_logout() {
 
     // Nor can the slow handler start over by writing again.
     let error = slow.insert("user", "ada").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ReadOnly);
+    assert_eq!(error.kind(), ErrorKind::Gone);
     assert_eq!(bench.engine.close(&slow).await.unwrap().set_cookie(), None);
+    assert_eq!(bench.store.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn a_handler_that_runs_long_can_ask_whether_the_session_still_lives() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let long = browser.open(&bench.engine).await;
+    long.insert("step", 1).unwrap();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("user", "grace").unwrap()
+        })
+        .await;
+    long.reload().await.unwrap();
+    assert_eq!(
+        long.get::<String>("user").unwrap().as_deref(),
+        Some("grace")
+    );
+    assert_eq!(long.get::<u32>("step").unwrap(), Some(1));
+    assert!(long.is_modified(), "the unsaved change is forgotten");
+
+    browser
+        .request(&bench.engine, |session| session.destroy().unwrap())
+        .await;
+    assert_eq!(long.reload().await.unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(long.get::<String>("user").unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_save_of_a_session_that_has_ended_says_so() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let long = browser.open(&bench.engine).await;
+    long.insert("step", 1).unwrap();
+    browser
+        .request(&bench.engine, |session| session.destroy().unwrap())
+        .await;
+    assert_eq!(long.save().await.unwrap_err().kind(), ErrorKind::Gone);
     assert_eq!(bench.store.sessions().await, 0);
 }
 

@@ -34,9 +34,9 @@ pub(crate) fn describe(value: &Value) -> Json {
         }
         Value::Dict(dict) => describe_dict(dict),
         Value::DateTime(time) => json!(["datetime", time.as_microsecond().to_string()]),
-        Value::NaiveDateTime(time) => json!(["naive_datetime", time.to_string()]),
+        Value::NaiveDateTime(time) => json!(["naive_datetime", format!("{time:.6}")]),
         Value::Date(date) => json!(["date", date.to_string()]),
-        Value::Time(time) => json!(["time", time.to_string()]),
+        Value::Time(time) => json!(["time", format!("{time:.6}")]),
         Value::TimeDelta(delta) => json!(["timedelta", delta.as_micros().to_string()]),
         Value::Uuid(uuid) => json!(["uuid", uuid.simple().to_string()]),
         Value::Decimal(decimal) => json!(["decimal", decimal.as_str()]),

@@ -1,12 +1,16 @@
 //! What the tests can ask for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dewar::SessionId;
+use dewar::clock::ManualClock;
 use dewar::config::{CookieSettings, SameSite};
 use dewar::cookie::{self, CookieTemplate, SignedId};
 use dewar::data::{Document, Format};
 use dewar::signing::{Keyring, Scheme, Separator, Signer, TimedSigner, UrlSafeTimedSerializer};
+use dewar::store::filesystem::FilesystemStore;
+use dewar::store::{Created, Key, Store, Touched};
 use serde_json::{Value as Json, json};
 
 use crate::command::{Command, Fault};
@@ -60,6 +64,24 @@ pub(crate) fn answer(command: &Command) -> Result<Json, Fault> {
             let found = cookie::find(&header, command.text("name")?);
             Ok(json!(found.map(|value| to_hex(&value))))
         }
+        "folder_load" => folder_load(command),
+        "folder_touch" => {
+            let touched = wait(folder(command)?.touch(&key(command)?, command.time("expires")?))?;
+            Ok(json!(touched == Touched::Done))
+        }
+        "folder_create" => {
+            let record = document(command)?.encode(Format::Msgpack)?;
+            let created = wait(folder(command)?.create(
+                &key(command)?,
+                record.into(),
+                command.time("expires")?,
+            ))?;
+            Ok(json!(created != Created::Taken))
+        }
+        "folder_delete" => {
+            wait(folder(command)?.delete(&key(command)?))?;
+            Ok(Json::Null)
+        }
         _ => Err(command.wrong("op")),
     }
 }
@@ -101,6 +123,34 @@ fn record_change(command: &Command) -> Result<Json, Fault> {
         record.insert(key, value);
     }
     Ok(json!(to_hex(&record.encode(format)?)))
+}
+
+/// What a folder of the filesystem store holds under a key: its value and when it expires.
+fn folder_load(command: &Command) -> Result<Json, Fault> {
+    let Some(record) = wait(folder(command)?.load(&key(command)?))? else {
+        return Ok(Json::Null);
+    };
+    let document = Document::detect(Format::Msgpack, record.blob)?;
+    let expires = record.expires.map(|time| time.seconds());
+    Ok(json!({ "value": describe_dict(&document.to_dict()), "expires": expires }))
+}
+
+fn folder(command: &Command) -> Result<FilesystemStore, Fault> {
+    let clock = Arc::new(ManualClock::new(command.time("now")?));
+    Ok(FilesystemStore::at(command.text("folder")?)
+        .clock(clock)
+        .open()?)
+}
+
+fn key(command: &Command) -> Result<Key, Fault> {
+    Ok(Key::new(command.text("key")?))
+}
+
+fn wait<T>(outcome: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime
+        .unwrap_or_else(|error| panic!("no runtime: {error}"))
+        .block_on(outcome)
 }
 
 fn document(command: &Command) -> Result<Document, Fault> {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::exit::{Failure, Outcome};
+use crate::text::one_line;
 use crate::ui::{BAD, DOUBTFUL, GOOD, Ui};
 
 /// What an examination of one thing gave.
@@ -39,7 +40,7 @@ impl Finding {
 
     /// Something could not be done at all.
     pub(super) fn of_failure(check: &'static str, failure: Failure) -> Finding {
-        let cause = failure.source.map(|source| source.to_string());
+        let cause = failure.source.map(|source| one_line(&source.to_string()));
         let message = match cause.filter(|cause| !failure.message.contains(cause)) {
             Some(cause) => format!("{} ({cause})", failure.message),
             None => failure.message,
@@ -83,7 +84,10 @@ impl Finding {
     }
 }
 
-/// A time as people compare it: `0.3 ms`.
-pub(super) fn millis(duration: Duration) -> String {
-    format!("{:.1} ms", duration.as_secs_f64() * 1_000.0)
+/// A time as people compare it: `35 µs`, `1.5 ms`.
+pub(super) fn short(duration: Duration) -> String {
+    match duration.as_micros() {
+        micros @ ..1_000 => format!("{micros} µs"),
+        micros => format!("{:.1} ms", micros as f64 / 1_000.0),
+    }
 }

@@ -91,7 +91,12 @@ impl Doctor {
     }
 
     /// Where sessions live, and whether that works; useful with a configuration that is wrong elsewhere.
-    async fn sessions(&self, config: &Config, ui: &mut Ui, findings: &mut Vec<Finding>) -> Outcome<()> {
+    async fn sessions(
+        &self,
+        config: &Config,
+        ui: &mut Ui,
+        findings: &mut Vec<Finding>,
+    ) -> Outcome<()> {
         let kind = match config.get("SESSION_TYPE") {
             Some(Setting::Text(kind)) => Some(kind.to_ascii_lowercase()),
             _ => None,

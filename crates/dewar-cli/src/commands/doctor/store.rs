@@ -9,7 +9,7 @@ use dewar::store::{
 use dewar::{OsRandom, Result, SessionId, UnixTime};
 
 use super::Finding;
-use super::finding::millis;
+use super::finding::short;
 use crate::exit::Failure;
 use crate::stores::Opened;
 
@@ -138,19 +138,15 @@ async fn latency(store: &dyn Store, key: &Key, findings: &mut Vec<Finding>) {
             "latency",
             format!(
                 "a load takes {} (at worst {}), a part of every request",
-                millis(median),
-                millis(worst)
+                short(median),
+                short(worst)
             ),
         )
         .fix("bring the store nearer to the application, or find out what slows it down")
     } else {
         Finding::good(
             "latency",
-            format!(
-                "a load takes {}, at worst {}",
-                millis(median),
-                millis(worst)
-            ),
+            format!("a load takes {}, at worst {}", short(median), short(worst)),
         )
     });
 }

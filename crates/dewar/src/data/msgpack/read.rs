@@ -1,6 +1,7 @@
 //! Reads msgpack: skips values and notes whether they are written exactly as msgspec would write them, or decodes them.
 
 use super::{Fault, MAX_DEPTH, Value, extension};
+use crate::data::distinct::Distinct;
 use crate::data::{Dict, Text, json};
 
 /// A position in msgpack bytes.
@@ -70,10 +71,29 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     fn other_key(&mut self, depth: usize) -> Result<Text, Fault> {
         let start = self.position;
-        self.skip(depth)?;
+        self.skip_hashable(depth)?;
         self.position = start;
         let key = self.decode(depth)?;
         json::key_text(&key).ok_or_else(|| self.fault("a key that has no text"))
+    }
+
+    /// Skips what can be a key in Python: no dict or set, and nothing that holds one. Their text, with the text of their
+    /// keys in it, would also double with each level.
+    fn skip_hashable(&mut self, depth: usize) -> Result<(), Fault> {
+        let start = self.position;
+        match self.head()? {
+            Head::Array(count) => {
+                self.check_depth(depth)?;
+                (0..count).try_for_each(|_| self.skip_hashable(depth + 1))
+            }
+            Head::Map(_) | Head::Extension(extension::TUPLE | extension::SET, _) => {
+                Err(self.fault("a key that is not hashable"))
+            }
+            _ => {
+                self.position = start;
+                self.skip(depth)
+            }
+        }
     }
 
     /// Skips a value that is inside `depth` containers, validating it but for extensions other than timestamps.
@@ -98,17 +118,16 @@ impl<'a> Reader<'a> {
 
     fn skip_map(&mut self, count: usize, depth: usize) -> Result<(), Fault> {
         self.check_depth(depth)?;
-        let mut keys = Vec::new();
+        let mut keys = Distinct::new();
         for _ in 0..count {
             let start = self.position;
             self.skip(depth + 1)?;
-            if count > 1 && self.exact {
-                keys.push(&self.bytes[start..self.position]);
+            if self.exact {
+                keys.add(&self.bytes[start..self.position]);
             }
             self.skip(depth + 1)?;
         }
-        keys.sort_unstable();
-        self.exact &= keys.windows(2).all(|pair| pair[0] != pair[1]);
+        self.exact &= keys.finish();
         Ok(())
     }
 
