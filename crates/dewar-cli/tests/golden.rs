@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Each file runs in a folder of its own, with nothing in it but the store `flask_session` ([`sessions`]), and nothing in the environment but `COOKIES`, the folder of cookies that
-//! `tests/make_cookies.py` made. `DEWAR_BLESS=1 cargo test -p dewar-cli --test golden` writes the files anew; read the difference.
+//! `tests/make_cookies.py` made. `UPDATE_DOCS=1 cargo test -p dewar-cli --test golden` writes the files anew; read the difference.
 
 #![allow(clippy::unwrap_used)]
 
@@ -39,7 +39,7 @@ fn every_session_goes_as_it_is_written() {
         if actual == expected {
             continue;
         }
-        if std::env::var_os("DEWAR_BLESS").is_some() {
+        if std::env::var_os("UPDATE_DOCS").is_some() {
             fs::write(&file, actual).unwrap();
         } else {
             let name = file.file_name().unwrap().to_string_lossy();
@@ -82,7 +82,7 @@ fn the_examples_of_the_manual_are_true() {
             None => actual.push_str(part),
         }
     }
-    if std::env::var_os("DEWAR_BLESS").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&file, actual).unwrap();
     } else {
         assert!(actual == expected, "\n{}", difference(&expected, &actual));

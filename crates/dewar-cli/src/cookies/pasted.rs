@@ -216,6 +216,13 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_can_be_pasted(text in "(Set-Cookie: |Cookie: |< )?(session=)?[\"\\\\.;= a-zé\n]{0,40}") {
+            let _ = Pasted::read(&text, "session");
+        }
+    }
+
     #[test]
     fn another_name_is_not_taken_for_it() {
         let failure = Pasted::read("Cookie: theme=dark; sid=x", "session").unwrap_err();

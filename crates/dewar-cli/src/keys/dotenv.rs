@@ -142,6 +142,24 @@ mod tests {
         );
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_and_every_value_stands_where_it_is_said_to(text in "([A-Z]{1,3}|export A|é)?[ ]?=?[ ]?['\"]?[a-z\\\\'\"# é\n=]{0,30}") {
+            for found in assignments(&text) {
+                proptest::prop_assert!(text.get(found.place.clone()).is_some());
+                proptest::prop_assert!(text.get(found.lead.clone()).is_some());
+                proptest::prop_assert!(found.place.end <= found.end && text.is_char_boundary(found.end));
+            }
+        }
+
+        #[test]
+        fn any_line_that_is_quoted_reads_back(value in "[^\r\0]{0,40}") {
+            let text = format!("K={}\nL=1\n", quoted(&value));
+            let read: Vec<_> = assignments(&text).into_iter().map(|found| found.value).collect();
+            proptest::prop_assert_eq!(read, [value, "1".to_owned()]);
+        }
+    }
+
     #[test]
     fn what_is_quoted_reads_back() {
         for value in [
