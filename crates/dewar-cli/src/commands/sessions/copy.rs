@@ -1,9 +1,10 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use clap::ValueEnum;
 use dewar::UnixTime;
 use dewar::data::{Document, Format};
 use dewar::store::{Created, Deleted, Entry, Key, Replaced, Store, Touched, Version};
-use std::time::Duration;
 
 use super::Sessions;
 use super::state::State;
@@ -84,6 +85,8 @@ impl Copier<'_> {
             // What the first successful attempt did is what became of the session.
             let done = *first.get_or_insert(done);
             match self.source().load(from).await? {
+                // Nothing was written, so there is nothing to take back.
+                None if done == Copied::Same => return Ok(Copied::Gone),
                 // Logged out meanwhile: the copy must not bring it back.
                 None => match self.target().delete_unchanged(&to, &version).await? {
                     Deleted::Done | Deleted::Gone => return Ok(Copied::Gone),
@@ -193,3 +196,6 @@ pub(super) fn different(from: &str, from_prefix: &str, to: &str, to_prefix: &str
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
