@@ -58,20 +58,24 @@ pub(crate) fn open(url: &str, missing: Missing) -> Outcome<Opened> {
             kind.name
         )));
     }
-    match kind.name {
+    let name = format!("{} at {}", kind.name, address(url));
+    let store: Arc<dyn Store> = match kind.name {
         #[cfg(feature = "redis")]
-        "redis" => opened(
-            kind,
-            url,
-            dewar_stores::redis::RedisStore::builder(url).build()?,
-        ),
+        "redis" => Arc::new(dewar_stores::redis::RedisStore::builder(url).build()?),
         #[cfg(feature = "sqlite")]
-        "sqlite" => opened(kind, url, open_sqlite(url, missing)?),
-        _ => Err(Failure::usage(format!(
-            "this command cannot open {}",
-            kind.name
-        ))),
-    }
+        "sqlite" => Arc::new(open_sqlite(url, missing)?),
+        _ => {
+            return Err(Failure::usage(format!(
+                "this command cannot open {}",
+                kind.name
+            )));
+        }
+    };
+    Ok(Opened {
+        store,
+        name,
+        folder: None,
+    })
 }
 
 /// The URL of the store that a configuration means.
@@ -162,14 +166,6 @@ fn open_sqlite(url: &str, missing: Missing) -> Outcome<dewar_stores::sqlite::Sql
     Ok(dewar_stores::sqlite::SqliteStore::builder(url)
         .tables(tables)
         .open()?)
-}
-
-fn opened(kind: &Kind, url: &str, store: impl Store) -> Outcome<Opened> {
-    Ok(Opened {
-        store: Arc::new(store),
-        name: format!("{} at {}", kind.name, address(url)),
-        folder: None,
-    })
 }
 
 /// Where a URL leads, without user, password and options.

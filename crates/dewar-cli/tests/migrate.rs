@@ -72,7 +72,7 @@ fn migrate(folder: &Path, options: &[&str]) -> Child {
 
 #[test]
 fn a_migration_that_is_killed_again_and_again_loses_and_revives_nothing() {
-    const SESSIONS: usize = 2_000;
+    const SESSIONS: usize = 800;
     let folder = tempfile::tempdir().unwrap();
     let old = filled(&folder.path().join("old"), SESSIONS);
     let done = AtomicBool::new(false);
@@ -124,7 +124,7 @@ fn a_migration_that_is_killed_again_and_again_loses_and_revives_nothing() {
 #[test]
 fn an_interrupt_stops_after_a_whole_session_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let old = filled(&folder.path().join("old"), 5_000);
+    let old = filled(&folder.path().join("old"), 3_000);
     let mut child = migrate(folder.path(), &[]);
     let new = folder.path().join("new");
     while !new.join("dewar.__wz_cache").exists() {
