@@ -29,6 +29,8 @@ mod kinds;
 ))]
 mod server;
 
+#[cfg(feature = "postgresql")]
+pub mod postgresql;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]

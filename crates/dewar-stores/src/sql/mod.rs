@@ -10,6 +10,8 @@
 
 #[cfg(any(feature = "sqlite", feature = "mysql"))]
 pub(crate) mod datetime;
+#[cfg(any(feature = "mysql", feature = "postgresql"))]
+pub(crate) mod link;
 mod name;
 mod schema;
 mod table;

@@ -86,6 +86,12 @@ impl Found {
         ))
     }
 
+    /// The type of a column, if there is one of that name.
+    #[cfg(any(feature = "postgresql", feature = "mysql"))]
+    pub(crate) fn kind(&self, name: &str) -> Option<&str> {
+        self.column(name).map(|column| column.kind.as_str())
+    }
+
     fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
