@@ -29,6 +29,8 @@ mod kinds;
 ))]
 mod server;
 
+#[cfg(feature = "mysql")]
+pub mod mysql;
 #[cfg(feature = "postgresql")]
 pub mod postgresql;
 #[cfg(feature = "redis")]

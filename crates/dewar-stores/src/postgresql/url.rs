@@ -5,6 +5,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use super::tls::Trust;
+use crate::sql::decoded;
 
 /// A connection URL, read.
 pub(super) struct Target {
@@ -89,26 +90,6 @@ fn read(path: &str) -> Result<Vec<u8>> {
     })
 }
 
-/// Text with its `%2F` and the like read; what is no such thing stays.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) if *first == b'%' => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 fn wrong(what: &str) -> Error {
     Error::new(
         ErrorKind::Config,
@@ -167,12 +148,5 @@ mod tests {
                 assert!(!format!("{error:?}").contains("hunter2"), "{url}");
             }
         }
-    }
-
-    #[test]
-    fn percent_signs_are_read() {
-        assert_eq!(decoded("%2Fetc%2fca.pem"), "/etc/ca.pem");
-        assert_eq!(decoded("100%"), "100%");
-        assert_eq!(decoded("%zz%é"), "%zz%é");
     }
 }
