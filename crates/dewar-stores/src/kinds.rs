@@ -101,9 +101,7 @@ impl Kind {
         let (scheme, _) = url.split_once(':')?;
         let with_scheme = |scheme: &str| {
             let same = |known: &&str| known.eq_ignore_ascii_case(scheme);
-            KINDS
-                .iter()
-                .find(|kind| kind.schemes.iter().any(|known| same(&known)))
+            KINDS.iter().find(|kind| kind.schemes.iter().any(same))
         };
         let (dialect, _) = scheme.split_once('+').unwrap_or((scheme, ""));
         with_scheme(scheme).or_else(|| with_scheme(dialect))

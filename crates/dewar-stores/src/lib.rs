@@ -29,6 +29,10 @@ mod kinds;
 ))]
 mod server;
 
+#[cfg(feature = "mysql")]
+pub mod mysql;
+#[cfg(feature = "postgresql")]
+pub mod postgresql;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]

@@ -31,7 +31,7 @@ pub struct RedisBuilder {
 pub(super) enum Source {
     Url(String),
     Client(Client),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -132,7 +132,7 @@ impl RedisBuilder {
             Source::Cluster(client) => {
                 return Ok((
                     "the given nodes (cluster)".to_owned(),
-                    Target::Cluster(client.clone()),
+                    Target::Cluster(ClusterClient::clone(client)),
                 ));
             }
         };

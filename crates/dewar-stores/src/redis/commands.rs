@@ -20,6 +20,20 @@ pub(super) enum Connection {
 /// What PTTL says of a key that is not there.
 pub(super) const GONE: i64 = -2;
 
+/// The milliseconds until a record expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Left(pub(super) u64);
+
+impl Left {
+    /// The option of SET: it takes no 0, but any moment in the past.
+    fn option(self) -> (&'static str, u64) {
+        match self.0 {
+            0 => ("PXAT", 1),
+            millis => ("PX", millis),
+        }
+    }
+}
+
 /// What a script that compares first has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compared {
@@ -38,7 +52,7 @@ static REPLACE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local now = redis.call('GET', KEYS[1])
 if not now then return 0 end
-if now == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end
+if now == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], ARGV[3], ARGV[4]) return 1 end
 if now == ARGV[2] then return 3 end
 return 2",
     )
@@ -66,7 +80,8 @@ impl Connection {
             Connection::Single(connection) => {
                 let mut both = ::redis::pipe();
                 both.cmd("GET").arg(key).cmd("PTTL").arg(key);
-                both.query_async(&mut connection.clone()).await?
+                let answers = both.query_async(&mut connection.clone()).await;
+                answers.map_err(single_error)?
             }
             // While a slot moves, a redirection holds for one command only. Both are on their way at once.
             Connection::Cluster(_) => {
@@ -80,9 +95,9 @@ impl Connection {
     }
 
     /// Whether there was no such key, so that it was set.
-    pub(super) async fn set_new(&self, key: &str, value: &[u8], millis: u64) -> RedisResult<bool> {
+    pub(super) async fn set_new(&self, key: &str, value: &[u8], left: Left) -> RedisResult<bool> {
         let mut set = keyed("SET", key);
-        set.arg(value).arg("NX").arg("PX").arg(millis);
+        set.arg(value).arg("NX").arg(left.option());
         let done: Option<String> = self.query(&set).await?;
         Ok(done.is_some())
     }
@@ -92,17 +107,17 @@ impl Connection {
         key: &str,
         seen: &[u8],
         value: &[u8],
-        millis: u64,
+        left: Left,
     ) -> RedisResult<Compared> {
         let arguments = |command: &mut Cmd| {
-            command.arg(seen).arg(value).arg(millis);
+            command.arg(seen).arg(value).arg(left.option());
         };
         self.evaluate(&REPLACE, key, arguments).await
     }
 
     /// Whether there is such a key, so that it expires then.
-    pub(super) async fn expire(&self, key: &str, millis: u64) -> RedisResult<bool> {
-        self.query(keyed("PEXPIRE", key).arg(millis)).await
+    pub(super) async fn expire(&self, key: &str, left: Left) -> RedisResult<bool> {
+        self.query(keyed("PEXPIRE", key).arg(left.0)).await
     }
 
     pub(super) async fn unlink(&self, key: &str) -> RedisResult<()> {
@@ -160,6 +175,13 @@ pub(super) fn keyed(name: &str, key: &str) -> Cmd {
     let mut command = cmd(name);
     command.arg(key);
     command
+}
+
+/// What the first command met that failed, in place of an error of the pipeline, which has no code.
+fn single_error(error: RedisError) -> RedisError {
+    let errors = error.clone().into_server_errors();
+    let first = errors.and_then(|errors| errors.first().cloned());
+    first.map_or(error, |(_, first)| first.into())
 }
 
 struct Script {

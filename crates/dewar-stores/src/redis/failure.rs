@@ -112,6 +112,11 @@ fn diagnose_kind(error: &RedisError) -> (String, Retry) {
         ),
         _ if error.is_connection_dropped() => ("the connection was lost", MayHelp),
         _ if error.is_timeout() => ("no answer in time", MayHelp),
+        _ if is_about_tls(error) => (
+            "no TLS connection can be made: is the certificate signed for this host by an authority that is known here, \
+             and does the server speak TLS on this port? See the cause",
+            IsUseless,
+        ),
         ErrorKind::Parse => (
             "what answers there does not speak Redis's protocol; are host, port and TLS (rediss://) right?",
             IsUseless,
@@ -133,6 +138,17 @@ fn diagnose_kind(error: &RedisError) -> (String, Retry) {
         }
     };
     (what.to_owned(), retry)
+}
+
+/// By the words of rustls: the driver hides the type of its causes.
+fn is_about_tls(error: &RedisError) -> bool {
+    let text = error.to_string();
+    let words = [
+        "certificate",
+        "received fatal alert",
+        "received corrupt message",
+    ];
+    words.into_iter().any(|words| text.contains(words))
 }
 
 /// The code of the server's error, also where a script met it: until Redis 7 that becomes an `ERR` whose text

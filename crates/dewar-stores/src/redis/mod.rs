@@ -64,6 +64,7 @@ use dewar::{Result, UnixTime};
 pub use ::redis as driver;
 pub use builder::RedisBuilder;
 
+use self::commands::{Compared, Left};
 use self::link::{Link, Turn};
 use crate::server::Operation;
 
@@ -86,7 +87,7 @@ impl RedisStore {
 
     /// Begins a store on the cluster of an existing client, which keeps its own timeouts for connecting.
     pub fn from_cluster_client(client: driver::cluster::ClusterClient) -> RedisBuilder {
-        RedisBuilder::new(builder::Source::Cluster(client))
+        RedisBuilder::new(builder::Source::Cluster(Box::new(client)))
     }
 
     /// Whether the server is there, accepts us and is the right kind of service.
@@ -95,13 +96,11 @@ impl RedisStore {
         self.link.run(Operation::Connect, turn).await
     }
 
-    /// The time that is left until `expires`, as Redis wants it. What has passed already gets the shortest time
-    /// that there is, so that it is gone a millisecond later.
-    fn remaining(&self, expires: UnixTime) -> u64 {
-        let remaining = expires.since(self.clock.now());
+    fn left(&self, expires: UnixTime) -> Left {
+        let left = expires.since(self.clock.now());
         // Redis adds this to its own clock, and refuses an overflow.
-        let millis = remaining.min(LONGEST).as_millis();
-        u64::try_from(millis).unwrap_or(u64::MAX).max(1)
+        let millis = left.min(LONGEST).as_millis();
+        Left(u64::try_from(millis).unwrap_or(u64::MAX))
     }
 
     fn expiry(&self, remaining_millis: i64) -> Option<UnixTime> {
@@ -129,9 +128,9 @@ impl Store for RedisStore {
     }
 
     async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
-        let (key, bytes, remaining) = (key.expose(), &blob, self.remaining(expires));
+        let (key, bytes, left) = (key.expose(), &blob, self.left(expires));
         let turn = |turn: Turn| async move {
-            let created = turn.connection.set_new(key, bytes, remaining).await?;
+            let created = turn.connection.set_new(key, bytes, left).await?;
             if created || !turn.repeated {
                 return Ok(created);
             }
@@ -155,25 +154,25 @@ impl Store for RedisStore {
         let Some(seen) = seen.as_content() else {
             return Ok(Replaced::Conflict);
         };
-        let (key, bytes, remaining) = (key.expose(), &blob, self.remaining(expires));
+        let (key, bytes, left) = (key.expose(), &blob, self.left(expires));
         let turn = |turn: Turn| async move {
-            let answer = turn.connection.replace(key, seen, bytes, remaining).await?;
+            let answer = turn.connection.replace(key, seen, bytes, left).await?;
             // The answer to the first try was lost, and our bytes are there: it arrived.
             Ok(match answer {
-                commands::Compared::Already if turn.repeated => commands::Compared::Done,
+                Compared::Already if turn.repeated => Compared::Done,
                 answer => answer,
             })
         };
         Ok(match self.link.run(Operation::Replace, turn).await? {
-            commands::Compared::Done => Replaced::Done(Version::content(blob)),
-            commands::Compared::Already | commands::Compared::Changed => Replaced::Conflict,
-            commands::Compared::Absent => Replaced::Gone,
+            Compared::Done => Replaced::Done(Version::content(blob)),
+            Compared::Already | Compared::Changed => Replaced::Conflict,
+            Compared::Absent => Replaced::Gone,
         })
     }
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
-        let (key, remaining) = (key.expose(), self.remaining(expires));
-        let turn = |turn: Turn| async move { turn.connection.expire(key, remaining).await };
+        let (key, left) = (key.expose(), self.left(expires));
+        let turn = |turn: Turn| async move { turn.connection.expire(key, left).await };
         match self.link.run(Operation::Touch, turn).await? {
             true => Ok(Touched::Done),
             false => Ok(Touched::Gone),
@@ -194,9 +193,9 @@ impl Store for RedisStore {
         let turn = |turn: Turn| async move { turn.connection.unlink_unchanged(key, seen).await };
         Ok(
             match self.link.run(Operation::DeleteUnchanged, turn).await? {
-                commands::Compared::Done => Deleted::Done,
-                commands::Compared::Already | commands::Compared::Changed => Deleted::Conflict,
-                commands::Compared::Absent => Deleted::Gone,
+                Compared::Done => Deleted::Done,
+                Compared::Already | Compared::Changed => Deleted::Conflict,
+                Compared::Absent => Deleted::Gone,
             },
         )
     }

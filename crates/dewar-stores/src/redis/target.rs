@@ -27,17 +27,17 @@ pub(super) struct Sentinel {
 }
 
 impl Target {
-    /// Makes a connection. The caller limits the whole time; no part of it may take more than `connect`.
+    /// Makes a connection. The caller sees to it that it takes no longer than `connect`.
     pub(super) async fn dial(
         &self,
         connect: Duration,
         operation: Duration,
     ) -> RedisResult<Connection> {
         match self {
-            Target::Single(client) => single(client, connect).await,
+            Target::Single(client) => single(client).await,
             Target::Sentinel(sentinel) => {
-                let master = sentinel.find_master(connect).await?;
-                let connection = single(&master, connect).await?;
+                let master = sentinel.find_master().await?;
+                let connection = single(&master).await?;
                 connection.insist_on_master().await?;
                 Ok(connection)
             }
@@ -55,10 +55,10 @@ impl Target {
 
 impl Sentinel {
     /// Asks all Sentinels at once: the first that knows is right, and one that hangs does not matter.
-    async fn find_master(&self, connect: Duration) -> RedisResult<Client> {
+    async fn find_master(&self) -> RedisResult<Client> {
         let questions = self.sentinels.iter().map(|sentinel| {
             Box::pin(async move {
-                let connection = single(sentinel, connect).await?;
+                let connection = single(sentinel).await?;
                 let mut question = keyed("SENTINEL", "GET-MASTER-ADDR-BY-NAME");
                 question.arg(&self.service);
                 let place: Option<(String, u16)> = connection.query(&question).await?;
@@ -113,10 +113,10 @@ pub(super) fn open(
     }
 }
 
-async fn single(client: &Client, connect: Duration) -> RedisResult<Connection> {
+async fn single(client: &Client) -> RedisResult<Connection> {
+    // The store has limits of its own, for connecting and for each call, that cover repeating it, too.
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(connect))
-        // Each call has a limit of its own that covers repeating it, too.
+        .set_connection_timeout(None)
         .set_response_timeout(None);
     let connection = client
         .get_multiplexed_async_connection_with_config(&config)

@@ -86,6 +86,18 @@ impl Found {
         ))
     }
 
+    /// The type of a column, if there is one of that name.
+    #[cfg(feature = "postgresql")]
+    pub(crate) fn kind(&self, name: &str) -> Option<&str> {
+        self.column(name).map(|column| column.kind.as_str())
+    }
+
+    /// Whether a new row must say what is in a column, if there is one of that name.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn need(&self, name: &str) -> Option<Need> {
+        self.column(name).map(|column| column.need)
+    }
+
     fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }

@@ -19,6 +19,7 @@ pub struct SqliteBuilder {
     tables: Tables,
     durability: Durability,
     timeout: Duration,
+    largest: Option<u64>,
     clock: Arc<dyn Clock>,
 }
 
@@ -30,6 +31,7 @@ impl SqliteBuilder {
             tables: Tables::default(),
             durability: Durability::default(),
             timeout: OPERATION_TIMEOUT,
+            largest: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -58,9 +60,15 @@ impl SqliteBuilder {
         self
     }
 
+    /// The largest size of the file in bytes, beyond which writes fail; the disk's unless told otherwise.
+    pub fn largest_size(mut self, bytes: u64) -> SqliteBuilder {
+        self.largest = Some(bytes);
+        self
+    }
+
     /// The clock that says what has expired; the system's unless told otherwise.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> SqliteBuilder {
-        self.clock = clock;
+    pub fn clock(mut self, clock: impl Clock) -> SqliteBuilder {
+        self.clock = Arc::new(clock);
         self
     }
 
@@ -95,7 +103,7 @@ impl SqliteBuilder {
             return wrong("schemas: leave the table's schema out (SESSION_SQLALCHEMY_SCHEMA)");
         }
         // A sequence is ignored, as SQLAlchemy does here: SQLite numbers rows itself.
-        Ok(File::new(path, self.durability, self.timeout))
+        Ok(File::new(path, self.durability, self.timeout, self.largest))
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct File {
     path: PathBuf,
     durability: Durability,
     timeout: Duration,
+    /// The largest size in bytes, if there is one.
+    largest: Option<u64>,
     /// The process that the connections belong to.
     process: AtomicU32,
     writer: Slot,
@@ -41,12 +43,18 @@ const QUICK_TRIES: u32 = 4;
 const TAKEOVER: Duration = Duration::from_millis(100);
 
 impl File {
-    pub(super) fn new(path: PathBuf, durability: Durability, timeout: Duration) -> File {
+    pub(super) fn new(
+        path: PathBuf,
+        durability: Durability,
+        timeout: Duration,
+        largest: Option<u64>,
+    ) -> File {
         File {
-            server: Server::new("SQLite", path.display().to_string()),
+            server: Server::new("sqlite", path.display().to_string()),
             path,
             durability,
             timeout,
+            largest,
             process: AtomicU32::new(std::process::id()),
             writer: Slot::default(),
             readers: Default::default(),
@@ -199,6 +207,12 @@ impl File {
             Durability::Power => "FULL",
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
+        if let Some(largest) = self.largest {
+            let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+            let pages = largest / page.unsigned_abs().max(1);
+            let pages = i64::try_from(pages.max(1)).unwrap_or(i64::MAX);
+            connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+        }
         Ok(connection)
     }
 

@@ -1,0 +1,381 @@
+//! Redis with more than one server: a master dies or freezes under load, and slots move.
+
+#![allow(clippy::print_stderr, clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::HashMap;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use dewar::UnixTime;
+use dewar::store::{Created, Key, Replaced, Store};
+use dewar_stores::redis::RedisStore;
+use support::{Server, absent, free_port};
+
+const WRITERS: usize = 16;
+
+/// How long the servers may take to agree on a new master, and the store to follow.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinel_a_killed_master_is_followed() {
+    let Some(mut service) = Service::start() else {
+        return absent("redis-server");
+    };
+    let load = Load::start(service.store()).await;
+    service.master.kill();
+    let report = load.until_all_write_again().await;
+    report.print("Sentinel, master killed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinel_a_frozen_master_is_followed_and_a_thawed_one_is_left_alone() {
+    let Some(service) = Service::start() else {
+        return absent("redis-server");
+    };
+    let load = Load::start(service.store()).await;
+    service.master.freeze();
+    let report = load.until_all_write_again().await;
+    report.print("Sentinel, master frozen");
+    service.master.thaw();
+    // Sentinel makes a replica of it. Nobody must go back meanwhile.
+    let load = Load::start(service.store()).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    load.finish().await.print("Sentinel, old master thawed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cluster_a_killed_master_is_replaced() {
+    let Some(mut cluster) = Cluster::start() else {
+        return absent("redis-server");
+    };
+    let load = Load::start(cluster.store()).await;
+    cluster.nodes[0].kill();
+    let report = load.until_all_write_again().await;
+    report.print("Cluster, master killed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cluster_a_frozen_master_is_replaced() {
+    let Some(cluster) = Cluster::start() else {
+        return absent("redis-server");
+    };
+    let load = Load::start(cluster.store()).await;
+    cluster.nodes[0].freeze();
+    let report = load.until_all_write_again().await;
+    report.print("Cluster, master frozen");
+    cluster.nodes[0].thaw();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cluster_slots_that_move_lose_nothing() {
+    let Some(cluster) = Cluster::start() else {
+        return absent("redis-server");
+    };
+    let load = Load::start(cluster.store()).await;
+    cluster.move_slots(0, 1, 2_000);
+    cluster.move_slots(1, 2, 2_000);
+    let report = load.finish().await;
+    report.print("Cluster, 4,000 slots moved");
+    assert_eq!(report.errors.len(), 0);
+    assert_eq!(report.lost, 0);
+}
+
+/// Writers that count up, each in a record of its own, as fast as the store lets them.
+struct Load {
+    store: Arc<RedisStore>,
+    keys: Vec<Key>,
+    stop: Arc<AtomicBool>,
+    since: Instant,
+    writers: Vec<tokio::task::JoinHandle<Writer>>,
+    progress: Vec<tokio::sync::watch::Receiver<Instant>>,
+}
+
+#[derive(Default)]
+struct Writer {
+    acknowledged: u64,
+    longest_call: Duration,
+    longest_gap: Duration,
+    errors: HashMap<String, u64>,
+}
+
+struct Report {
+    acknowledged: u64,
+    lost: u64,
+    longest_call: Duration,
+    longest_gap: Duration,
+    errors: HashMap<String, u64>,
+}
+
+impl Load {
+    async fn start(store: RedisStore) -> Load {
+        let store = Arc::new(store);
+        let stop = Arc::new(AtomicBool::new(false));
+        let since = Instant::now();
+        let run = UnixTime::now().millis();
+        let (mut keys, mut writers, mut progress) = (Vec::new(), Vec::new(), Vec::new());
+        for writer in 0..WRITERS {
+            let key = Key::new(format!("session:{run}:{writer}"));
+            let created = store.create(&key, "0".into(), hour()).await.unwrap();
+            assert!(matches!(created, Created::Done(_)));
+            let (told, seen) = tokio::sync::watch::channel(since);
+            writers.push(tokio::spawn(count_up(
+                store.clone(),
+                key.clone(),
+                stop.clone(),
+                told,
+            )));
+            keys.push(key);
+            progress.push(seen);
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Load {
+            store,
+            keys,
+            stop,
+            since: Instant::now(),
+            writers,
+            progress,
+        }
+    }
+
+    /// Goes on until each writer has written a second after the servers broke, at the least.
+    async fn until_all_write_again(mut self) -> Report {
+        let again = self.since + Duration::from_secs(1);
+        for progress in &mut self.progress {
+            let wait = progress.wait_for(|last| *last > again);
+            tokio::time::timeout(PATIENCE, wait)
+                .await
+                .expect("a writer never writes again")
+                .unwrap();
+        }
+        // A connection to what broke may still be in use elsewhere.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.finish().await
+    }
+
+    async fn finish(self) -> Report {
+        self.stop.store(true, Ordering::SeqCst);
+        let mut report = Report {
+            acknowledged: 0,
+            lost: 0,
+            longest_call: Duration::ZERO,
+            longest_gap: Duration::ZERO,
+            errors: HashMap::new(),
+        };
+        for (key, writer) in self.keys.iter().zip(self.writers) {
+            let writer = writer.await.unwrap();
+            let stored = self
+                .store
+                .load(key)
+                .await
+                .unwrap()
+                .map_or(0, |record| number(&record.blob));
+            report.acknowledged += writer.acknowledged;
+            report.lost += writer.acknowledged.saturating_sub(stored);
+            report.longest_call = report.longest_call.max(writer.longest_call);
+            report.longest_gap = report.longest_gap.max(writer.longest_gap);
+            for (error, times) in writer.errors {
+                *report.errors.entry(error).or_default() += times;
+            }
+        }
+        report
+    }
+}
+
+impl Report {
+    fn print(&self, what: &str) {
+        eprintln!(
+            "{what}: {} writes acknowledged, {} of them lost by the servers, longest call {:?}, longest time \
+             without a write {:?}, errors {:?}",
+            self.acknowledged, self.lost, self.longest_call, self.longest_gap, self.errors
+        );
+        // What is sent and answered takes a moment on a busy machine.
+        assert!(
+            self.longest_call < TIMEOUT * 2 + Duration::from_secs(1),
+            "{:?}",
+            self.longest_call
+        );
+    }
+}
+
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+async fn count_up(
+    store: Arc<RedisStore>,
+    key: Key,
+    stop: Arc<AtomicBool>,
+    told: tokio::sync::watch::Sender<Instant>,
+) -> Writer {
+    let mut writer = Writer::default();
+    let mut last = Instant::now();
+    while !stop.load(Ordering::SeqCst) {
+        match increment(&store, &key, &mut writer.longest_call).await {
+            Ok(Some(stored)) => {
+                writer.acknowledged = stored;
+                writer.longest_gap = writer.longest_gap.max(last.elapsed());
+                last = Instant::now();
+                told.send_replace(last);
+            }
+            // A new master that has not got our record, or another state of it: it goes on from there.
+            Ok(None) => {}
+            Err(error) => {
+                assert!(error.is_temporary(), "{error}");
+                *writer.errors.entry(error.to_string()).or_default() += 1;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+    writer
+}
+
+async fn increment(
+    store: &RedisStore,
+    key: &Key,
+    longest: &mut Duration,
+) -> dewar::Result<Option<u64>> {
+    let Some(record) = timed(longest, store.load(key)).await? else {
+        timed(longest, store.create(key, "0".into(), hour())).await?;
+        return Ok(None);
+    };
+    let next = number(&record.blob) + 1;
+    let replace = store.replace(key, next.to_string().into(), hour(), &record.version);
+    match timed(longest, replace).await? {
+        Replaced::Done(_) => Ok(Some(next)),
+        Replaced::Conflict | Replaced::Gone => Ok(None),
+    }
+}
+
+async fn timed<T>(longest: &mut Duration, call: impl Future<Output = T>) -> T {
+    let begin = Instant::now();
+    let result = call.await;
+    *longest = begin.elapsed().max(*longest);
+    result
+}
+
+fn number(blob: &[u8]) -> u64 {
+    std::str::from_utf8(blob).unwrap().parse().unwrap()
+}
+
+fn hour() -> UnixTime {
+    UnixTime::now() + Duration::from_secs(3600)
+}
+
+/// A master, a replica, three Sentinels.
+struct Service {
+    master: Server,
+    _replica: Server,
+    sentinels: Vec<Server>,
+}
+
+impl Service {
+    fn start() -> Option<Service> {
+        let master = Server::redis(&[])?;
+        let replica = Server::redis(&["--replicaof", &format!("127.0.0.1 {}", master.port)])?;
+        until(|| {
+            master
+                .redis_cli(&["INFO", "replication"])
+                .contains("state=online")
+        });
+        let sentinels: Vec<_> = (0..3)
+            .filter_map(|_| Server::sentinel(master.port))
+            .collect();
+        for sentinel in &sentinels {
+            until(|| {
+                let seen = sentinel.redis_cli(&["SENTINEL", "MASTER", "main"]);
+                seen.contains("num-other-sentinels\n2") && seen.contains("num-slaves\n1")
+            });
+        }
+        Some(Service {
+            master,
+            _replica: replica,
+            sentinels,
+        })
+    }
+
+    fn store(&self) -> RedisStore {
+        let hosts = self
+            .sentinels
+            .iter()
+            .map(|server| format!("127.0.0.1:{}", server.port));
+        let hosts = hosts.collect::<Vec<_>>().join(",");
+        store(format!("redis+sentinel://{hosts}/main"))
+    }
+}
+
+/// Three masters with a replica each.
+struct Cluster {
+    nodes: Vec<Server>,
+}
+
+impl Cluster {
+    fn start() -> Option<Cluster> {
+        let node = || {
+            let bus = free_port().to_string();
+            let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+            Server::redis(&[&arguments[..], &["--cluster-port", &bus]].concat())
+        };
+        let nodes: Vec<_> = (0..6).map(|_| node()).collect::<Option<_>>()?;
+        let hosts = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
+        let mut create = Command::new("redis-cli");
+        create.args(["--cluster", "create"]).args(hosts);
+        create.args(["--cluster-replicas", "1", "--cluster-yes"]);
+        assert!(create.output().unwrap().status.success());
+        for node in &nodes {
+            until(|| {
+                node.redis_cli(&["CLUSTER", "INFO"])
+                    .contains("cluster_state:ok")
+            });
+        }
+        for node in &nodes[..3] {
+            until(|| {
+                node.redis_cli(&["INFO", "replication"])
+                    .contains("state=online")
+            });
+        }
+        Some(Cluster { nodes })
+    }
+
+    fn store(&self) -> RedisStore {
+        let hosts = self
+            .nodes
+            .iter()
+            .map(|server| format!("127.0.0.1:{}", server.port));
+        let hosts = hosts.collect::<Vec<_>>().join(",");
+        store(format!("redis+cluster://{hosts}"))
+    }
+
+    fn move_slots(&self, from: usize, to: usize, slots: usize) {
+        let [from, to] = [from, to].map(|node| self.nodes[node].redis_cli(&["CLUSTER", "MYID"]));
+        let mut reshard = Command::new("redis-cli");
+        reshard.args([
+            "--cluster",
+            "reshard",
+            &format!("127.0.0.1:{}", self.nodes[0].port),
+        ]);
+        reshard.args(["--cluster-from", &from, "--cluster-to", &to]);
+        reshard.args(["--cluster-slots", &slots.to_string(), "--cluster-yes"]);
+        let output = reshard.output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+}
+
+fn store(url: String) -> RedisStore {
+    let builder = RedisStore::builder(url).connect_timeout(TIMEOUT);
+    builder.operation_timeout(TIMEOUT).build().unwrap()
+}
+
+fn until(reached: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !reached() {
+        assert!(Instant::now() < end, "the servers do not get ready");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

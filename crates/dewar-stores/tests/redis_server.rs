@@ -1,0 +1,463 @@
+//! Redis: what is written there, what can be reached how, and what happens when the server breaks.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use dewar::store::{Created, Key, Replaced, Store, Touched};
+use dewar::{Error, ErrorKind, UnixTime};
+use dewar_stores::redis::{RedisStore, driver};
+use support::proxy::Proxy;
+use support::{Server, impostor};
+
+const SECRET: &str = "s3cret";
+const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";
+
+macro_rules! server {
+    ($($argument:expr),*) => {
+        match Server::redis(&[$($argument),*]) {
+            Some(server) => server,
+            None => return support::absent("redis-server"),
+        }
+    };
+}
+
+fn url(server: &Server) -> String {
+    format!("redis://127.0.0.1:{}", server.port)
+}
+
+/// A store that does not wait long.
+fn hasty(url: &str) -> RedisStore {
+    let timeout = Duration::from_millis(300);
+    let builder = RedisStore::builder(url).connect_timeout(timeout);
+    builder.operation_timeout(timeout).build().unwrap()
+}
+
+fn key() -> Key {
+    Key::new(format!("session:{ID}"))
+}
+
+fn hour() -> UnixTime {
+    UnixTime::now() + Duration::from_secs(3600)
+}
+
+/// What every error must be: about the store, about the server, and silent about secrets.
+#[track_caller]
+fn check_error(error: &Error, address: &str, words: &str) {
+    let text = format!("{error}");
+    assert_eq!(error.kind(), ErrorKind::Store);
+    assert!(text.contains(address), "{text}");
+    assert!(text.contains(words), "{text}");
+    let all = format!("{text} {error:?}");
+    assert!(!all.contains(SECRET) && !all.contains(ID), "{all}");
+}
+
+#[tokio::test]
+async fn records_are_what_flask_session_writes() {
+    let server = server!();
+    let store = RedisStore::builder(url(&server)).connect().await.unwrap();
+    let name = format!("session:{ID}");
+
+    let blob = &b"\x81\xa1n\x01"[..];
+    store.create(&key(), blob.into(), hour()).await.unwrap();
+    assert_eq!(
+        server.redis_cli(&["--no-raw", "GET", &name]),
+        r#""\x81\xa1n\x01""#
+    );
+    let left: u64 = server.redis_cli(&["TTL", &name]).parse().unwrap();
+    assert!((3599..=3600).contains(&left), "{left} s are left");
+
+    server.redis_cli(&["SET", &name, "{\"n\":1}", "EX", "2678400"]);
+    let record = store.load(&key()).await.unwrap().unwrap();
+    assert_eq!(&record.blob[..], b"{\"n\":1}");
+    let month = UnixTime::now() + Duration::from_secs(2_678_400);
+    let error = month.since(record.expires.unwrap());
+    assert!(
+        error < Duration::from_secs(1),
+        "the expiry is {error:?} off"
+    );
+
+    server.redis_cli(&["SET", &name, "for ever"]);
+    let record = store.load(&key()).await.unwrap().unwrap();
+    assert_eq!(record.expires, None);
+}
+
+#[tokio::test]
+async fn a_write_of_flask_session_in_between_is_a_conflict() {
+    let server = server!();
+    let store = RedisStore::builder(url(&server)).connect().await.unwrap();
+    let Created::Done(seen) = store.create(&key(), "one".into(), hour()).await.unwrap() else {
+        panic!("taken");
+    };
+    server.redis_cli(&["SET", &format!("session:{ID}"), "two", "EX", "60"]);
+    let replaced = store.replace(&key(), "three".into(), hour(), &seen).await;
+    assert_eq!(replaced.unwrap(), Replaced::Conflict);
+    // The same bytes that we would have written are a write of somebody else all the same.
+    let replaced = store.replace(&key(), "two".into(), hour(), &seen).await;
+    assert_eq!(replaced.unwrap(), Replaced::Conflict);
+}
+
+#[tokio::test]
+async fn a_server_that_forgot_the_scripts_is_told_them_again() {
+    let server = server!();
+    let store = RedisStore::builder(url(&server)).connect().await.unwrap();
+    let Created::Done(seen) = store.create(&key(), "one".into(), hour()).await.unwrap() else {
+        panic!("taken");
+    };
+    for blob in ["two", "three"] {
+        server.redis_cli(&["SCRIPT", "FLUSH"]);
+        let record = store.load(&key()).await.unwrap().unwrap();
+        let replaced = store
+            .replace(&key(), blob.into(), hour(), &record.version)
+            .await;
+        assert!(matches!(replaced.unwrap(), Replaced::Done(_)));
+    }
+    let replaced = store.replace(&key(), "four".into(), hour(), &seen).await;
+    assert_eq!(replaced.unwrap(), Replaced::Conflict);
+}
+
+#[tokio::test]
+async fn unix_socket_and_database_number() {
+    let server = server!();
+    let urls = [
+        format!("redis+unix://{}?db=3", server.socket().display()),
+        format!("{}/3", url(&server)),
+        format!("{}?db=3", url(&server)),
+    ];
+    for url in urls {
+        let store = RedisStore::builder(url).connect().await.unwrap();
+        let created = store.create(&key(), "there".into(), hour()).await.unwrap();
+        assert!(matches!(created, Created::Done(_)));
+        assert_eq!(server.redis_cli(&["-n", "3", "DBSIZE"]), "1");
+        store.delete(&key()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn tls_with_certificates_of_both_sides() {
+    let folder = tempfile::tempdir().unwrap();
+    if !support::make_certificates(folder.path()) {
+        return support::absent("openssl");
+    }
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let port = support::free_port();
+    let server = server!(
+        "--tls-port",
+        &port.to_string(),
+        "--tls-ca-cert-file",
+        &file("ca.pem"),
+        "--tls-cert-file",
+        &file("server.pem"),
+        "--tls-key-file",
+        &file("server.key")
+    );
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    let url = format!("rediss://localhost:{port}");
+    let trusting = || RedisStore::builder(&url).root_certificates(read("ca.pem"));
+
+    let known = trusting().client_certificate(read("client.pem"), read("client.key"));
+    let store = known.connect().await.unwrap();
+    store.create(&key(), "there".into(), hour()).await.unwrap();
+    assert_eq!(server.redis_cli(&["DBSIZE"]), "1");
+
+    // The server insists on a certificate of ours.
+    let error = trusting().connect().await.unwrap_err();
+    check_error(&error, &format!("localhost:{port}"), "");
+    // An authority that the system does not know.
+    let error = RedisStore::builder(&url).connect().await.unwrap_err();
+    check_error(&error, &format!("localhost:{port}"), "no TLS connection");
+    assert!(!error.is_temporary());
+    // Another name than the certificate's.
+    let url = format!("rediss://127.0.0.2:{port}");
+    let error = RedisStore::builder(url)
+        .root_certificates(read("ca.pem"))
+        .connect()
+        .await;
+    check_error(&error.unwrap_err(), "127.0.0.2", "");
+
+    let broken = trusting()
+        .client_certificate("no", "PEM")
+        .build()
+        .unwrap_err();
+    assert_eq!(broken.kind(), ErrorKind::Config);
+}
+
+#[tokio::test]
+async fn an_existing_client_is_used() {
+    let server = server!();
+    let client = driver::Client::open(url(&server)).unwrap();
+    let store = RedisStore::from_client(client).connect().await.unwrap();
+    store.create(&key(), "there".into(), hour()).await.unwrap();
+    assert_eq!(server.redis_cli(&["DBSIZE"]), "1");
+}
+
+#[tokio::test]
+async fn user_and_password() {
+    let server = server!("--requirepass", SECRET);
+    let port = server.port;
+    let with = |log_in: &str| RedisStore::builder(format!("redis://{log_in}127.0.0.1:{port}"));
+    let address = format!("redis at 127.0.0.1:{port}");
+
+    with(&format!(":{SECRET}@")).connect().await.unwrap();
+    server.redis_cli(&[
+        "-a",
+        SECRET,
+        "ACL",
+        "SETUSER",
+        "app",
+        "on",
+        &format!(">{SECRET}"),
+        "~*",
+        "+@all",
+    ]);
+    with(&format!("app:{SECRET}@")).connect().await.unwrap();
+
+    let error = with("").connect().await.unwrap_err();
+    check_error(&error, &address, "wants a password");
+    assert!(!error.is_temporary());
+    let error = with(&format!("app:{SECRET}x@"))
+        .connect()
+        .await
+        .unwrap_err();
+    check_error(&error, &address, "refuses this user and password");
+    assert!(!error.is_temporary());
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_is_told_what_is_needed() {
+    let server = server!();
+    server.redis_cli(&[
+        "ACL",
+        "SETUSER",
+        "reader",
+        "on",
+        &format!(">{SECRET}"),
+        "~*",
+        "+@read",
+        "+ping",
+    ]);
+    let url = format!("redis://reader:{SECRET}@127.0.0.1:{}", server.port);
+    let store = RedisStore::builder(url).connect().await.unwrap();
+    assert!(store.load(&key()).await.unwrap().is_none());
+    let error = store.create(&key(), "x".into(), hour()).await.unwrap_err();
+    check_error(&error, "redis at 127.0.0.1", "it needs the commands");
+    assert!(!error.is_temporary());
+}
+
+#[tokio::test]
+async fn a_stopped_server_is_refused_at_once_and_used_again_when_it_is_back() {
+    let mut server = server!();
+    let store = RedisStore::builder(url(&server)).connect().await.unwrap();
+    store.load(&key()).await.unwrap();
+    server.kill();
+    let begin = Instant::now();
+    let error = store.load(&key()).await.unwrap_err();
+    assert!(
+        begin.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begin.elapsed()
+    );
+    check_error(&error, "redis at 127.0.0.1", "nothing listens there");
+    assert!(error.is_temporary());
+
+    server.restart();
+    assert!(store.load(&key()).await.unwrap().is_none());
+    // Restarted behind the back of a store that is not in use meanwhile: no error at all.
+    server.kill();
+    server.restart();
+    let created = store.create(&key(), "x".into(), hour()).await.unwrap();
+    assert!(matches!(created, Created::Done(_)));
+}
+
+#[tokio::test]
+async fn a_frozen_server_is_waited_for_as_long_as_told_and_used_again_when_it_thaws() {
+    let server = server!();
+    let store = std::sync::Arc::new(hasty(&url(&server)));
+    store.create(&key(), "x".into(), hour()).await.unwrap();
+    server.freeze();
+    let begin = Instant::now();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let store = store.clone();
+        calls.spawn(async move { store.load(&key()).await });
+    }
+    for result in calls.join_all().await {
+        let error = result.unwrap_err();
+        check_error(&error, "redis at 127.0.0.1", "no answer within 300ms");
+        assert!(error.is_temporary());
+    }
+    // Connecting anew fails in time as well.
+    let error = store.touch(&key(), hour()).await.unwrap_err();
+    check_error(&error, "redis at 127.0.0.1", "within 300ms");
+    assert!(
+        begin.elapsed() < Duration::from_millis(1_800),
+        "{:?}",
+        begin.elapsed()
+    );
+
+    server.thaw();
+    assert_eq!(store.touch(&key(), hour()).await.unwrap(), Touched::Done);
+}
+
+#[tokio::test]
+async fn what_answers_nothing_or_something_else_is_told_apart() {
+    let silent = impostor(b"");
+    let error = hasty(&format!("redis://127.0.0.1:{silent}")).check().await;
+    check_error(
+        &error.unwrap_err(),
+        &format!("127.0.0.1:{silent}"),
+        "no connection within",
+    );
+
+    let greetings: [&[u8]; 2] = [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+    ];
+    for greeting in greetings {
+        let port = impostor(greeting);
+        let error = hasty(&format!("redis://127.0.0.1:{port}"))
+            .check()
+            .await
+            .unwrap_err();
+        check_error(
+            &error,
+            &format!("127.0.0.1:{port}"),
+            "does not speak Redis's protocol",
+        );
+        assert!(!error.is_temporary());
+    }
+}
+
+#[tokio::test]
+async fn a_full_server_refuses_to_write_and_goes_on_reading() {
+    let server = server!("--maxmemory-policy", "noeviction");
+    let store = RedisStore::builder(url(&server)).connect().await.unwrap();
+    let Created::Done(seen) = store.create(&key(), "x".into(), hour()).await.unwrap() else {
+        panic!("taken");
+    };
+    server.redis_cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    let other = Key::new("session:other");
+    let created = store.create(&other, "x".into(), hour()).await.unwrap_err();
+    let replaced = store
+        .replace(&key(), "y".into(), hour(), &seen)
+        .await
+        .unwrap_err();
+    for error in [created, replaced] {
+        check_error(&error, "redis at 127.0.0.1", "maxmemory");
+        assert!(error.is_temporary());
+    }
+    assert_eq!(&store.load(&key()).await.unwrap().unwrap().blob[..], b"x");
+    assert_eq!(store.touch(&key(), hour()).await.unwrap(), Touched::Done);
+    store.delete(&key()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_read_only_replica_is_named_as_one() {
+    let server = server!();
+    let store = RedisStore::builder(url(&server)).connect().await.unwrap();
+    let Created::Done(seen) = store.create(&key(), "x".into(), hour()).await.unwrap() else {
+        panic!("taken");
+    };
+    server.redis_cli(&["REPLICAOF", "127.0.0.1", &support::free_port().to_string()]);
+    let replaced = store
+        .replace(&key(), "y".into(), hour(), &seen)
+        .await
+        .unwrap_err();
+    let deleted = store.delete(&key()).await.unwrap_err();
+    for error in [replaced, deleted] {
+        check_error(&error, "redis at 127.0.0.1", "read-only replica");
+        assert!(error.is_temporary());
+    }
+    assert!(store.load(&key()).await.unwrap().is_some());
+    server.redis_cli(&["REPLICAOF", "NO", "ONE"]);
+    store.delete(&key()).await.unwrap();
+}
+
+#[tokio::test]
+async fn something_else_under_the_key_is_an_error() {
+    let server = server!();
+    let store = RedisStore::builder(url(&server)).connect().await.unwrap();
+    server.redis_cli(&["LPUSH", &format!("session:{ID}"), "x"]);
+    let error = store.load(&key()).await.unwrap_err();
+    check_error(&error, "redis at 127.0.0.1", "SESSION_KEY_PREFIX");
+    assert!(!error.is_temporary());
+}
+
+#[tokio::test]
+async fn a_command_that_the_server_lacks_is_an_error_without_its_arguments() {
+    let server = server!("--rename-command", "UNLINK", "");
+    let store = RedisStore::builder(url(&server)).connect().await.unwrap();
+    let error = store.delete(&key()).await.unwrap_err();
+    check_error(&error, "redis at 127.0.0.1", "unknown command");
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_found_to_be_done() {
+    let server = server!();
+    let proxy = Proxy::to(server.port).await;
+    let store = RedisStore::builder(format!("redis://127.0.0.1:{}", proxy.port));
+    let store = store.connect().await.unwrap();
+
+    proxy.cut_next_answer();
+    let Created::Done(seen) = store.create(&key(), "one".into(), hour()).await.unwrap() else {
+        panic!("taken");
+    };
+    proxy.cut_next_answer();
+    let replaced = store
+        .replace(&key(), "two".into(), hour(), &seen)
+        .await
+        .unwrap();
+    assert!(matches!(replaced, Replaced::Done(_)), "{replaced:?}");
+    assert_eq!(&store.load(&key()).await.unwrap().unwrap().blob[..], b"two");
+    assert_eq!(proxy.cuts(), 2);
+
+    // Another record is not taken for ours.
+    proxy.cut_next_answer();
+    let created = store.create(&key(), "three".into(), hour()).await.unwrap();
+    assert_eq!(created, Created::Taken);
+    proxy.cut_next_answer();
+    let replaced = store
+        .replace(&key(), "three".into(), hour(), &seen)
+        .await
+        .unwrap();
+    assert_eq!(replaced, Replaced::Conflict);
+    proxy.cut_next_answer();
+    store.delete(&key()).await.unwrap();
+    assert!(store.load(&key()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_garbled_answer_is_asked_for_again() {
+    let server = server!();
+    let proxy = Proxy::to(server.port).await;
+    let store = hasty(&format!("redis://127.0.0.1:{}", proxy.port));
+    store.create(&key(), "one".into(), hour()).await.unwrap();
+    for _ in 0..3 {
+        proxy.corrupt_next_answer();
+        let record = store.load(&key()).await.unwrap().unwrap();
+        assert_eq!(&record.blob[..], b"one");
+    }
+}
+
+#[test]
+fn a_store_outlives_the_runtime_that_it_connected_in() {
+    let server = server!();
+    let store = RedisStore::builder(url(&server)).build().unwrap();
+    for _ in 0..3 {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let loaded = runtime.unwrap().block_on(store.load(&key()));
+        assert!(loaded.unwrap().is_none());
+    }
+}
+
+#[test]
+fn debug_shows_where_and_no_secret() {
+    let store = RedisStore::builder(format!("redis://app:{SECRET}@cache.example/2")).build();
+    let text = format!("{:?}", store.unwrap());
+    assert!(text.contains("cache.example:6379"), "{text}");
+    assert!(!text.contains(SECRET), "{text}");
+}

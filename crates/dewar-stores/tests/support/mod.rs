@@ -1,0 +1,239 @@
+//! Servers of a test's own, which it may stop, freeze and break.
+
+#![allow(dead_code, clippy::print_stderr, clippy::unwrap_used)]
+
+#[cfg(feature = "postgresql")]
+pub(crate) mod databases;
+pub(crate) mod proxy;
+
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A server process on a port and in a folder of its own; killed when dropped.
+pub(crate) struct Server {
+    program: &'static str,
+    arguments: Vec<String>,
+    child: Option<Child>,
+    pub(crate) port: u16,
+    pub(crate) folder: TempDir,
+}
+
+impl Server {
+    /// A Redis server, with further arguments of `redis-server`; `None` where it is not installed.
+    pub(crate) fn redis(arguments: &[&str]) -> Option<Server> {
+        let (port, folder) = (free_port(), folder());
+        let socket = folder.path().join("redis.sock");
+        let mut all = strings(&["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]);
+        all.extend(strings(&["--port", &port.to_string()]));
+        all.extend(strings(&["--dir", folder.path().to_str().unwrap()]));
+        all.extend(strings(&["--unixsocket", socket.to_str().unwrap()]));
+        all.extend(strings(arguments));
+        Server::start("redis-server", all, port, folder)
+    }
+
+    /// A Redis Sentinel that watches the master on a port, as the service `main`.
+    pub(crate) fn sentinel(master: u16) -> Option<Server> {
+        let (port, folder) = (free_port(), folder());
+        let configuration = format!(
+            "sentinel monitor main 127.0.0.1 {master} 2\n\
+             sentinel down-after-milliseconds main 500\n\
+             sentinel failover-timeout main 3000\n"
+        );
+        let file = folder.path().join("sentinel.conf");
+        std::fs::write(&file, configuration).unwrap();
+        let mut all = strings(&[file.to_str().unwrap(), "--sentinel"]);
+        all.extend(strings(&[
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+        ]));
+        Server::start("redis-server", all, port, folder)
+    }
+
+    /// A memcached, with further arguments; `None` where it is not installed.
+    pub(crate) fn memcached(arguments: &[&str]) -> Option<Server> {
+        let port = free_port();
+        let mut all = strings(&["-u", "nobody", "-U", "0", "-l", "127.0.0.1"]);
+        all.extend(strings(&["-p", &port.to_string()]));
+        all.extend(strings(arguments));
+        Server::start("memcached", all, port, folder())
+    }
+
+    fn start(
+        program: &'static str,
+        arguments: Vec<String>,
+        port: u16,
+        folder: TempDir,
+    ) -> Option<Server> {
+        let mut server = Server {
+            program,
+            arguments,
+            child: None,
+            port,
+            folder,
+        };
+        server.spawn().then_some(server)
+    }
+
+    fn spawn(&mut self) -> bool {
+        let mut command = Command::new(self.program);
+        command.args(&self.arguments).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let Ok(child) = command.spawn() else {
+            return false;
+        };
+        self.child = Some(child);
+        let end = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            assert!(Instant::now() < end, "{} does not start", self.program);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
+    }
+
+    /// Kills it, as a crash does.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Starts it again after [`Server::kill`].
+    pub(crate) fn restart(&mut self) {
+        assert!(self.spawn());
+    }
+
+    /// Stops its processor time: it accepts connections, and answers nothing.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on after [`Server::freeze`].
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let process = self.child.as_ref().unwrap().id().to_string();
+        let status = Command::new("kill").args([signal, &process]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// The path of its Unix socket, for a Redis server.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
+    }
+
+    /// What `redis-cli` prints for a command.
+    pub(crate) fn redis_cli(&self, arguments: &[&str]) -> String {
+        let port = self.port.to_string();
+        let output = Command::new("redis-cli")
+            .args(["--no-auth-warning", "-p", &port])
+            .args(arguments)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What a server that is no server says to whoever connects; the port.
+pub(crate) fn impostor(greeting: &'static [u8]) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.write_all(greeting);
+            kept.push(stream);
+        }
+    });
+    port
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Makes `ca.pem`, and `server` and `client` with `.pem` and `.key`; false where `openssl` is not installed.
+pub(crate) fn make_certificates(folder: &Path) -> bool {
+    let openssl = |arguments: &[&str]| {
+        let mut command = Command::new("openssl");
+        let output = command.args(arguments).current_dir(folder).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    let new = [
+        "req",
+        "-x509",
+        "-nodes",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-days",
+        "2",
+    ];
+    let authority = [
+        "-subj",
+        "/CN=authority",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.pem",
+    ];
+    let made = openssl(&[&new[..], &authority].concat());
+    let leaf = |name: &str| {
+        let (pem, key, subject) = (
+            format!("{name}.pem"),
+            format!("{name}.key"),
+            format!("/CN={name}"),
+        );
+        let signed = [
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+        ];
+        let plain = ["-addext", "basicConstraints=critical,CA:false"];
+        let names = ["-subj", &subject, "-keyout", &key, "-out", &pem];
+        openssl(&[&new[..], &signed, &plain, &names].concat())
+    };
+    made && leaf("server") && leaf("client")
+}
+
+/// What to say, and do, where a server is not installed: nothing locally, a failure in CI.
+pub(crate) fn absent(package: &str) {
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "in CI every server must be there: install {package}"
+    );
+    eprintln!("ignored: {package} is not installed");
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn strings(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(|text| (*text).to_owned()).collect()
+}
