@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::print_stderr, clippy::unwrap_used)]
 
+#[cfg(feature = "postgresql")]
+pub(crate) mod databases;
 pub(crate) mod proxy;
 
 use std::fs::Permissions;

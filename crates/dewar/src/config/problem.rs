@@ -94,12 +94,12 @@ impl fmt::Display for Severity {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
+    ($($variant:ident = $text:literal, $meaning:literal;)*) => {
         /// The findings of a check, each with a text that never changes its meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Code {
-            $($(#[$doc])* $variant,)*
+            $(#[doc = concat!("`", $text, "`: ", $meaning, ".")] $variant,)*
         }
 
         impl Code {
@@ -112,69 +112,47 @@ macro_rules! codes {
                     $(Code::$variant => $text,)*
                 }
             }
+
+            /// What the finding is, in a few words.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Code::$variant => $meaning,)*
+                }
+            }
         }
     };
 }
 
 codes! {
-    /// `DW0001`: a file that holds a secret cannot be read.
-    SecretFileUnreadable = "DW0001",
-    /// `DW0002`: a secret is given both directly and as a file.
-    SecretGivenTwice = "DW0002",
-    /// `DW0003`: a source is no table of keys and values.
-    SourceNotATable = "DW0003",
-    /// `DW0004`: an environment variable is not UTF-8.
-    VariableNotUnicode = "DW0004",
-    /// `DW0101`: no such key.
-    UnknownKey = "DW0101",
-    /// `DW0102`: a value of the wrong type.
-    WrongType = "DW0102",
-    /// `DW0103`: a value that is none of those that the key knows.
-    UnknownValue = "DW0103",
-    /// `DW0104`: a text that is no duration.
-    NotADuration = "DW0104",
-    /// `DW0105`: a number that is too small or too large.
-    OutOfRange = "DW0105",
-    /// `DW0106`: a setting that means nothing with the chosen session type.
-    UnusedSetting = "DW0106",
-    /// `DW0201`: neither a session type nor a secret key, so that sessions cannot be written.
-    SessionsUnavailable = "DW0201",
-    /// `DW0202`: what was chosen needs a secret key, and there is none.
-    SecretKeyMissing = "DW0202",
-    /// `DW0203`: the secret key is empty.
-    SecretKeyEmpty = "DW0203",
-    /// `DW0204`: the secret key is short enough to be guessed.
-    SecretKeyShort = "DW0204",
-    /// `DW0205`: a fallback key is empty.
-    FallbackEmpty = "DW0205",
-    /// `DW0206`: the secret key is among its own fallbacks.
-    FallbackIsSecretKey = "DW0206",
-    /// `DW0301`: browsers would not accept the cookie's name.
-    CookieName = "DW0301",
-    /// `DW0302`: the cookie's domain is no host name.
-    CookieDomain = "DW0302",
-    /// `DW0303`: the cookie's path is no path.
-    CookiePath = "DW0303",
-    /// `DW0304`: browsers drop a cookie with `SameSite=None` that is not `Secure`.
-    SameSiteNoneInsecure = "DW0304",
-    /// `DW0305`: the cookie's name starts with `__Host-` or `__Secure-` and breaks its rules.
-    CookieNamePrefix = "DW0305",
-    /// `DW0306`: a partitioned cookie is `Secure` although that is not set.
-    PartitionedMeansSecure = "DW0306",
-    /// `DW0401`: a lifetime is shorter than a second, or absurdly long.
-    LifetimeOutOfRange = "DW0401",
-    /// `DW0402`: the absolute lifetime is shorter than the idle one.
-    AbsoluteLifetimeShorter = "DW0402",
-    /// `DW0403`: sessions expire before use extends them.
-    RefreshTooLate = "DW0403",
-    /// `DW0501`: session ids would be guessable, or longer than is accepted.
-    IdLength = "DW0501",
-    /// `DW0502`: store keys without a prefix.
-    KeyPrefixEmpty = "DW0502",
-    /// `DW0503`: other users may reach session files.
-    FileModeOpen = "DW0503",
-    /// `DW0504`: a file mode that is no mode, or was written in decimal.
-    FileMode = "DW0504",
+    SecretFileUnreadable = "DW0001", "a file that holds a secret cannot be read";
+    SecretGivenTwice = "DW0002", "a secret is given both directly and as a file";
+    SourceNotATable = "DW0003", "a source is no table of keys and values";
+    VariableNotUnicode = "DW0004", "an environment variable is not UTF-8";
+    UnknownKey = "DW0101", "no such key";
+    WrongType = "DW0102", "a value of the wrong type";
+    UnknownValue = "DW0103", "a value that is none of those that the key knows";
+    NotADuration = "DW0104", "a text that is no duration";
+    OutOfRange = "DW0105", "a number that is too small or too large";
+    UnusedSetting = "DW0106", "a setting that means nothing with the chosen session type";
+    SessionsUnavailable = "DW0201", "neither a session type nor a secret key, so that sessions cannot be written";
+    SecretKeyMissing = "DW0202", "what was chosen needs a secret key, and there is none";
+    SecretKeyEmpty = "DW0203", "the secret key is empty";
+    SecretKeyShort = "DW0204", "the secret key is short enough to be guessed";
+    FallbackEmpty = "DW0205", "a fallback key is empty";
+    FallbackIsSecretKey = "DW0206", "the secret key is among its own fallbacks";
+    CookieName = "DW0301", "browsers would not accept the cookie's name";
+    CookieDomain = "DW0302", "the cookie's domain is no host name";
+    CookiePath = "DW0303", "the cookie's path is no path";
+    SameSiteNoneInsecure = "DW0304", "browsers drop a cookie with `SameSite=None` that is not `Secure`";
+    CookieNamePrefix = "DW0305", "the cookie's name starts with `__Host-` or `__Secure-` and breaks its rules";
+    PartitionedMeansSecure = "DW0306", "a partitioned cookie is `Secure` although that is not set";
+    LifetimeOutOfRange = "DW0401", "a lifetime is shorter than a second, or absurdly long";
+    AbsoluteLifetimeShorter = "DW0402", "the absolute lifetime is shorter than the idle one";
+    RefreshTooLate = "DW0403", "sessions expire before use extends them";
+    IdLength = "DW0501", "session ids would be guessable, or longer than is accepted";
+    KeyPrefixEmpty = "DW0502", "store keys without a prefix";
+    FileModeOpen = "DW0503", "other users may reach session files";
+    FileMode = "DW0504", "a file mode that is no mode, or was written in decimal";
 }
 
 impl fmt::Display for Code {

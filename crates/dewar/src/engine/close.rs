@@ -69,6 +69,10 @@ impl Engine {
         let (mut decision, outcome) = self.settle(session, now, Deadline::Response).await?;
         let merges = match outcome {
             Outcome::Done { merges } => merges,
+            Outcome::Refilled { merges } => {
+                decision = REFILLED;
+                merges
+            }
             Outcome::Gone => {
                 decision = GONE;
                 0
@@ -107,7 +111,7 @@ impl Engine {
             }
         };
         match self.settle(session, now, deadline).await? {
-            (_, Outcome::Done { .. }) => Ok(()),
+            (_, Outcome::Done { .. } | Outcome::Refilled { .. }) => Ok(()),
             (_, Outcome::Gone) => Err(gone()),
         }
     }
@@ -244,6 +248,14 @@ enum Deadline {
     Response,
     Passed,
 }
+
+/// The browser's cookie is as good as before.
+const REFILLED: Decision = Decision {
+    plan: Plan::Replace,
+    cookie: CookieAction::Keep,
+    vary: Vary::Cookie,
+    reason: Reason::Changed,
+};
 
 /// No cookie: a newer response may have set a newer one.
 const GONE: Decision = Decision {

@@ -3,7 +3,7 @@
 use super::{Engine, Server};
 use crate::data::Document;
 use crate::events;
-use crate::plan::{Fate, Plan};
+use crate::plan::{Content, Fate, Plan};
 use crate::session::Session;
 use crate::session::changes::Changes;
 use crate::session::state::{Saved, State, StoredAs, Writable};
@@ -18,6 +18,10 @@ const MAX_IDS: u32 = 3;
 /// How a plan was carried out.
 pub(super) enum Outcome {
     Done {
+        merges: u32,
+    },
+    /// It was emptied, but another request put something into it, so it was written instead.
+    Refilled {
         merges: u32,
     },
     /// Another request ended the session.
@@ -45,12 +49,13 @@ impl Engine {
                 events::destroyed();
                 self.create(server, session, now).await.map(|_| done)
             }
-            Plan::Delete => {
+            Plan::Delete if session.lock().fate == Fate::Destroyed => {
                 self.delete(server, session).await?;
                 events::destroyed();
                 session.lock().end_deleted();
                 Ok(done)
             }
+            Plan::Delete => self.delete_emptied(server, session, now).await,
         }
     }
 
@@ -84,6 +89,47 @@ impl Engine {
         Ok(())
     }
 
+    /// Removes the record of a session that this request emptied, unless another request put something into it.
+    async fn delete_emptied(
+        &self,
+        server: &Server,
+        session: &Session,
+        now: UnixTime,
+    ) -> Result<Outcome> {
+        for _ in 0..=MAX_MERGES {
+            let (key, version) = {
+                let state = session.lock();
+                let Saved::InStore(stored) = &state.saved else {
+                    return Ok(Outcome::Done { merges: 0 });
+                };
+                (server.key(&stored.id), stored.version.clone())
+            };
+            match server.store.delete_unchanged(&key, &version).await? {
+                Deleted::Done => {
+                    events::destroyed();
+                    session.lock().end_deleted();
+                    return Ok(Outcome::Done { merges: 0 });
+                }
+                Deleted::Gone => return Ok(end_gone(session)),
+                Deleted::Conflict => {}
+            }
+            events::merged();
+            if !self
+                .merge(server, session, &key, &Changes::default())
+                .await?
+            {
+                return Ok(end_gone(session));
+            }
+            if session.lock().snapshot().content == Content::Filled {
+                return Ok(match self.replace(server, session, now).await? {
+                    Outcome::Done { merges } => Outcome::Refilled { merges: merges + 1 },
+                    other => other,
+                });
+            }
+        }
+        Err(contention())
+    }
+
     /// Keeps the session under its next id.
     async fn create(
         &self,
@@ -111,7 +157,6 @@ impl Engine {
                         extended: Some(now),
                     };
                     let mut state = session.lock();
-                    state.forget_next_id();
                     state.saved = Saved::InStore(stored.clone());
                     state.announced = false;
                     events::created();

@@ -86,6 +86,52 @@ async fn a_list_that_was_not_only_appended_to_is_taken_as_a_whole() {
 }
 
 #[tokio::test]
+async fn a_request_that_empties_the_session_takes_only_its_own_keys() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let emptying = browser.open(&bench.engine).await;
+    emptying.remove("user").unwrap();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("cart", [1]).unwrap()
+        })
+        .await;
+    let reply = browser.close(&emptying).await;
+    assert_eq!(
+        (reply.decision().plan, reply.set_cookie(), reply.merges()),
+        (Plan::Replace, None, 1)
+    );
+    let session = browser.open(&bench.engine).await;
+    assert!(
+        !session.contains("user"),
+        "the merge forgot that a key was removed"
+    );
+    assert_eq!(session.get::<Vec<u32>>("cart").unwrap(), Some(vec![1]));
+
+    // A session that is cleared is cleared of everything, and one that ended meanwhile stays ended.
+    let clearing = browser.open(&bench.engine).await;
+    let late = browser.open(&bench.engine).await;
+    clearing.clear().unwrap();
+    late.clear().unwrap();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("cart", [1, 2]).unwrap()
+        })
+        .await;
+    let reply = browser.close(&clearing).await;
+    assert_eq!(
+        (reply.decision().plan, reply.decision().cookie),
+        (Plan::Delete, CookieAction::Delete)
+    );
+    assert_eq!(bench.store.sessions().await, 0);
+    let reply = browser.close(&late).await;
+    assert_eq!(
+        (reply.decision().reason, reply.set_cookie()),
+        (Reason::Gone, None)
+    );
+}
+
+#[tokio::test]
 async fn a_request_that_only_reads_never_overwrites() {
     let bench = server_bench(Config::new());
     let mut browser = logged_in(&bench.engine).await;

@@ -121,7 +121,7 @@ async fn a_logout_that_fails_is_never_reported_as_done() {
         for end in [Session::destroy, Session::clear] as [fn(&Session) -> Result<()>; 2] {
             let session = browser.open(&bench.engine).await;
             end(&session).unwrap();
-            bench.store.fail(&["delete"]);
+            bench.store.fail(&["delete", "delete_unchanged"]);
             let error = bench.engine.close(&session).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Store, "{policy}");
             bench.store.fail(&[]);

@@ -1,0 +1,176 @@
+use std::fmt::{self, Debug};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use deadpool::managed::Pool;
+use dewar::clock::{Clock, SystemClock};
+use dewar::{Error, ErrorKind, Result};
+
+use super::url::{self, Target, Tls};
+use super::{Manager, MysqlStore};
+use crate::server::Server;
+use crate::sql::link::Link;
+use crate::sql::{Layout, Migrated, Table, Tables};
+
+/// Builds a [`MysqlStore`]; made by [`MysqlStore::builder`].
+#[must_use = "a builder does nothing before `build` or `connect`"]
+pub struct MysqlBuilder {
+    url: String,
+    table: Table,
+    tables: Tables,
+    connect_timeout: Duration,
+    operation_timeout: Duration,
+    connections: usize,
+    root_certificates: Option<PathBuf>,
+    clock: Arc<dyn Clock>,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A session takes a connection for a fraction of a millisecond, so that a few serve thousands of requests a second.
+const CONNECTIONS: usize = 8;
+
+/// What each connection is told first: a value that is too long must be an error, never cut; a TIMESTAMP must be UTC.
+const SETUP: &str =
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'";
+/// Under READ COMMITTED, MariaDB's UPDATE overlooks a row that somebody else is writing just then.
+const ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+
+/// Room for every statement of the store, so that each is compiled once for a connection.
+const STATEMENTS: usize = 16;
+
+impl MysqlBuilder {
+    pub(super) fn new(url: String) -> MysqlBuilder {
+        MysqlBuilder {
+            url,
+            table: Table::sqlalchemy(),
+            tables: Tables::default(),
+            connect_timeout: TIMEOUT,
+            operation_timeout: TIMEOUT,
+            connections: CONNECTIONS,
+            root_certificates: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The table; [`Table::sqlalchemy`] unless set.
+    pub fn table(mut self, table: Table) -> MysqlBuilder {
+        self.table = table;
+        self
+    }
+
+    /// Whether the table is made where it is absent; it is unless set.
+    pub fn tables(mut self, tables: Tables) -> MysqlBuilder {
+        self.tables = tables;
+        self
+    }
+
+    /// How long making a connection, or waiting for one of the pool, may take. Two seconds unless set.
+    pub fn connect_timeout(mut self, timeout: Duration) -> MysqlBuilder {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long the server may take to answer. Two seconds unless set.
+    ///
+    /// A call on the store takes at most this and the [time to connect](MysqlBuilder::connect_timeout) together.
+    pub fn operation_timeout(mut self, timeout: Duration) -> MysqlBuilder {
+        self.operation_timeout = timeout;
+        self
+    }
+
+    /// How many connections there may be at a time. Eight unless set.
+    pub fn connections(mut self, connections: usize) -> MysqlBuilder {
+        self.connections = connections;
+        self
+    }
+
+    /// The PEM file with the authorities that may have signed the server's certificate: `ssl_ca` in the URL.
+    pub fn root_certificates(mut self, path: impl Into<PathBuf>) -> MysqlBuilder {
+        self.root_certificates = Some(path.into());
+        self
+    }
+
+    /// The clock that the expiry of sessions is counted by; the system's unless set.
+    pub fn clock(mut self, clock: impl Clock) -> MysqlBuilder {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The store; it connects, and checks or makes the table, when it is first used.
+    pub fn build(self) -> Result<MysqlStore> {
+        let link = self.link()?;
+        Ok(MysqlStore {
+            link,
+            clock: self.clock,
+        })
+    }
+
+    /// The store, connected: what is wrong with the address, the log-in or the table shows now.
+    pub async fn connect(self) -> Result<MysqlStore> {
+        let store = self.build()?;
+        store.link.migrate(store.link.tables).await?;
+        Ok(store)
+    }
+
+    /// Makes the table where it is absent, and changes nothing otherwise.
+    pub async fn migrate(self) -> Result<Migrated> {
+        self.link()?.migrate(Tables::Create).await
+    }
+
+    fn link(&self) -> Result<Link<Manager>> {
+        let wrong = |what: &str| Err(Error::new(ErrorKind::Config, what));
+        if self.connect_timeout.is_zero() || self.operation_timeout.is_zero() {
+            return wrong("the timeouts of the MySQL store must be longer than zero");
+        }
+        if self.connections == 0 {
+            return wrong("the MySQL store needs a connection at least");
+        }
+        if self.table.layout != Layout::Sqlalchemy {
+            return wrong("MySQL has no table of the layout `postgresql`: use Table::sqlalchemy");
+        }
+        let Target {
+            options,
+            mut tls,
+            address,
+        } = url::parse(&self.url)?;
+        if let Some(path) = &self.root_certificates {
+            tls = Tls::VerifiedBy(path.clone());
+        }
+        if tls != Tls::Disabled {
+            // The driver takes the process's provider; one that is installed already stays.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let options = options
+            .ssl_opts(tls.options())
+            .client_found_rows(true)
+            .stmt_cache_size(STATEMENTS)
+            .tcp_nodelay(true)
+            .setup(vec![SETUP, ISOLATION]);
+        let pool = Pool::builder(Manager(options.into()))
+            .max_size(self.connections)
+            .build();
+        let pool = pool.map_err(|error| {
+            Error::new(ErrorKind::Config, "the pool of connections cannot be made")
+                .with_source(error)
+        })?;
+        Ok(Link {
+            server: Server::new("mysql", address),
+            pool,
+            table: self.table.clone(),
+            tables: self.tables,
+            connect_timeout: self.connect_timeout,
+            operation_timeout: self.operation_timeout,
+            statements: OnceLock::new(),
+        })
+    }
+}
+
+impl Debug for MysqlBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MysqlBuilder")
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}

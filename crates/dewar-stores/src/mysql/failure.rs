@@ -1,0 +1,131 @@
+//! What an error of the driver means: for the connection, and for the reader of the message.
+
+use std::error::Error as StdError;
+use std::fmt::{self, Display};
+
+use dewar::Error;
+use mysql_async::{DriverError, Error as MysqlError, IoError};
+
+use crate::server::{Operation, Server};
+use crate::sql::link::Verdict;
+
+pub(super) fn verdict(error: &MysqlError) -> Verdict {
+    match error {
+        MysqlError::Server(error) => match error.code {
+            1053 | 1927 | 3169 => Verdict::Lost,
+            1213 | 1020 => Verdict::RolledBack,
+            _ => Verdict::Refused,
+        },
+        MysqlError::Url(_) => Verdict::Refused,
+        _ => Verdict::Lost,
+    }
+}
+
+/// Whether there is a row with this key already.
+pub(super) fn is_duplicate(error: &MysqlError) -> bool {
+    matches!(error, MysqlError::Server(error) if error.code == 1062)
+}
+
+/// Dewar's error for one of the driver: what to do, whether a retry may help, and the cause.
+pub(super) fn explain(server: &Server, operation: Operation, error: MysqlError) -> Error {
+    let (what, retry) = diagnose(&error);
+    let explained = server.error(operation, what);
+    let explained = match retry {
+        Retry::MayHelp => explained.temporary(),
+        Retry::IsUseless => explained,
+    };
+    match error {
+        MysqlError::Io(error) => explained.with_source(error),
+        error => explained.with_source(Answer::of(&error)),
+    }
+}
+
+enum Retry {
+    MayHelp,
+    IsUseless,
+}
+
+fn diagnose(error: &MysqlError) -> (&'static str, Retry) {
+    use Retry::{IsUseless, MayHelp};
+    let code = match error {
+        MysqlError::Server(error) => error.code,
+        MysqlError::Io(IoError::Tls(_)) => {
+            return (
+                "the TLS handshake failed; does the server's certificate carry this host's name, and is its \
+                 authority known here (ssl_ca)?",
+                IsUseless,
+            );
+        }
+        MysqlError::Driver(DriverError::NoClientSslFlagFromServer) => {
+            return ("the server has no TLS", IsUseless);
+        }
+        MysqlError::Driver(DriverError::PacketTooLarge) => return TOO_LARGE,
+        _ => {
+            return (
+                "no connection; is a MySQL or MariaDB server listening there?",
+                MayHelp,
+            );
+        }
+    };
+    match code {
+        1045 | 1698 | 1251 | 2059 => ("the server refuses user or password", IsUseless),
+        1044 => ("the user may not use this database", IsUseless),
+        1049 => ("there is no such database", IsUseless),
+        1130 => ("the server takes no connection from this host", IsUseless),
+        1146 => (
+            "the table is gone; make it with `dewar store migrate`",
+            IsUseless,
+        ),
+        1054 => ("the table was changed since it was checked", IsUseless),
+        1142 | 1143 | 1370 => (
+            "the user may not do this; it needs SELECT, INSERT, UPDATE and DELETE on the table, and CREATE and INDEX \
+             where the table is to be made",
+            IsUseless,
+        ),
+        1406 | 1153 => TOO_LARGE,
+        1290 | 1792 | 1836 => (
+            "the server is read-only, perhaps a replica; name the primary",
+            MayHelp,
+        ),
+        1040 | 1203 | 1226 => (
+            "the server has no connection left; use a smaller pool, or raise max_connections",
+            MayHelp,
+        ),
+        1021 | 1114 => ("the server's disk, or the table, is full", MayHelp),
+        1205 | 1213 | 1020 => ("other transactions hold the session's row", MayHelp),
+        1317 | 1969 | 3024 => ("the server cancelled the statement", MayHelp),
+        1053 | 1927 | 3169 => (
+            "the server is shutting down, or closed the connection",
+            MayHelp,
+        ),
+        _ => ("the server refuses the statement", IsUseless),
+    }
+}
+
+const TOO_LARGE: (&str, Retry) = (
+    "the session is larger than the server takes: a BLOB, as SQLAlchemy makes it, holds 65,535 bytes (make it a \
+     LONGBLOB with ALTER TABLE), and max_allowed_packet bounds what is sent",
+    Retry::IsUseless,
+);
+
+/// What the server or the driver said, by its number or kind alone: their texts quote keys and data.
+#[derive(Debug)]
+struct Answer(String);
+
+impl Answer {
+    fn of(error: &MysqlError) -> Answer {
+        Answer(match error {
+            MysqlError::Server(error) => format!("MySQL error {} ({})", error.code, error.state),
+            MysqlError::Driver(DriverError::ConnectionClosed) => "connection closed".to_owned(),
+            _ => "the driver does not understand the server".to_owned(),
+        })
+    }
+}
+
+impl Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for Answer {}

@@ -1,0 +1,162 @@
+use std::fmt::{self, Debug};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use dewar::clock::{Clock, SystemClock};
+use dewar::{Error, ErrorKind, Result};
+use tokio_postgres::NoTls;
+
+use super::PostgresqlStore;
+use super::tls::{self, Trust};
+use super::url;
+use crate::server::Server;
+use crate::sql::link::Link;
+use crate::sql::{Migrated, Table, Tables};
+
+/// Builds a [`PostgresqlStore`]; made by [`PostgresqlStore::builder`].
+#[must_use = "a builder does nothing before `build` or `connect`"]
+pub struct PostgresqlBuilder {
+    url: String,
+    table: Table,
+    tables: Tables,
+    connect_timeout: Duration,
+    operation_timeout: Duration,
+    connections: usize,
+    root_certificates: Option<Vec<u8>>,
+    clock: Arc<dyn Clock>,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A session takes a connection for a fraction of a millisecond, so that a few serve thousands of requests a second.
+const CONNECTIONS: usize = 8;
+
+impl PostgresqlBuilder {
+    pub(super) fn new(url: String) -> PostgresqlBuilder {
+        PostgresqlBuilder {
+            url,
+            table: Table::postgresql(),
+            tables: Tables::default(),
+            connect_timeout: TIMEOUT,
+            operation_timeout: TIMEOUT,
+            connections: CONNECTIONS,
+            root_certificates: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The table; [`Table::postgresql`] unless set.
+    pub fn table(mut self, table: Table) -> PostgresqlBuilder {
+        self.table = table;
+        self
+    }
+
+    /// Whether the table is made where it is absent; it is unless set.
+    pub fn tables(mut self, tables: Tables) -> PostgresqlBuilder {
+        self.tables = tables;
+        self
+    }
+
+    /// How long making a connection, or waiting for one of the pool, may take. Two seconds unless set.
+    pub fn connect_timeout(mut self, timeout: Duration) -> PostgresqlBuilder {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long the server may take to answer. Two seconds unless set.
+    ///
+    /// A call on the store takes at most this and the [time to connect](PostgresqlBuilder::connect_timeout) together.
+    pub fn operation_timeout(mut self, timeout: Duration) -> PostgresqlBuilder {
+        self.operation_timeout = timeout;
+        self
+    }
+
+    /// How many connections there may be at a time. Eight unless set.
+    pub fn connections(mut self, connections: usize) -> PostgresqlBuilder {
+        self.connections = connections;
+        self
+    }
+
+    /// The certificates, as PEM, of the authorities that may have signed the server's; it is checked then.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> PostgresqlBuilder {
+        self.root_certificates = Some(pem.into());
+        self
+    }
+
+    /// The clock that the expiry of sessions is counted by; the system's unless set.
+    pub fn clock(mut self, clock: impl Clock) -> PostgresqlBuilder {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The store; it connects, and checks or makes the table, when it is first used.
+    pub fn build(self) -> Result<PostgresqlStore> {
+        let link = self.link()?;
+        Ok(PostgresqlStore {
+            link,
+            clock: self.clock,
+        })
+    }
+
+    /// The store, connected: what is wrong with the address, the log-in or the table shows now.
+    pub async fn connect(self) -> Result<PostgresqlStore> {
+        let store = self.build()?;
+        store.link.migrate(store.link.tables).await?;
+        Ok(store)
+    }
+
+    /// Makes the table where it is absent, and changes nothing otherwise.
+    pub async fn migrate(self) -> Result<Migrated> {
+        self.link()?.migrate(Tables::Create).await
+    }
+
+    fn link(&self) -> Result<Link<Manager>> {
+        let wrong = |what: &str| Err(Error::new(ErrorKind::Config, what));
+        if self.connect_timeout.is_zero() || self.operation_timeout.is_zero() {
+            return wrong("the timeouts of the PostgreSQL store must be longer than zero");
+        }
+        if self.connections == 0 {
+            return wrong("the PostgreSQL store needs a connection at least");
+        }
+        let url::Target { mut config, trust } = url::parse(&self.url)?;
+        let server = Server::new("postgresql", url::describe(&config));
+        if config.get_application_name().is_none() {
+            config.application_name("dewar");
+        }
+        let trust = match &self.root_certificates {
+            Some(pem) => Trust::Authorities(pem.clone()),
+            None => trust,
+        };
+        let recycling = ManagerConfig {
+            // A lost connection shows when it is used; asking each time would be a second round trip.
+            recycling_method: RecyclingMethod::Fast,
+        };
+        let manager = match url::wants_tls(&config) {
+            true => Manager::from_config(config, tls::connector(&trust)?, recycling),
+            false => Manager::from_config(config, NoTls, recycling),
+        };
+        let pool = Pool::builder(manager).max_size(self.connections).build();
+        let pool = pool.map_err(|error| {
+            Error::new(ErrorKind::Config, "the pool of connections cannot be made")
+                .with_source(error)
+        })?;
+        Ok(Link {
+            server,
+            pool,
+            table: self.table.clone(),
+            tables: self.tables,
+            connect_timeout: self.connect_timeout,
+            operation_timeout: self.operation_timeout,
+            statements: OnceLock::new(),
+        })
+    }
+}
+
+impl Debug for PostgresqlBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresqlBuilder")
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+use std::path::PathBuf;
+
+use dewar::{Error, ErrorKind, Result};
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+use super::tls::Trust;
+use crate::sql::decoded;
+
+/// A connection URL, read.
+pub(super) struct Target {
+    pub(super) config: Config,
+    pub(super) trust: Trust,
+}
+
+/// Reads a URL as libpq and SQLAlchemy write it.
+pub(super) fn parse(url: &str) -> Result<Target> {
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| {
+        wrong("begins with postgresql://, as in postgresql://user:password@host/database")
+    })?;
+    let (dialect, _driver) = scheme.split_once('+').unwrap_or((scheme, ""));
+    if !["postgresql", "postgres"].contains(&dialect) {
+        return Err(wrong("begins with postgresql://"));
+    }
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let mut kept = Vec::new();
+    let (mut verify, mut root_certificate) = (Verify::No, None);
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        match parameter.split_once('=') {
+            // The driver knows only the modes that do not check certificates.
+            Some(("sslmode", "verify-ca" | "verify-full")) => {
+                verify = Verify::Yes;
+                kept.push("sslmode=require".to_owned());
+            }
+            Some(("sslmode", "allow")) => kept.push("sslmode=prefer".to_owned()),
+            Some(("sslrootcert", path)) => root_certificate = Some(decoded(path)),
+            _ => kept.push(parameter.to_owned()),
+        }
+    }
+    let plain = format!("postgresql://{place}?{}", kept.join("&"));
+    // The driver's message tells which parameter is wrong, and nothing of their values but for a port's.
+    let config: Config = plain.parse().map_err(|error: tokio_postgres::Error| {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        let cause = cause.unwrap_or_else(|| "it cannot be read".to_owned());
+        wrong(&format!("is understood: {cause}. Special characters in a password are written as %40 and the like"))
+    })?;
+    let trust = match root_certificate.as_deref() {
+        Some("system") => Trust::System,
+        Some(path) => Trust::Authorities(read(path)?),
+        None if verify == Verify::Yes => Trust::System,
+        None => Trust::Anybody,
+    };
+    Ok(Target { config, trust })
+}
+
+/// Whether the URL wants the server's certificate checked.
+#[derive(PartialEq, Eq)]
+enum Verify {
+    Yes,
+    No,
+}
+
+/// Where the server is, without user and password.
+pub(super) fn describe(config: &Config) -> String {
+    let ports = config.get_ports();
+    let hosts = config.get_hosts().iter().enumerate().map(|(at, host)| {
+        let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+        match host {
+            Host::Tcp(host) => format!("{host}:{port}"),
+            #[cfg(unix)]
+            Host::Unix(folder) => format!("{}/.s.PGSQL.{port}", folder.display()),
+        }
+    });
+    let hosts = hosts.collect::<Vec<_>>().join(",");
+    match config.get_dbname() {
+        Some(database) => format!("{hosts}/{database}"),
+        None => hosts,
+    }
+}
+
+/// Whether the connection may be one without TLS throughout.
+pub(super) fn wants_tls(config: &Config) -> bool {
+    config.get_ssl_mode() != SslMode::Disable
+}
+
+fn read(path: &str) -> Result<Vec<u8>> {
+    std::fs::read(PathBuf::from(path)).map_err(|error| {
+        let what = format!("the certificates {path:?} (sslrootcert) cannot be read: {error}");
+        Error::new(ErrorKind::Config, what).with_source(error)
+    })
+}
+
+fn wrong(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        format!("the URL of a PostgreSQL server {what}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn urls_are_as_sqlalchemy_writes_them() {
+        for (url, place) in [
+            ("postgresql://u:p@db.example/app", "db.example:5432/app"),
+            (
+                "postgresql+psycopg2://u:p@db.example:6432/app",
+                "db.example:6432/app",
+            ),
+            (
+                "postgres://u@/app?host=/run/postgresql",
+                "/run/postgresql/.s.PGSQL.5432/app",
+            ),
+            (
+                "postgresql://u@a:1,b:2/app?target_session_attrs=read-write",
+                "a:1,b:2/app",
+            ),
+        ] {
+            assert_eq!(describe(&parse(url).unwrap().config), place);
+        }
+    }
+
+    #[test]
+    fn sslmode_decides_whom_to_trust() {
+        let trust = |query: &str| parse(&format!("postgresql://u@h/d?{query}")).unwrap().trust;
+        assert_eq!(trust(""), Trust::Anybody);
+        assert_eq!(trust("sslmode=require"), Trust::Anybody);
+        assert_eq!(trust("sslmode=verify-full"), Trust::System);
+        assert_eq!(trust("sslmode=require&sslrootcert=system"), Trust::System);
+        let none = parse("postgresql://u@h/d?sslmode=disable").unwrap();
+        assert!(!wants_tls(&none.config));
+    }
+
+    #[test]
+    fn no_message_shows_the_password() {
+        for url in [
+            "postgresql://u:hunter2@h:port/d",
+            "postgresql://u:hunter2@h/d?unknown=hunter2",
+            "postgresql://u:hunter2%@h/d",
+            "postgresql://u:hunter2%zz@h/d",
+            "mysql://u:hunter2@h/d",
+            "u:hunter2@h/d",
+        ] {
+            if let Err(error) = parse(url) {
+                assert!(!format!("{error:?}").contains("hunter2"), "{url}");
+            }
+        }
+    }
+}

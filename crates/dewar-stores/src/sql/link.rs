@@ -1,0 +1,299 @@
+//! The way to a database server: a pool of connections, time limits, and what is repeated when.
+
+use std::fmt::{self, Debug};
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use deadpool::managed::{Manager, Object, Pool, PoolError, TimeoutType};
+use dewar::{Error, Result};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Migrated, Table, Tables};
+use crate::server::{Operation, Server};
+
+/// A kind of database server, by the manager of its connections.
+pub(crate) trait Backend: Manager<Type: Send, Error: Send> {
+    /// The SQL of a store whose table was checked.
+    type Statements: Send + Sync + 'static;
+
+    /// What an error means for the call that met it.
+    fn verdict(error: &Self::Error) -> Verdict;
+
+    /// Dewar's error for one of the driver, without keys and data.
+    fn explain(server: &Server, operation: Operation, error: Self::Error) -> Error;
+
+    /// Checks the table; makes it where it is absent and was to be made.
+    fn prepare(
+        connection: &mut Self::Type,
+        table: &Table,
+        tables: Tables,
+    ) -> impl Future<Output = Result<(Self::Statements, Migrated), Trouble<Self::Error>>> + Send;
+}
+
+/// What an error means for the call that met it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The connection is lost, and maybe the answer with it.
+    Lost,
+    /// The server took everything back because of another transaction: the same once more is safe.
+    RolledBack,
+    /// The server said no.
+    Refused,
+}
+
+/// What is wrong with the table.
+pub(crate) enum Trouble<E> {
+    /// The server's own complaint.
+    Server(E),
+    /// The table is absent and was not to be made.
+    Absent,
+    /// The table is another one; why.
+    Foreign(String),
+}
+
+impl<E> From<E> for Trouble<E> {
+    fn from(error: E) -> Trouble<E> {
+        Trouble::Server(error)
+    }
+}
+
+/// The connections to a server, and what is known of its table.
+pub(crate) struct Link<B: Backend> {
+    pub(crate) server: Server,
+    pub(crate) pool: Pool<B>,
+    pub(crate) table: Table,
+    pub(crate) tables: Tables,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) operation_timeout: Duration,
+    pub(crate) statements: OnceLock<Arc<B::Statements>>,
+}
+
+/// What an operation does in one try.
+pub(crate) type Work<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+/// What an operation does in one try, put into its box.
+pub(crate) fn work<'a, T, E>(
+    future: impl Future<Output = Result<T, E>> + Send + 'a,
+) -> Work<'a, T, E> {
+    Box::pin(future)
+}
+
+/// One try of an operation.
+pub(crate) struct Turn<B: Backend> {
+    loan: Loan<B>,
+    pub(crate) statements: Arc<B::Statements>,
+    /// Whether an earlier try may have been carried out though its answer was lost.
+    pub(crate) repeated: Repeated,
+}
+
+/// Whether an earlier try may have been carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeated {
+    Yes,
+    No,
+}
+
+impl<B: Backend> Turn<B> {
+    /// The connection, for a call that [`Turn::ended`] must follow.
+    pub(crate) fn begin(&mut self) -> &mut B::Type {
+        self.loan.begin()
+    }
+
+    /// Passes on the end of a call: the connection can be used for others.
+    pub(crate) fn ended<T>(&mut self, done: Result<T, B::Error>) -> Result<T, B::Error> {
+        self.loan.ended(&done);
+        done
+    }
+}
+
+/// How often a statement is sent again that the server took back because of others.
+const ROLLBACKS: u32 = 20;
+
+impl<B: Backend> Link<B> {
+    /// Runs an operation: again after a lost connection (once), and after the server took it back.
+    pub(crate) async fn run<'a, T>(
+        &self,
+        operation: Operation,
+        work: impl Fn(Turn<B>) -> Work<'a, T, B::Error>,
+    ) -> Result<T> {
+        let deadline = Instant::now() + self.connect_timeout + self.operation_timeout;
+        let (mut repeated, mut rollbacks) = (Repeated::No, 0);
+        loop {
+            let mut loan = self.lend(operation, deadline).await?;
+            let end = deadline.min(Instant::now() + self.operation_timeout);
+            let late = |_| self.server.timed_out(operation, self.operation_timeout);
+            let statements = match self.statements.get() {
+                Some(statements) => Ok(statements.clone()),
+                None => {
+                    let prepared = timeout_at(end, self.prepare(&mut loan, self.tables));
+                    prepared
+                        .await
+                        .map_err(late)?
+                        .map(|(statements, _)| statements)
+                }
+            };
+            let done = match statements {
+                Ok(statements) => {
+                    let turn = Turn {
+                        loan,
+                        statements,
+                        repeated,
+                    };
+                    timeout_at(end, work(turn)).await.map_err(late)?
+                }
+                Err(Trouble::Server(error)) => Err(error),
+                Err(trouble) => return Err(self.trouble(trouble)),
+            };
+            let error = match done {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            match B::verdict(&error) {
+                Verdict::Lost if repeated == Repeated::No => {
+                    // Those that wait in the pool are most likely lost as well.
+                    self.pool.retain(|_, _| false);
+                    repeated = Repeated::Yes;
+                }
+                Verdict::RolledBack if rollbacks < ROLLBACKS && Instant::now() < deadline => {
+                    rollbacks += 1;
+                }
+                _ => return Err(B::explain(&self.server, operation, error)),
+            }
+        }
+    }
+
+    /// Connects and checks the table, which is made if it is absent and was to be.
+    pub(crate) async fn migrate(&self, tables: Tables) -> Result<Migrated> {
+        let operation = Operation::Connect;
+        let deadline = Instant::now() + self.connect_timeout + self.operation_timeout;
+        let mut repeated = Repeated::No;
+        loop {
+            let mut loan = self.lend(operation, deadline).await?;
+            let prepared = timeout_at(deadline, self.prepare(&mut loan, tables)).await;
+            let late = |_| self.server.timed_out(operation, self.operation_timeout);
+            match prepared.map_err(late)? {
+                Ok((_, migrated)) => return Ok(migrated),
+                Err(Trouble::Server(error))
+                    if B::verdict(&error) == Verdict::Lost && repeated == Repeated::No =>
+                {
+                    self.pool.retain(|_, _| false);
+                    repeated = Repeated::Yes;
+                }
+                Err(trouble) => return Err(self.trouble(trouble)),
+            }
+        }
+    }
+
+    async fn prepare(
+        &self,
+        loan: &mut Loan<B>,
+        tables: Tables,
+    ) -> Result<(Arc<B::Statements>, Migrated), Trouble<B::Error>> {
+        let (statements, migrated) = B::prepare(loan.begin(), &self.table, tables).await?;
+        loan.ended::<()>(&Ok(()));
+        let statements = self.statements.get_or_init(|| Arc::new(statements));
+        Ok((statements.clone(), migrated))
+    }
+
+    /// A connection from the pool, or a new one.
+    async fn lend(&self, operation: Operation, deadline: Instant) -> Result<Loan<B>> {
+        let end = deadline.min(Instant::now() + self.connect_timeout);
+        let error = match timeout_at(end, self.pool.get()).await {
+            Ok(Ok(object)) => return Ok(Loan::new(object)),
+            Ok(Err(PoolError::Backend(error))) => {
+                return Err(B::explain(&self.server, operation, error));
+            }
+            Ok(Err(PoolError::Timeout(TimeoutType::Wait))) => self.all_busy(operation),
+            Ok(Err(_)) => self
+                .server
+                .error(operation, "the pool of connections is of no use"),
+            Err(_) if self.is_exhausted() => self.all_busy(operation),
+            Err(_) => self.server.unreachable(operation, self.connect_timeout),
+        };
+        Err(error.temporary())
+    }
+
+    fn is_exhausted(&self) -> bool {
+        let status = self.pool.status();
+        status.size >= status.max_size && status.available == 0
+    }
+
+    fn all_busy(&self, operation: Operation) -> Error {
+        let what = format_args!(
+            "all {} connections of the pool are in use; is the server slow? Otherwise allow more",
+            self.pool.status().max_size
+        )
+        .to_string();
+        self.server.error(operation, what)
+    }
+
+    fn trouble(&self, trouble: Trouble<B::Error>) -> Error {
+        let operation = Operation::Connect;
+        match trouble {
+            Trouble::Server(error) => B::explain(&self.server, operation, error),
+            Trouble::Foreign(why) => self.server.error(operation, why),
+            Trouble::Absent => self.server.error(
+                operation,
+                "the table of sessions is absent; make it with `dewar store migrate`",
+            ),
+        }
+    }
+}
+
+impl<B: Backend> Debug for Link<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("server", &self.server)
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection out of the pool. It goes back unless a call was abandoned in the middle, because it took too long:
+/// the answer may still come, and would be taken for that of the next call.
+struct Loan<B: Backend> {
+    object: Option<Object<B>>,
+    state: State,
+}
+
+/// Whether a connection is in the middle of a call.
+#[derive(PartialEq, Eq)]
+enum State {
+    Idle,
+    InCall,
+}
+
+impl<B: Backend> Loan<B> {
+    fn new(object: Object<B>) -> Loan<B> {
+        Loan {
+            object: Some(object),
+            state: State::Idle,
+        }
+    }
+
+    fn begin(&mut self) -> &mut B::Type {
+        self.state = State::InCall;
+        match &mut self.object {
+            Some(object) => object,
+            None => unreachable!("it is taken out only when the loan is dropped"),
+        }
+    }
+
+    fn ended<T>(&mut self, done: &Result<T, B::Error>) {
+        match done {
+            Err(error) if B::verdict(error) == Verdict::Lost => {}
+            _ => self.state = State::Idle,
+        }
+    }
+}
+
+impl<B: Backend> Drop for Loan<B> {
+    fn drop(&mut self) {
+        if let Some(object) = self.object.take()
+            && self.state == State::InCall
+        {
+            drop(Object::take(object));
+        }
+    }
+}

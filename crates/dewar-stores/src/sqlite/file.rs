@@ -1,0 +1,344 @@
+use std::fmt::{self, Debug};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use dewar::{Error, Result};
+use rusqlite::{Connection, OpenFlags};
+
+use super::Durability;
+use super::failure::{Failure, Repeatable, explain};
+use super::schema::{self, Trouble};
+use crate::server::{Operation, Server};
+use crate::sql::{KEY_LENGTH, Migrated, Table, Tables};
+
+/// An SQLite file and this process's connections to it: one that writes, a few that read.
+pub(super) struct File {
+    server: Server,
+    path: PathBuf,
+    durability: Durability,
+    timeout: Duration,
+    /// The largest size in bytes, if there is one.
+    largest: Option<u64>,
+    /// The process that the connections belong to.
+    process: AtomicU32,
+    writer: Slot,
+    readers: [Slot; READERS],
+}
+
+/// A connection that is opened when it is needed first. Held only while SQLite runs, never across an await.
+type Slot = Mutex<Option<Connection>>;
+
+/// Reads take a microsecond or two: a few connections are enough for many threads.
+const READERS: usize = 4;
+
+/// Room for every statement of the store, so that each is compiled once.
+const STATEMENTS: usize = 16;
+
+/// How often a call looks again at once when another process is writing: a write takes some ten microseconds.
+const QUICK_TRIES: u32 = 4;
+
+/// How long a child waits for a sibling thread that takes over the inherited connections.
+const TAKEOVER: Duration = Duration::from_millis(100);
+
+impl File {
+    pub(super) fn new(
+        path: PathBuf,
+        durability: Durability,
+        timeout: Duration,
+        largest: Option<u64>,
+    ) -> File {
+        File {
+            server: Server::new("sqlite", path.display().to_string()),
+            path,
+            durability,
+            timeout,
+            largest,
+            process: AtomicU32::new(std::process::id()),
+            writer: Slot::default(),
+            readers: Default::default(),
+        }
+    }
+
+    /// Makes the file if it is absent, checks or makes the table, and leaves no connection open.
+    pub(super) fn prepare(&self, table: &Table, tables: Tables) -> Result<Migrated> {
+        if tables == Tables::Create {
+            self.create_file()?;
+        }
+        self.patiently(|connection| schema::prepare(connection, table, tables))
+    }
+
+    /// Checks the table over a connection of its own.
+    pub(super) fn check(&self, table: &Table) -> Result<()> {
+        self.patiently(|connection| schema::prepare(connection, table, Tables::Expect))
+            .map(drop)
+    }
+
+    /// Runs something that only reads; it may run more than once.
+    pub(super) async fn read<T>(
+        &self,
+        operation: Operation,
+        run: impl Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        self.retry(operation, || {
+            let mut slot = self.free_reader();
+            self.attempt(&mut slot, &run)
+        })
+        .await
+    }
+
+    /// Runs something that writes; it may run more than once, until one run is not refused for a lock.
+    pub(super) async fn write<T>(
+        &self,
+        operation: Operation,
+        run: impl Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        self.retry(operation, || {
+            let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            self.attempt(&mut slot, &run)
+        })
+        .await
+    }
+
+    /// Closes the connections that are not in use.
+    pub(super) fn close_idle(&self) {
+        if self.adopt(Operation::Connect).is_ok() {
+            for slot in self.slots() {
+                if let Some(mut slot) = try_lock(slot) {
+                    slot.take();
+                }
+            }
+        }
+    }
+
+    /// The error for a key that the column does not hold.
+    pub(super) fn key_too_long(&self, operation: Operation) -> Error {
+        let what = format_args!("the key has more than {KEY_LENGTH} characters").to_string();
+        self.server.error(operation, what)
+    }
+
+    /// The error for a cursor that this store did not make.
+    pub(super) fn foreign_cursor(&self, operation: Operation) -> Error {
+        self.server
+            .error(operation, "this cursor is from another store")
+    }
+
+    async fn retry<T>(
+        &self,
+        operation: Operation,
+        attempt: impl Fn() -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        self.adopt(operation)?;
+        let mut waiting = Waiting::default();
+        loop {
+            match attempt() {
+                Ok(done) => return Ok(done),
+                Err(error) if Failure::of(&error) != Failure::Busy => {
+                    return Err(self.error(operation, error));
+                }
+                Err(_) => {}
+            }
+            match waiting.next(self.timeout) {
+                Some(Duration::ZERO) => std::thread::yield_now(),
+                Some(pause) if tokio::runtime::Handle::try_current().is_ok() => {
+                    tokio::time::sleep(pause).await;
+                }
+                Some(pause) => std::thread::sleep(pause),
+                None => return Err(self.locked(operation)),
+            }
+        }
+    }
+
+    /// One run on the connection of a slot, which is opened if need be and closed if it broke.
+    fn attempt<T>(
+        &self,
+        slot: &mut Option<Connection>,
+        run: &impl Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let connection = match slot {
+            Some(connection) => connection,
+            None => slot.insert(self.connect()?),
+        };
+        let done = run(connection);
+        if let Err(error) = &done
+            && Failure::of(error) == Failure::Broken
+        {
+            slot.take();
+        }
+        done
+    }
+
+    /// Runs something on a new connection and closes it, waiting for locks on this thread: at start-up.
+    fn patiently<T>(&self, run: impl Fn(&Connection) -> Result<T, Trouble>) -> Result<T> {
+        let operation = Operation::Connect;
+        let mut waiting = Waiting::default();
+        loop {
+            let done = self.connect().map_err(Trouble::from);
+            match done.and_then(|connection| run(&connection)) {
+                Ok(done) => return Ok(done),
+                Err(Trouble::Absent) => {
+                    let what =
+                        "the table of sessions is absent; make it with `dewar store migrate`";
+                    return Err(self.server.error(operation, what));
+                }
+                Err(Trouble::Foreign(why)) => return Err(self.server.error(operation, why)),
+                Err(Trouble::Sqlite(error)) if Failure::of(&error) != Failure::Busy => {
+                    return Err(self.error(operation, error));
+                }
+                Err(Trouble::Sqlite(_)) => {}
+            }
+            match waiting.next(self.timeout) {
+                Some(pause) => std::thread::sleep(pause),
+                None => return Err(self.locked(operation)),
+            }
+        }
+    }
+
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        // Waiting is done here, where it does not hold the thread.
+        connection.busy_timeout(Duration::ZERO)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        let synchronous = match self.durability {
+            Durability::Process => "NORMAL",
+            Durability::Power => "FULL",
+        };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        if let Some(largest) = self.largest {
+            let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+            let pages = largest / page.unsigned_abs().max(1);
+            let pages = i64::try_from(pages.max(1)).unwrap_or(i64::MAX);
+            connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+        }
+        Ok(connection)
+    }
+
+    /// A reader that nobody uses, or else the first to become free.
+    fn free_reader(&self) -> MutexGuard<'_, Option<Connection>> {
+        let free = self.readers.iter().find_map(try_lock);
+        free.unwrap_or_else(|| {
+            self.readers[0]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        })
+    }
+
+    /// In a child that was forked from the process that opened the connections, closes what was inherited.
+    ///
+    /// They must be closed, not leaked: SQLite shares what it knows of a file's locks among the connections of
+    /// a process, so a new one beside inherited ones would believe that it holds locks that only the parent has.
+    /// Closing is safe because none of them is within a call, and so within a transaction.
+    fn adopt(&self, operation: Operation) -> Result<()> {
+        let process = std::process::id();
+        if self.process.load(Ordering::Acquire) == process {
+            return Ok(());
+        }
+        let start = Instant::now();
+        loop {
+            let slots: Vec<_> = self.slots().map_while(try_lock).collect();
+            if slots.len() == READERS + 1 {
+                if self.process.load(Ordering::Acquire) != process {
+                    for mut slot in slots {
+                        slot.take();
+                    }
+                    self.process.store(process, Ordering::Release);
+                }
+                return Ok(());
+            }
+            drop(slots);
+            if self.process.load(Ordering::Acquire) == process {
+                return Ok(());
+            }
+            if start.elapsed() > TAKEOVER {
+                let what = "this process was forked while another thread used the store, which SQLite does \
+                            not survive. Use the store only after the fork, or make one in each process";
+                return Err(self.server.error(operation, what));
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        std::iter::once(&self.writer).chain(&self.readers)
+    }
+
+    fn create_file(&self) -> Result<()> {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match options.open(&self.path) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => {
+                let what = format_args!("the file cannot be made: {error}").to_string();
+                Err(self
+                    .server
+                    .error(Operation::Connect, what)
+                    .with_source(error))
+            }
+        }
+    }
+
+    fn error(&self, operation: Operation, error: rusqlite::Error) -> Error {
+        let (what, repeatable) = explain(&error);
+        let explained = self.server.error(operation, what).with_source(error);
+        match repeatable {
+            Repeatable::Later => explained.temporary(),
+            Repeatable::Never => explained,
+        }
+    }
+
+    fn locked(&self, operation: Operation) -> Error {
+        let what = format_args!(
+            "another process has held the file's lock for {:?}; does one keep a transaction open?",
+            self.timeout
+        )
+        .to_string();
+        self.server.error(operation, what).temporary()
+    }
+}
+
+impl Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File")
+            .field("path", &self.path)
+            .field("durability", &self.durability)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The pauses of one call that finds the file locked: none at first, then longer ones, and not all alike.
+#[derive(Default)]
+struct Waiting {
+    begin: Option<Instant>,
+    tries: u32,
+}
+
+impl Waiting {
+    /// How long to wait before the next try; `None` when the time is over.
+    fn next(&mut self, timeout: Duration) -> Option<Duration> {
+        let waited = self.begin.get_or_insert_with(Instant::now).elapsed();
+        let left = timeout.checked_sub(waited).filter(|left| !left.is_zero())?;
+        self.tries += 1;
+        let Some(round) = self.tries.checked_sub(QUICK_TRIES + 1) else {
+            return Some(Duration::ZERO);
+        };
+        let longest = 1000 << round.min(4);
+        // Any number will do that differs between those who wait.
+        let spread = waited.subsec_nanos() % (longest / 2);
+        Some(Duration::from_micros(u64::from(longest - spread)).min(left))
+    }
+}
+
+fn try_lock(slot: &Slot) -> Option<MutexGuard<'_, Option<Connection>>> {
+    match slot.try_lock() {
+        Ok(slot) => Some(slot),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}

@@ -1,0 +1,29 @@
+"""An app on Flask-Session 0.8 and Flask-SQLAlchemy that counts its requests in the session.
+
+flask_session.py URL TABLE [SESSION-ID]   makes one request, and prints the session's id and the count
+"""
+
+import sys
+
+from flask import Flask, session
+from flask_session import Session
+from flask_sqlalchemy import SQLAlchemy
+
+url, table, *session_id = sys.argv[1:]
+
+app = Flask(__name__)
+app.config.update(SECRET_KEY="k", SQLALCHEMY_DATABASE_URI=url, SESSION_TYPE="sqlalchemy")
+app.config.update(SESSION_SQLALCHEMY=SQLAlchemy(app), SESSION_SQLALCHEMY_TABLE=table)
+Session(app)
+
+
+@app.get("/")
+def count():
+    session["n"] = session.get("n", 0) + 1
+    return f"{session.sid} {session['n']}"
+
+
+client = app.test_client()
+if session_id:
+    client.set_cookie("session", session_id[0])
+print(client.get("/").text)

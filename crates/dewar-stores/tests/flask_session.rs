@@ -1,0 +1,161 @@
+//! The SQL stores and Flask-Session 0.8 on one table, both ways.
+//!
+//! `DEWAR_TEST_PYTHON` names a Python with flask-session, flask-sqlalchemy, msgspec, psycopg2-binary and pymysql;
+//! the servers are those of the conformance suite.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+
+use dewar::UnixTime;
+use dewar::store::{Created, Key, Replaced, Store};
+use dewar_stores::mysql::MysqlStore;
+use dewar_stores::postgresql::PostgresqlStore;
+use dewar_stores::sql::{Table, Tables};
+use dewar_stores::sqlite::SqliteStore;
+
+/// What Flask-Session writes for `{"_permanent": True, "n": n}`.
+fn data(n: u8) -> Vec<u8> {
+    let mut data = b"\x82\xaa_permanent\xc3\xa1n".to_vec();
+    data.push(n);
+    data
+}
+
+const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";
+
+/// One request to the app in `flask_session.py`: the session's id and how many requests it has counted.
+fn flask(python: &str, url: &str, table: &str, id: Option<&str>) -> (String, u8) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/flask_session.py");
+    let output = Command::new(python)
+        .args([script, url, table])
+        .args(id)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (id, count) = text.trim().split_once(' ').unwrap();
+    (id.to_owned(), count.parse().unwrap())
+}
+
+/// Both write the table that Flask made, and read what the other wrote.
+async fn both_ways(store: &dyn Store, python: &str, url: &str, table: &str, id: &str) {
+    // Flask wrote, we read.
+    let key = Key::new(format!("session:{id}"));
+    let record = store.load(&key).await.unwrap().unwrap();
+    assert_eq!(record.blob, data(1));
+    let month = UnixTime::now() + Duration::from_secs(31 * 24 * 60 * 60);
+    let expires = record.expires.unwrap();
+    assert!(
+        month.since(expires) < Duration::from_secs(60),
+        "{expires:?}"
+    );
+    assert!(expires.since(month) < Duration::from_secs(2), "{expires:?}");
+
+    // We overwrite, Flask reads on from there, and we notice what it wrote.
+    let later = UnixTime::now() + Duration::from_secs(60);
+    let replaced = store
+        .replace(&key, data(10).into(), later, &record.version)
+        .await
+        .unwrap();
+    let Replaced::Done(seen) = replaced else {
+        panic!("{replaced:?}")
+    };
+    assert_eq!(flask(python, url, table, Some(id)), (id.to_owned(), 11));
+    let replaced = store
+        .replace(&key, data(20).into(), later, &seen)
+        .await
+        .unwrap();
+    assert_eq!(replaced, Replaced::Conflict);
+    assert_eq!(store.load(&key).await.unwrap().unwrap().blob, data(11));
+
+    // We create, Flask reads.
+    let ours = Key::new(format!("session:{ID}"));
+    let created = store.create(&ours, data(5).into(), later).await.unwrap();
+    assert!(matches!(created, Created::Done(_)));
+    assert_eq!(flask(python, url, table, Some(ID)), (ID.to_owned(), 6));
+
+    // We delete or let expire, and Flask begins anew.
+    store.delete(&key).await.unwrap();
+    let (new, count) = flask(python, url, table, Some(id));
+    assert!(new != id && count == 1);
+    store
+        .touch(&ours, UnixTime::now() + Duration::from_millis(1))
+        .await
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(1_100));
+    let (new, count) = flask(python, url, table, Some(ID));
+    assert!(new != ID && count == 1);
+}
+
+macro_rules! variable {
+    ($name:literal) => {
+        match std::env::var($name) {
+            Ok(value) => value,
+            Err(_) => return support::absent($name),
+        }
+    };
+}
+
+fn unique(name: &str) -> String {
+    format!("dewar_flask_{name}_{}", std::process::id())
+}
+
+#[tokio::test]
+async fn sqlite_works_both_ways() {
+    let python = variable!("DEWAR_TEST_PYTHON");
+    let folder = tempfile::tempdir().unwrap();
+    for (file, table) in [("theirs.db", "sessions"), ("ours.db", "web")] {
+        let path = folder.path().join(file).display().to_string();
+        let url = format!("sqlite:///{path}");
+        let open = || SqliteStore::builder(&url).table(Table::sqlalchemy().named(table).unwrap());
+        if file == "ours.db" {
+            open().open().unwrap();
+        }
+        let (id, _) = flask(&python, &url, table, None);
+        let store = open().tables(Tables::Expect).open().unwrap();
+        both_ways(&store, &python, &url, table, &id).await;
+    }
+}
+
+#[tokio::test]
+async fn postgresql_works_both_ways() {
+    let python = variable!("DEWAR_TEST_PYTHON");
+    let url = variable!("DEWAR_TEST_POSTGRESQL_URL");
+    let url = url.replace("postgresql://", "postgresql+psycopg2://");
+    for name in ["theirs", "ours"] {
+        let table = unique(name);
+        let builder = || {
+            let table = Table::sqlalchemy().named(&table).unwrap();
+            PostgresqlStore::builder(&url).table(table)
+        };
+        if name == "ours" {
+            builder().connect().await.unwrap();
+        }
+        let (id, _) = flask(&python, &url, &table, None);
+        let store = builder().tables(Tables::Expect).connect().await.unwrap();
+        both_ways(&store, &python, &url, &table, &id).await;
+    }
+}
+
+#[tokio::test]
+async fn mysql_works_both_ways() {
+    let python = variable!("DEWAR_TEST_PYTHON");
+    let url = variable!("DEWAR_TEST_MYSQL_URL");
+    let url = url.replace("mysql://", "mysql+pymysql://");
+    for name in ["theirs", "ours"] {
+        let table = unique(name);
+        let builder = || {
+            let table = Table::sqlalchemy().named(&table).unwrap();
+            MysqlStore::builder(&url).table(table)
+        };
+        if name == "ours" {
+            builder().connect().await.unwrap();
+        }
+        let (id, _) = flask(&python, &url, &table, None);
+        let store = builder().tables(Tables::Expect).connect().await.unwrap();
+        both_ways(&store, &python, &url, &table, &id).await;
+    }
+}

@@ -1,0 +1,396 @@
+//! PostgreSQL: rows and tables of others, time zones, and what happens when the server breaks.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use dewar::clock::ManualClock;
+use dewar::store::{Created, Cursor, Key, Purged, Replaced, Store, Touched};
+use dewar::{Error, ErrorKind, UnixTime};
+use dewar_stores::postgresql::{PostgresqlBuilder, PostgresqlStore};
+use dewar_stores::sql::{Migrated, Table, Tables};
+use support::databases::{PASSWORD, Postgresql};
+use support::impostor;
+use support::proxy::Proxy;
+use tokio_postgres::NoTls;
+
+const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";
+
+/// 2023-11-14 22:13:20 UTC.
+const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
+
+/// The table as SQLAlchemy makes it for Flask-Session 0.8.
+const FLASK_SESSION: &str = "CREATE TABLE sessions (id SERIAL NOT NULL, session_id VARCHAR(255), data BYTEA, \
+    expiry TIMESTAMP WITHOUT TIME ZONE, PRIMARY KEY (id), UNIQUE (session_id))";
+
+macro_rules! server {
+    () => {
+        match Postgresql::start() {
+            Some(server) => server,
+            None => return support::absent("postgresql"),
+        }
+    };
+}
+
+fn builder(server: &Postgresql) -> PostgresqlBuilder {
+    at_now(&server.url())
+}
+
+fn at_now(url: &str) -> PostgresqlBuilder {
+    let builder = PostgresqlStore::builder(url).table(Table::sqlalchemy());
+    builder.clock(ManualClock::new(NOW))
+}
+
+/// A store that does not wait long.
+fn hasty(url: &str) -> PostgresqlStore {
+    let timeout = Duration::from_millis(500);
+    let builder = at_now(url).connect_timeout(timeout);
+    builder.operation_timeout(timeout).build().unwrap()
+}
+
+async fn sql(server: &Postgresql, text: &str) -> Vec<Vec<Option<String>>> {
+    let (client, connection) = tokio_postgres::connect(&server.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let messages = client.simple_query(text).await.unwrap();
+    let rows = messages.iter().filter_map(|message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    rows.map(|row| {
+        (0..row.len())
+            .map(|at| row.get(at).map(str::to_owned))
+            .collect()
+    })
+    .collect()
+}
+
+fn key() -> Key {
+    Key::new(format!("session:{ID}"))
+}
+
+fn later() -> UnixTime {
+    NOW + Duration::from_secs(60)
+}
+
+/// What every error must be: about the store, about the server, and silent about secrets.
+#[track_caller]
+fn check_error(error: &Error, address: &str, words: &str) {
+    let text = format!("{error}");
+    assert_eq!(error.kind(), ErrorKind::Store);
+    assert!(text.contains(address), "{text}");
+    assert!(text.contains(words), "{text}");
+    let all = format!("{text} {error:?}");
+    assert!(!all.contains(PASSWORD) && !all.contains(ID), "{all}");
+}
+
+#[tokio::test]
+async fn rows_of_flask_session_are_read_and_replaced_whatever_the_time_zones_are() {
+    let server = server!();
+    sql(&server, FLASK_SESSION).await;
+    for zone in ["UTC", "America/Los_Angeles", "Pacific/Kiritimati"] {
+        let expiry = "2023-11-14 22:13:20.001000";
+        let insert = format!(
+            "DELETE FROM sessions; INSERT INTO sessions (session_id, data, expiry) \
+             VALUES ('session:{ID}', '\\x82a1', '{expiry}')"
+        );
+        sql(&server, &insert).await;
+        let url = format!(
+            "{}?options=-c%20TimeZone%3D{}",
+            server.url(),
+            zone.replace('/', "%2F")
+        );
+        let store = at_now(&url).connect().await.unwrap();
+        let record = store.load(&key()).await.unwrap().unwrap();
+        assert_eq!(record.blob, &b"\x82\xa1"[..]);
+        assert_eq!(
+            record.expires,
+            Some(UnixTime::from_millis(1_700_000_000_001))
+        );
+        let replaced = store
+            .replace(&key(), "new".into(), later(), &record.version)
+            .await;
+        assert!(matches!(replaced.unwrap(), Replaced::Done(_)));
+        let row = sql(&server, "SELECT data, expiry FROM sessions").await;
+        assert_eq!(row[0][0].as_deref(), Some("\\x6e6577"));
+        assert_eq!(row[0][1].as_deref(), Some("2023-11-14 22:14:20"), "{zone}");
+    }
+}
+
+#[tokio::test]
+async fn a_column_with_a_time_zone_holds_the_same_times() {
+    let server = server!();
+    sql(&server, &FLASK_SESSION.replace("WITHOUT", "WITH")).await;
+    let store = builder(&server).connect().await.unwrap();
+    store.create(&key(), "data".into(), later()).await.unwrap();
+    assert_eq!(
+        store.load(&key()).await.unwrap().unwrap().expires,
+        Some(later())
+    );
+    let row = sql(
+        &server,
+        "SELECT extract(epoch FROM expiry)::bigint FROM sessions",
+    )
+    .await;
+    assert_eq!(row[0][0].as_deref(), Some("1700000060"));
+}
+
+#[tokio::test]
+async fn what_flask_session_overwrote_is_a_conflict() {
+    let server = server!();
+    let store = builder(&server).connect().await.unwrap();
+    let created = store.create(&key(), "data".into(), later()).await.unwrap();
+    let Created::Done(seen) = created else {
+        panic!("{created:?}")
+    };
+    sql(&server, "UPDATE sessions SET data = 'theirs'").await;
+    let replaced = store.replace(&key(), "new".into(), later(), &seen).await;
+    assert_eq!(replaced.unwrap(), Replaced::Conflict);
+}
+
+#[tokio::test]
+async fn rows_that_count_as_expired_are_absent_make_place_and_are_removed() {
+    let server = server!();
+    sql(&server, FLASK_SESSION).await;
+    let store = builder(&server).connect().await.unwrap();
+    for expiry in ["NULL", "'2023-11-14 22:13:20'", "'-infinity'"] {
+        let insert = format!(
+            "DELETE FROM sessions; INSERT INTO sessions (session_id, data, expiry) \
+             VALUES ('session:{ID}', 'x', {expiry})"
+        );
+        sql(&server, &insert).await;
+        assert!(store.load(&key()).await.unwrap().is_none(), "{expiry}");
+        assert_eq!(store.touch(&key(), later()).await.unwrap(), Touched::Gone);
+        let created = store.create(&key(), "data".into(), later()).await.unwrap();
+        assert!(matches!(created, Created::Done(_)), "{expiry}");
+        sql(&server, &insert).await;
+        let page = store.list("", Cursor::start(), 10).await.unwrap().unwrap();
+        assert_eq!(page.entries, []);
+        assert_eq!(
+            store.delete_expired(NOW, 10).await.unwrap(),
+            Purged::Finished(1)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_id_from_a_sequence_wants_that_sequence_named() {
+    let server = server!();
+    let table = "CREATE SEQUENCE numbers; CREATE TABLE sessions (id INTEGER NOT NULL, session_id VARCHAR(255), \
+        data BYTEA, expiry TIMESTAMP, PRIMARY KEY (id), UNIQUE (session_id))";
+    sql(&server, table).await;
+    let error = builder(&server).connect().await.unwrap_err();
+    check_error(&error, "127.0.0.1", "SESSION_SQLALCHEMY_SEQUENCE");
+    let table = Table::sqlalchemy().with_sequence("numbers").unwrap();
+    let store = builder(&server).table(table).connect().await.unwrap();
+    store.create(&key(), "data".into(), later()).await.unwrap();
+    assert!(store.load(&key()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn tables_are_made_as_flask_session_makes_them_with_an_index_on_expiry() {
+    let server = server!();
+    let made_by_sequence = Table::sqlalchemy()
+        .named("numbered")
+        .unwrap()
+        .with_sequence("numbers");
+    for (table, name, columns) in [
+        (Table::sqlalchemy(), "sessions", "id session_id data expiry"),
+        (
+            Table::postgresql(),
+            "flask_sessions",
+            "session_id created data expiry",
+        ),
+        (
+            made_by_sequence.unwrap(),
+            "numbered",
+            "id session_id data expiry",
+        ),
+    ] {
+        let expecting = || builder(&server).table(table.clone()).tables(Tables::Expect);
+        let error = expecting().connect().await.unwrap_err();
+        check_error(&error, "127.0.0.1", "migrate");
+        assert_eq!(expecting().migrate().await.unwrap(), Migrated::Created);
+        assert_eq!(expecting().migrate().await.unwrap(), Migrated::Unchanged);
+        let store = expecting().connect().await.unwrap();
+        store.create(&key(), "data".into(), later()).await.unwrap();
+        let found = format!(
+            "SELECT string_agg(column_name, ' ' ORDER BY ordinal_position) FROM information_schema.columns \
+             WHERE table_name = '{name}'"
+        );
+        assert_eq!(sql(&server, &found).await[0][0].as_deref(), Some(columns));
+        let index = format!("SELECT count(*) FROM pg_indexes WHERE indexname = 'ix_{name}_expiry'");
+        assert_eq!(sql(&server, &index).await[0][0].as_deref(), Some("1"));
+    }
+}
+
+#[tokio::test]
+async fn a_table_of_another_kind_is_refused() {
+    let server = server!();
+    sql(
+        &server,
+        "CREATE TABLE sessions (sid TEXT PRIMARY KEY, data TEXT, expiry BIGINT)",
+    )
+    .await;
+    let error = builder(&server).connect().await.unwrap_err();
+    for words in [
+        "\"session_id\"",
+        "\"data\" is \"text\"",
+        "\"expiry\" is \"bigint\"",
+        "sid, data, expiry",
+    ] {
+        check_error(&error, "127.0.0.1", words);
+    }
+}
+
+#[tokio::test]
+async fn several_that_start_at_once_make_one_table() {
+    let server = server!();
+    let starts: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(builder(&server).connect()))
+        .collect();
+    for start in starts {
+        start.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_server_is_an_error_at_once_and_is_used_again_when_it_is_back() {
+    let server = server!();
+    let store = hasty(&server.url());
+    store.create(&key(), "data".into(), later()).await.unwrap();
+    server.kill();
+    let begin = Instant::now();
+    let error = store.load(&key()).await.unwrap_err();
+    check_error(&error, "127.0.0.1", "loading a session");
+    assert!(error.is_temporary());
+    assert!(
+        begin.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begin.elapsed()
+    );
+    server.restart();
+    assert!(store.load(&key()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_restart_between_two_calls_is_not_noticed() {
+    let server = server!();
+    let store = builder(&server).connect().await.unwrap();
+    store.create(&key(), "data".into(), later()).await.unwrap();
+    for _ in 0..3 {
+        server.kill();
+        server.restart();
+        assert!(store.load(&key()).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_frozen_server_is_an_error_in_time_and_is_used_again_when_it_goes_on() {
+    let server = server!();
+    let store = hasty(&server.url());
+    store.create(&key(), "data".into(), later()).await.unwrap();
+    server.freeze();
+    for _ in 0..2 {
+        let begin = Instant::now();
+        let error = store.load(&key()).await.unwrap_err();
+        check_error(&error, "127.0.0.1", "within 500ms");
+        assert!(error.is_temporary());
+        assert!(
+            begin.elapsed() < Duration::from_secs(3),
+            "{:?}",
+            begin.elapsed()
+        );
+    }
+    server.thaw();
+    let end = Instant::now() + Duration::from_secs(10);
+    while store.load(&key()).await.is_err() {
+        assert!(Instant::now() < end, "the store does not recover");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_makes_no_write_fail_or_happen_twice() {
+    let server = server!();
+    let proxy = Proxy::to(server.port).await;
+    let url = server
+        .url()
+        .replace(&server.port.to_string(), &proxy.port.to_string());
+    let store = at_now(&format!("{url}?sslmode=disable"))
+        .connect()
+        .await
+        .unwrap();
+
+    proxy.cut_next_answer();
+    let created = store.create(&key(), "one".into(), later()).await.unwrap();
+    let Created::Done(seen) = created else {
+        panic!("{created:?}")
+    };
+    proxy.cut_next_answer();
+    let replaced = store
+        .replace(&key(), "two".into(), later(), &seen)
+        .await
+        .unwrap();
+    assert!(matches!(replaced, Replaced::Done(_)), "{replaced:?}");
+    proxy.cut_next_answer();
+    assert_eq!(store.load(&key()).await.unwrap().unwrap().blob, &b"two"[..]);
+    proxy.cut_next_answer();
+    assert_eq!(store.touch(&key(), later()).await.unwrap(), Touched::Done);
+    assert!(proxy.cuts() >= 4);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_a_clear_error() {
+    let server = server!();
+    let url = server.url().replace(PASSWORD, "wr0ng-s3cret");
+    let error = hasty(&url).load(&key()).await.unwrap_err();
+    check_error(&error, "127.0.0.1", "password");
+    assert!(!error.is_temporary());
+    let url = server.url().replace("/postgres", "/absent");
+    let error = hasty(&url).load(&key()).await.unwrap_err();
+    check_error(&error, "127.0.0.1", "no such database");
+}
+
+#[tokio::test]
+async fn another_service_on_the_port_is_a_clear_error() {
+    for greeting in [
+        &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+        b"-ERR unknown command\r\n",
+        b"",
+    ] {
+        let port = impostor(greeting);
+        let url = format!("postgresql://dewar:{PASSWORD}@127.0.0.1:{port}/app");
+        let begin = Instant::now();
+        let error = hasty(&url).load(&key()).await.unwrap_err();
+        check_error(&error, &port.to_string(), "connection");
+        assert!(begin.elapsed() < Duration::from_secs(3));
+    }
+}
+
+#[tokio::test]
+async fn more_calls_than_connections_wait_for_their_turn() {
+    let server = server!();
+    let store = std::sync::Arc::new(builder(&server).connections(2).connect().await.unwrap());
+    let calls: Vec<_> = (0..64)
+        .map(|at| {
+            let store = store.clone();
+            let key = Key::new(format!("session:{at}"));
+            tokio::spawn(async move { store.create(&key, "data".into(), later()).await })
+        })
+        .collect();
+    for call in calls {
+        assert!(matches!(call.await.unwrap().unwrap(), Created::Done(_)));
+    }
+}
+
+#[tokio::test]
+async fn calls_that_are_abandoned_do_no_harm_to_the_next() {
+    let server = server!();
+    let store = builder(&server).connections(1).connect().await.unwrap();
+    for at in 0..50 {
+        let name = Key::new(format!("session:{at}"));
+        let call = store.create(&name, "data".into(), later());
+        let _ = tokio::time::timeout(Duration::from_micros(at * 20), call).await;
+        assert!(store.load(&key()).await.unwrap().is_none());
+    }
+}

@@ -1,0 +1,394 @@
+//! What SQLite files do that other stores do not: rows and tables of others, locks, full disks, damage.
+#![allow(clippy::unwrap_used)]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use dewar::clock::ManualClock;
+use dewar::store::{Created, Key, Purged, Replaced, Store, Touched};
+use dewar::{Error, UnixTime};
+use dewar_stores::sql::{Migrated, Table, Tables};
+use dewar_stores::sqlite::{SqliteBuilder, SqliteStore};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+/// The table as SQLAlchemy makes it for Flask-Session 0.8.
+const FLASK_SESSION: &str = "CREATE TABLE sessions (\n\tid INTEGER NOT NULL, \n\tsession_id VARCHAR(255), \n\t\
+    data BLOB, \n\texpiry DATETIME, \n\tPRIMARY KEY (id), \n\tUNIQUE (session_id)\n)";
+
+/// 2023-11-14 22:13:20 UTC.
+const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("app.db")
+    }
+
+    fn builder(&self) -> SqliteBuilder {
+        SqliteStore::builder(self.path().display().to_string()).clock(ManualClock::new(NOW))
+    }
+
+    fn open(&self) -> SqliteStore {
+        self.builder().open().unwrap()
+    }
+
+    /// A connection of another program.
+    fn other(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+
+    /// A table of Flask-Session with this row's data and expiry.
+    fn with_row(&self, data: &str, expiry: &str) -> SqliteStore {
+        let other = self.other();
+        other.execute_batch(FLASK_SESSION).unwrap();
+        other
+            .execute_batch(&format!(
+                "INSERT INTO sessions (session_id, data, expiry) VALUES ('session:a', {data}, {expiry})"
+            ))
+            .unwrap();
+        self.open()
+    }
+}
+
+fn key(text: &str) -> Key {
+    Key::new(format!("session:{text}"))
+}
+
+fn later() -> UnixTime {
+    NOW + Duration::from_secs(60)
+}
+
+async fn create(store: &SqliteStore, name: &str) -> Result<Created, Error> {
+    store.create(&key(name), "data".into(), later()).await
+}
+
+#[tokio::test]
+async fn rows_of_flask_session_are_read_and_replaced() {
+    let folder = Folder::new();
+    let store = folder.with_row("x'82a1'", "'2023-11-14 22:13:20.001000'");
+    let record = store.load(&key("a")).await.unwrap().unwrap();
+    assert_eq!(record.blob, &b"\x82\xa1"[..]);
+    assert_eq!(
+        record.expires,
+        Some(UnixTime::from_millis(1_700_000_000_001))
+    );
+    let replaced = store
+        .replace(&key("a"), "new".into(), later(), &record.version)
+        .await;
+    assert!(matches!(replaced.unwrap(), Replaced::Done(_)));
+    let row: (i64, Vec<u8>, String) = folder
+        .other()
+        .query_row("SELECT id, data, expiry FROM sessions", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    assert_eq!(
+        row,
+        (1, b"new".to_vec(), "2023-11-14 22:14:20.000000".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn what_flask_session_overwrote_is_a_conflict() {
+    let folder = Folder::new();
+    let store = folder.with_row("x'01'", "'2023-11-14 23:00:00.000000'");
+    let seen = store.load(&key("a")).await.unwrap().unwrap().version;
+    folder
+        .other()
+        .execute_batch("UPDATE sessions SET data = x'02'")
+        .unwrap();
+    let replaced = store
+        .replace(&key("a"), "new".into(), later(), &seen)
+        .await
+        .unwrap();
+    assert_eq!(replaced, Replaced::Conflict);
+}
+
+#[tokio::test]
+async fn rows_that_count_as_expired_are_absent_make_place_and_are_removed() {
+    for (data, expiry) in [
+        ("x'01'", "NULL"),
+        ("x'01'", "'2023-11-14 22:13:20.000000'"),
+        ("x'01'", "'2023-11-14 22:13:19'"),
+        ("x'01'", "1700009999"),
+    ] {
+        let folder = Folder::new();
+        let store = folder.with_row(data, expiry);
+        assert!(store.load(&key("a")).await.unwrap().is_none(), "{expiry}");
+        assert_eq!(
+            store.touch(&key("a"), later()).await.unwrap(),
+            Touched::Gone
+        );
+        assert!(matches!(
+            create(&store, "a").await.unwrap(),
+            Created::Done(_)
+        ));
+
+        let folder = Folder::new();
+        let store = folder.with_row(data, expiry);
+        let purged = store.delete_expired(NOW, 10).await.unwrap();
+        assert_eq!(purged, Purged::Finished(1), "{expiry}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_without_data_is_absent_and_makes_place() {
+    let folder = Folder::new();
+    let store = folder.with_row("NULL", "'2023-11-14 23:00:00.000000'");
+    assert!(store.load(&key("a")).await.unwrap().is_none());
+    assert_eq!(
+        store.touch(&key("a"), later()).await.unwrap(),
+        Touched::Gone
+    );
+    assert!(matches!(
+        create(&store, "a").await.unwrap(),
+        Created::Done(_)
+    ));
+}
+
+#[tokio::test]
+async fn text_in_place_of_bytes_can_be_replaced() {
+    let folder = Folder::new();
+    let store = folder.with_row("'{}'", "'2023-11-14 23:00:00.000000'");
+    let record = store.load(&key("a")).await.unwrap().unwrap();
+    let replaced = store
+        .replace(&key("a"), "new".into(), later(), &record.version)
+        .await;
+    assert!(matches!(replaced.unwrap(), Replaced::Done(_)));
+}
+
+#[test]
+fn the_table_is_as_sqlalchemy_makes_it_and_expiry_is_indexed() {
+    let (folder, flask) = (Folder::new(), Folder::new());
+    folder.open();
+    flask.other().execute_batch(FLASK_SESSION).unwrap();
+    let columns = |folder: &Folder| {
+        let other = folder.other();
+        let mut columns = other
+            .prepare("SELECT * FROM pragma_table_info('sessions')")
+            .unwrap();
+        let columns = columns.query_map([], |row| {
+            Ok((
+                row.get::<_, String>("name")?,
+                row.get::<_, String>("type")?,
+                row.get::<_, bool>("notnull")?,
+                row.get::<_, i64>("pk")?,
+            ))
+        });
+        columns.unwrap().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    assert_eq!(columns(&folder), columns(&flask));
+    let plan: String = folder
+        .other()
+        .query_row(
+            "EXPLAIN QUERY PLAN SELECT 1 FROM sessions WHERE expiry <= 'x'",
+            [],
+            |row| row.get(3),
+        )
+        .unwrap();
+    assert!(plan.contains("ix_sessions_expiry"), "{plan}");
+    let mode = std::fs::metadata(folder.path())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_table_of_another_kind_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    let other = folder.other();
+    other
+        .execute_batch("CREATE TABLE sessions (sid TEXT PRIMARY KEY, data TEXT, expiry REAL)")
+        .unwrap();
+    for refused in [
+        folder.builder().open().map(drop),
+        folder.builder().migrate().map(drop),
+    ] {
+        let message = refused.unwrap_err().to_string();
+        for part in [
+            "\"session_id\"",
+            "\"data\" is \"text\"",
+            "\"expiry\" is \"real\"",
+            "sid, data, expiry",
+        ] {
+            assert!(message.contains(part), "{part} is not in: {message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_are_quoted_and_the_key_may_be_another_column() {
+    let folder = Folder::new();
+    let table = Table::sqlalchemy()
+        .named("order")
+        .unwrap()
+        .key_column("select")
+        .unwrap();
+    let store = folder.builder().table(table).open().unwrap();
+    create(&store, "a").await.unwrap();
+    assert!(store.load(&key("a")).await.unwrap().is_some());
+    let sql = "SELECT \"select\" FROM \"order\"";
+    let stored: String = folder.other().query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(stored, "session:a");
+}
+
+#[test]
+fn an_absent_table_is_made_by_a_migration_only_where_that_was_asked_for() {
+    let folder = Folder::new();
+    drop(folder.other());
+    let expecting = || folder.builder().tables(Tables::Expect);
+    let message = expecting().open().unwrap_err().to_string();
+    assert!(message.contains("migrate"), "{message}");
+    assert_eq!(expecting().migrate().unwrap(), Migrated::Created);
+    assert_eq!(expecting().migrate().unwrap(), Migrated::Unchanged);
+    expecting().open().unwrap();
+}
+
+#[tokio::test]
+async fn a_lock_of_another_process_is_waited_for_without_holding_the_thread() {
+    let folder = Folder::new();
+    let store = folder
+        .builder()
+        .operation_timeout(Duration::from_millis(300))
+        .open()
+        .unwrap();
+    create(&store, "a").await.unwrap();
+    let other = folder.other();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+    // Reading goes on.
+    assert!(store.load(&key("a")).await.unwrap().is_some());
+    // Writing waits; other tasks of this thread run meanwhile.
+    let begin = Instant::now();
+    let mut ticks = 0;
+    let ticking = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            ticks += 1;
+        }
+    };
+    let error = tokio::select! {
+        created = create(&store, "b") => created.unwrap_err(),
+        () = ticking => unreachable!(),
+    };
+    assert!(error.is_temporary(), "{error}");
+    assert!(error.to_string().contains("lock"), "{error}");
+    assert!(begin.elapsed() >= Duration::from_millis(300));
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(ticks > 3, "{ticks}");
+
+    // It works again by itself.
+    other.execute_batch("COMMIT").unwrap();
+    assert!(matches!(
+        create(&store, "b").await.unwrap(),
+        Created::Done(_)
+    ));
+}
+
+#[tokio::test]
+async fn a_write_waits_for_a_lock_that_is_held_shortly() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let other = folder.other();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let releasing = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        other.execute_batch("COMMIT").unwrap();
+    };
+    let (created, ()) = tokio::join!(create(&store, "a"), releasing);
+    assert!(matches!(created.unwrap(), Created::Done(_)));
+}
+
+#[tokio::test]
+async fn a_full_file_is_a_clear_error_and_loses_nothing() {
+    let folder = Folder::new();
+    let store = folder.builder().largest_size(200 * 1024).open().unwrap();
+    let mut stored = 0;
+    let error = loop {
+        let name = format!("{stored}");
+        match store
+            .create(&key(&name), Bytes::from(vec![7; 4000]), later())
+            .await
+        {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+        assert!(stored < 1000, "it never gets full");
+    };
+    assert!(error.to_string().contains("full"), "{error}");
+    for name in 0..stored {
+        assert!(store.load(&key(&name.to_string())).await.unwrap().is_some());
+    }
+    // Room that is made is used.
+    store.delete(&key("0")).await.unwrap();
+    store.delete(&key("1")).await.unwrap();
+    create(&store, "small").await.unwrap();
+}
+
+#[tokio::test]
+async fn damage_and_foreign_files_are_clear_errors() {
+    let folder = Folder::new();
+    std::fs::write(
+        folder.path(),
+        "this is a text, and not at all a database".repeat(100),
+    )
+    .unwrap();
+    let error = folder.builder().open().unwrap_err();
+    assert!(error.to_string().contains("no SQLite file"), "{error}");
+
+    let folder = Folder::new();
+    let store = folder.open();
+    for name in 0..100 {
+        create(&store, &name.to_string()).await.unwrap();
+    }
+    drop(store);
+    let mut bytes = std::fs::read(folder.path()).unwrap();
+    bytes[4096..].fill(0xa5);
+    std::fs::write(folder.path(), bytes).unwrap();
+    let store = folder.open();
+    let error = store.load(&key("1")).await.unwrap_err();
+    assert!(error.to_string().contains("damaged"), "{error}");
+}
+
+#[test]
+fn a_folder_that_is_absent_is_a_clear_error() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("absent/app.db");
+    let error = SqliteStore::builder(path.display().to_string())
+        .open()
+        .unwrap_err();
+    assert!(error.to_string().contains("absent/app.db"), "{error}");
+    assert!(error.to_string().contains("cannot be made"), "{error}");
+}
+
+#[test]
+fn works_outside_of_a_runtime() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let mut created = std::pin::pin!(create(&store, "a"));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(created.as_mut().poll(&mut context).is_ready());
+}
+
+#[tokio::test]
+async fn no_message_shows_a_key() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let error = store
+        .create(&key(&"x".repeat(300)), "data".into(), later())
+        .await
+        .unwrap_err();
+    assert!(!format!("{error:?} {error}").contains("xxx"), "{error}");
+    folder.other().execute_batch("DROP TABLE sessions").unwrap();
+    let error = create(&store, "yyy").await.unwrap_err();
+    assert!(!format!("{error:?} {error}").contains("yyy"), "{error}");
+}
