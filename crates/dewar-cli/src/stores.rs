@@ -6,6 +6,11 @@ use std::sync::Arc;
 use dewar::config::{Config, KEYS, Preset, Setting};
 use dewar::store::filesystem::FilesystemStore;
 use dewar::store::{Cursor, Key, Page, Store};
+use dewar_stores::mysql::MysqlStore;
+use dewar_stores::postgresql::PostgresqlStore;
+use dewar_stores::redis::RedisStore;
+use dewar_stores::sql::Tables;
+use dewar_stores::sqlite::SqliteStore;
 use dewar_stores::{Availability, KINDS, Kind};
 use sha2::{Digest, Sha256};
 
@@ -52,24 +57,17 @@ pub(crate) fn open(url: &str, missing: Missing) -> Outcome<Opened> {
         return open_folder(Path::new(folder), missing);
     }
     let kind = Kind::of_url(url).ok_or_else(unknown_scheme)?;
-    if kind.availability == Availability::NotBuilt {
-        return Err(Failure::usage(format!(
-            "this dewar was built without {}",
-            kind.name
-        )));
-    }
     let name = format!("{} at {}", kind.name, address(url));
     let store: Arc<dyn Store> = match kind.name {
-        #[cfg(feature = "redis")]
-        "redis" => Arc::new(dewar_stores::redis::RedisStore::builder(url).build()?),
-        #[cfg(feature = "sqlite")]
-        "sqlite" => Arc::new(open_sqlite(url, missing)?),
-        _ => {
-            return Err(Failure::usage(format!(
-                "this command cannot open {}",
-                kind.name
-            )));
-        }
+        "mysql" => Arc::new(MysqlStore::builder(url).tables(tables(missing)).build()?),
+        "postgresql" => Arc::new(
+            PostgresqlStore::builder(url)
+                .tables(tables(missing))
+                .build()?,
+        ),
+        "redis" => Arc::new(RedisStore::builder(url).build()?),
+        "sqlite" => Arc::new(SqliteStore::builder(url).tables(tables(missing)).open()?),
+        _ => return Err(cannot_open(kind)),
     };
     Ok(Opened {
         store,
@@ -155,17 +153,16 @@ fn open_folder(folder: &Path, missing: Missing) -> Outcome<Opened> {
     })
 }
 
-#[cfg(feature = "sqlite")]
-fn open_sqlite(url: &str, missing: Missing) -> Outcome<dewar_stores::sqlite::SqliteStore> {
-    use dewar_stores::sql::Tables;
-
-    let tables = match missing {
+/// Whether a table that is absent is made.
+fn tables(missing: Missing) -> Tables {
+    match missing {
         Missing::Refuse => Tables::Expect,
         Missing::Make => Tables::Create,
-    };
-    Ok(dewar_stores::sqlite::SqliteStore::builder(url)
-        .tables(tables)
-        .open()?)
+    }
+}
+
+fn cannot_open(kind: &Kind) -> Failure {
+    Failure::usage(format!("this command cannot open {}", kind.name))
 }
 
 /// Where a URL leads, without user, password and options.

@@ -1,6 +1,5 @@
 //! What the doctor says of a store that is not there, that does not answer, or that is something else.
 
-#![cfg(feature = "redis")]
 #![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Write};
@@ -43,10 +42,9 @@ fn nothing_listens_there() {
 #[test]
 fn nothing_is_answered() {
     let said = doctor(std::mem::forget);
-    assert!(
-        said.contains("in time") || said.contains("no answer"),
-        "{said}"
-    );
+    // Which of the two waits ends first is the store's own affair.
+    let waited = said.contains("no answer in time") || said.contains("no connection within");
+    assert!(waited, "{said}");
 }
 
 #[test]
