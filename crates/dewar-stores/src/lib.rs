@@ -29,6 +29,8 @@ mod kinds;
 ))]
 mod server;
 
+#[cfg(feature = "memcached")]
+pub mod memcached;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(feature = "postgresql")]

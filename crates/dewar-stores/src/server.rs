@@ -54,6 +54,7 @@ impl Display for Server {
 
 /// The methods of the contract, by the names that messages use, and connecting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code)] // not every store that can be built alone has them all
 pub(crate) enum Operation {
     Connect,
     Load,
@@ -62,7 +63,6 @@ pub(crate) enum Operation {
     Touch,
     Delete,
     DeleteUnchanged,
-    #[allow(dead_code)] // only stores without expiry of their own purge
     DeleteExpired,
     List,
 }

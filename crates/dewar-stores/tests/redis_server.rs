@@ -399,6 +399,14 @@ async fn a_write_whose_answer_was_lost_is_found_to_be_done() {
     let proxy = Proxy::to(server.port).await;
     let store = RedisStore::builder(format!("redis://127.0.0.1:{}", proxy.port));
     let store = store.connect().await.unwrap();
+    // The first answer of a server that does not know the script yet would be that.
+    let other = Key::new("session:other");
+    store.create(&other, "one".into(), hour()).await.unwrap();
+    let record = store.load(&other).await.unwrap().unwrap();
+    let replaced = store
+        .replace(&other, "two".into(), hour(), &record.version)
+        .await;
+    replaced.unwrap();
 
     proxy.cut_next_answer();
     let Created::Done(seen) = store.create(&key(), "one".into(), hour()).await.unwrap() else {

@@ -1,1 +1,51 @@
-//! dewar-tower
+//! Dewar sessions for tower services and axum handlers: one layer, one extractor.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use dewar::{Engine, config::Config};
+//! use dewar_tower::{Session, SessionLayer};
+//!
+//! async fn count(session: Session) -> Result<String, dewar_tower::Error> {
+//!     let visits = session.update("visits", |visits: &mut u64| {
+//!         *visits += 1;
+//!         *visits
+//!     })?;
+//!     Ok(format!("You were here {visits} times."))
+//! }
+//!
+//! # fn app() -> dewar::Result<Router> {
+//! let engine = Engine::new(Config::new().secret_key("an example: make yours with 32 random bytes"))?;
+//! let app = Router::new().route("/", get(count)).layer(SessionLayer::new(engine));
+//! # Ok(app) }
+//! # app().unwrap();
+//! ```
+//!
+//! A handler that does not ask for its [`Session`] costs no store call, no parsing and no allocation: the layer looks at
+//! nothing until the extractor runs. The extractor finds the layer through the task that both run in, so the layer
+//! must not be separated from the handlers by something that moves requests to another task (tower's `Buffer`):
+//! put it inside.
+//!
+//! # Streams, server-sent events, WebSockets
+//!
+//! Headers are sent before such a handler is done. Keep a clone of the session and call
+//! [`save`](dewar::Session::save) whenever something should be kept; what was written before the response started is
+//! saved with it, cookie included.
+//!
+//! # Without axum
+//!
+//! Any tower service can have the layer; inside, [`Session::open`] takes the place of the extractor.
+
+mod error;
+#[cfg(feature = "axum")]
+mod extract;
+mod future;
+mod layer;
+mod scope;
+mod session;
+
+pub use error::Error;
+#[cfg(feature = "axum")]
+pub use extract::Typed;
+pub use future::ResponseFuture;
+pub use layer::{SessionLayer, SessionService};
+pub use session::Session;

@@ -32,6 +32,8 @@ pub enum ErrorKind {
     NoSecretKey,
     /// The store failed and the session was opened empty and read-only, as configured.
     ReadOnly,
+    /// Another request ended the session: a logout, or a new id after a login.
+    Gone,
     /// A session value does not have the type that was asked for, or cannot be represented.
     Value,
     /// Bytes cannot be decoded as the format that they should have.

@@ -30,7 +30,7 @@ pub struct RedisBuilder {
 
 pub(super) enum Source {
     Url(String),
-    Client(Client),
+    Client(Box<Client>),
     Cluster(Box<ClusterClient>),
 }
 
@@ -127,7 +127,7 @@ impl RedisBuilder {
             Source::Url(url) => url,
             Source::Client(client) => {
                 let address = url::describe(client.get_connection_info());
-                return Ok((address, Target::Single(client.clone())));
+                return Ok((address, Target::Single(Client::clone(client))));
             }
             Source::Cluster(client) => {
                 return Ok((

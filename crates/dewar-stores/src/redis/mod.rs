@@ -82,7 +82,7 @@ impl RedisStore {
 
     /// Begins a store on the server of an existing client.
     pub fn from_client(client: driver::Client) -> RedisBuilder {
-        RedisBuilder::new(builder::Source::Client(client))
+        RedisBuilder::new(builder::Source::Client(Box::new(client)))
     }
 
     /// Begins a store on the cluster of an existing client, which keeps its own timeouts for connecting.

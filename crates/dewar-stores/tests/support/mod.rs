@@ -6,8 +6,10 @@
 pub(crate) mod databases;
 pub(crate) mod proxy;
 
+use std::fs::Permissions;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -65,6 +67,61 @@ impl Server {
         Server::start("memcached", all, port, folder())
     }
 
+    /// A memcached on a Unix socket; `None` where it is not installed.
+    pub(crate) fn memcached_on_socket(socket: &Path) -> Option<Server> {
+        let arguments = strings(&["-u", "nobody", "-s", socket.to_str().unwrap()]);
+        let mut child = Command::new("memcached").args(&arguments).spawn().ok()?;
+        let end = Instant::now() + Duration::from_secs(20);
+        while !socket.exists() {
+            assert!(
+                Instant::now() < end && child.try_wait().unwrap().is_none(),
+                "memcached does not start"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Some(Server {
+            program: "memcached",
+            arguments,
+            child: Some(child),
+            port: 0,
+            folder: folder(),
+        })
+    }
+
+    /// A memcached with SASL and this one user; `None` where it, or `saslpasswd2`, is not installed.
+    pub(crate) fn memcached_sasl(user: &str, password: &str) -> Option<Server> {
+        let (port, folder) = (free_port(), folder());
+        let (configuration, users) = (
+            folder.path().join("memcached.conf"),
+            folder.path().join("users"),
+        );
+        let lines = format!(
+            "mech_list: plain\npwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {}\n",
+            users.display()
+        );
+        std::fs::write(configuration, lines).unwrap();
+        let mut add = Command::new("saslpasswd2");
+        add.args(["-p", "-c", "-a", "memcached", "-f"])
+            .arg(&users)
+            .arg(user);
+        let mut add = add.stdin(Stdio::piped()).spawn().ok()?;
+        add.stdin
+            .take()
+            .unwrap()
+            .write_all(password.as_bytes())
+            .unwrap();
+        assert!(add.wait().unwrap().success());
+        // The user that memcached runs as must read it.
+        let readable =
+            |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode));
+        readable(folder.path(), 0o755)
+            .and(readable(&users, 0o644))
+            .unwrap();
+        let mut all = strings(&["-u", "nobody", "-U", "0", "-l", "127.0.0.1", "-S"]);
+        all.extend(strings(&["-p", &port.to_string()]));
+        Server::start("memcached", all, port, folder)
+    }
+
     fn start(
         program: &'static str,
         arguments: Vec<String>,
@@ -84,6 +141,7 @@ impl Server {
     fn spawn(&mut self) -> bool {
         let mut command = Command::new(self.program);
         command.args(&self.arguments).stdin(Stdio::null());
+        command.env("SASL_CONF_PATH", self.folder.path());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let Ok(child) = command.spawn() else {
             return false;

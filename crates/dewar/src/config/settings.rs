@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::data::Format;
 use crate::signing::{Digest, KeyDerivation, Keyring};
 
 /// A checked configuration: what the engine works with, each part by the name of its Flask key.
@@ -107,6 +108,16 @@ pub enum RecordFormat {
     MsgpackTyped,
 }
 
+impl From<RecordFormat> for Format {
+    fn from(format: RecordFormat) -> Format {
+        match format {
+            RecordFormat::Msgpack => Format::Msgpack,
+            RecordFormat::Json => Format::Json,
+            RecordFormat::MsgpackTyped => Format::MsgpackTyped,
+        }
+    }
+}
+
 /// The cookie's name, scope and flags (RFC 6265bis).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -127,6 +138,22 @@ pub struct CookieSettings {
     pub partitioned: bool,
     /// `MAX_COOKIE_SIZE`: the most bytes of a `Set-Cookie` header's value; `None` for no limit.
     pub max_size: Option<usize>,
+}
+
+impl Default for CookieSettings {
+    /// Flask's defaults.
+    fn default() -> CookieSettings {
+        CookieSettings {
+            name: "session".into(),
+            domain: None,
+            path: "/".into(),
+            secure: false,
+            http_only: true,
+            same_site: None,
+            partitioned: false,
+            max_size: Some(4093),
+        }
+    }
 }
 
 /// `SameSite` of a cookie.

@@ -8,6 +8,8 @@ mod rejection;
 mod session;
 mod signed_id;
 mod template;
+#[cfg(test)]
+mod tests;
 
 pub use read::find;
 pub use rejection::Rejection;

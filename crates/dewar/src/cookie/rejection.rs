@@ -36,6 +36,10 @@ pub enum Rejection {
     Undecodable,
     /// What it holds could not be a session id.
     NotAnId,
+    /// The store has no such session: it has ended, or the id was made up.
+    Unknown,
+    /// The session has reached its absolute lifetime.
+    Over,
 }
 
 impl Rejection {
@@ -55,6 +59,8 @@ impl Rejection {
             Rejection::TooLarge { .. } => "too_large",
             Rejection::Undecodable => "undecodable",
             Rejection::NotAnId => "not_an_id",
+            Rejection::Unknown => "unknown",
+            Rejection::Over => "over",
         }
     }
 }
@@ -82,9 +88,13 @@ impl fmt::Display for Rejection {
                 write!(f, "the cookie inflates to more than {limit} bytes")
             }
             Rejection::Undecodable => {
-                f.write_str("the cookie is authentic but its content cannot be decoded")
+                f.write_str("the session is there but its data cannot be decoded")
             }
             Rejection::NotAnId => f.write_str("the cookie does not hold a session id"),
+            Rejection::Unknown => {
+                f.write_str("the store has no such session: it has ended, or the id was made up")
+            }
+            Rejection::Over => f.write_str("the session has reached SESSION_ABSOLUTE_LIFETIME"),
         }
     }
 }

@@ -44,10 +44,15 @@ impl CookieTemplate {
     /// # Errors
     /// If the header's value would be larger than the settings allow.
     pub fn set(&self, value: &str, expires: Option<UnixTime>) -> Result<String, CookieTooLarge> {
-        self.set_with(expires, |out| out.push_str(value))
+        if value.bytes().all(is_plain) {
+            self.set_with(expires, |out| out.push_str(value))
+        } else {
+            self.set_with(expires, |out| quote(value, out))
+        }
     }
 
-    /// As [`set`](CookieTemplate::set), with the cookie's value appended by `write`, so that it is never copied.
+    /// As [`set`](CookieTemplate::set), with the cookie's value appended by `write`, so that it is never copied: base64
+    /// and dots, which stand in a header as they are.
     ///
     /// # Errors
     /// If the header's value would be larger than the settings allow.
@@ -59,7 +64,6 @@ impl CookieTemplate {
         let mut header = String::with_capacity(self.name.len() + TYPICAL_SIZE + self.tail.len());
         header.push_str(&self.name);
         write(&mut header);
-        quote_from(&mut header, self.name.len());
         header.push_str(&self.domain);
         if let Some(expires) = expires {
             write_expires(&mut header, expires);
@@ -168,17 +172,10 @@ fn quote_path(path: &str, out: &mut String) {
     }
 }
 
-/// Quotes what begins at `start` if it holds characters that RFC 6265 does not allow in a value.
+/// Quotes a value that holds characters that RFC 6265 does not allow in one.
 ///
 /// Werkzeug leaves the bytes 0x1A to 0x1F as they are, which no HTTP library sends; here they are escaped.
-fn quote_from(header: &mut String, start: usize) {
-    if header.as_bytes()[start..]
-        .iter()
-        .all(|&byte| is_plain(byte))
-    {
-        return;
-    }
-    let value = header.split_off(start);
+fn quote(value: &str, header: &mut String) {
     header.push('"');
     for byte in value.bytes() {
         match byte {

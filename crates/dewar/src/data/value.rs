@@ -3,6 +3,8 @@ use uuid::Uuid;
 
 use super::{Decimal, Dict, Text};
 
+mod convert;
+
 /// A value in a session: every type that Flask's cookies can hold, and those that Python sessions hold besides.
 ///
 /// JSON and msgpack types have their usual names; Python's types have Python's.
@@ -31,7 +33,8 @@ pub enum Value {
     Set(Vec<Value>),
     /// `dict`, in insertion order.
     Dict(Dict),
-    /// An aware `datetime`.
+    /// An aware `datetime`, as the moment that it means. The last 26 hours of the year 9999, which [`jiff::Timestamp`]
+    /// cannot hold, are read as a [`NaiveDateTime`](Value::NaiveDateTime) in UTC.
     DateTime(jiff::Timestamp),
     /// A naive `datetime`.
     NaiveDateTime(jiff::civil::DateTime),
@@ -47,4 +50,137 @@ pub enum Value {
     Decimal(Decimal),
     /// `Markup`: text that is safe to put into HTML as it is.
     Markup(Text),
+}
+
+impl Value {
+    /// Whether this is `None`.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+
+    /// The bool, if this is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Value::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The integer, if this is one that fits in an `i64`.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Value::Int(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The integer, if this is one that fits in a `u64`.
+    pub fn as_u64(&self) -> Option<u64> {
+        match self {
+            Value::Int(value) => u64::try_from(*value).ok(),
+            Value::BigInt(value) => u64::try_from(value).ok(),
+            _ => None,
+        }
+    }
+
+    /// The float, or an integer as one.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Value::Float(value) => Some(*value),
+            Value::Int(value) => Some(*value as f64),
+            _ => None,
+        }
+    }
+
+    /// The text of a `str` or a `Markup`, if it is UTF-8.
+    pub fn as_str(&self) -> Option<&str> {
+        self.as_text()?.as_str()
+    }
+
+    /// The text of a `str` or a `Markup`.
+    pub fn as_text(&self) -> Option<&Text> {
+        match self {
+            Value::Str(text) | Value::Markup(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The bytes, if these are `bytes`.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Value::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The items of a list, tuple or set.
+    pub fn as_items(&self) -> Option<&[Value]> {
+        match self {
+            Value::List(items) | Value::Tuple(items) | Value::Set(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The items of a list, for changing them.
+    pub fn as_list_mut(&mut self) -> Option<&mut Vec<Value>> {
+        match self {
+            Value::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The dict, if this is one.
+    pub fn as_dict(&self) -> Option<&Dict> {
+        match self {
+            Value::Dict(dict) => Some(dict),
+            _ => None,
+        }
+    }
+
+    /// The dict, for changing it.
+    pub fn as_dict_mut(&mut self) -> Option<&mut Dict> {
+        match self {
+            Value::Dict(dict) => Some(dict),
+            _ => None,
+        }
+    }
+
+    /// The moment, if this is an aware `datetime`.
+    pub fn as_timestamp(&self) -> Option<jiff::Timestamp> {
+        match self {
+            Value::DateTime(moment) => Some(*moment),
+            _ => None,
+        }
+    }
+
+    /// The UUID, if this is one.
+    pub fn as_uuid(&self) -> Option<Uuid> {
+        match self {
+            Value::Uuid(uuid) => Some(*uuid),
+            _ => None,
+        }
+    }
+
+    /// The name of the type in Python, for messages.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::Null => "None",
+            Value::Bool(_) => "bool",
+            Value::Int(_) | Value::BigInt(_) => "int",
+            Value::Float(_) => "float",
+            Value::Str(_) => "str",
+            Value::Bytes(_) => "bytes",
+            Value::Tuple(_) => "tuple",
+            Value::List(_) => "list",
+            Value::Set(_) => "set",
+            Value::Dict(_) => "dict",
+            Value::DateTime(_) | Value::NaiveDateTime(_) => "datetime",
+            Value::Date(_) => "date",
+            Value::Time(_) => "time",
+            Value::TimeDelta(_) => "timedelta",
+            Value::Uuid(_) => "UUID",
+            Value::Decimal(_) => "Decimal",
+            Value::Markup(_) => "Markup",
+        }
+    }
 }

@@ -5,7 +5,6 @@ use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::SecretKey;
@@ -160,16 +159,20 @@ impl KeyedHmac {
     /// The HMAC of a message.
     pub(super) fn tag(&self, message: &[u8]) -> Tag {
         match self {
-            KeyedHmac::Sha1(mac) => {
-                Tag::new(&mac.clone().chain_update(message).finalize().into_bytes())
-            }
-            KeyedHmac::Sha256(mac) => {
-                Tag::new(&mac.clone().chain_update(message).finalize().into_bytes())
-            }
-            KeyedHmac::Sha512(mac) => {
-                Tag::new(&mac.clone().chain_update(message).finalize().into_bytes())
-            }
+            KeyedHmac::Sha1(mac) => Tag::new(absorb(mac, message).finalize().as_bytes()),
+            KeyedHmac::Sha256(mac) => Tag::new(absorb(mac, message).finalize().as_bytes()),
+            KeyedHmac::Sha512(mac) => Tag::new(absorb(mac, message).finalize().as_bytes()),
         }
+    }
+
+    /// Whether the signature is the HMAC of the message, compared in constant time.
+    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            KeyedHmac::Sha1(mac) => absorb(mac, message).verify_slice(signature),
+            KeyedHmac::Sha256(mac) => absorb(mac, message).verify_slice(signature),
+            KeyedHmac::Sha512(mac) => absorb(mac, message).verify_slice(signature),
+        }
+        .is_ok()
     }
 }
 
@@ -195,11 +198,6 @@ impl Tag {
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
-
-    /// Equality in constant time.
-    pub(super) fn matches(&self, signature: &[u8]) -> bool {
-        self.as_bytes().ct_eq(signature).into()
-    }
 }
 
 fn derived<M: Mac + KeyInit, D: sha2::Digest>(
@@ -221,6 +219,10 @@ fn derived<M: Mac + KeyInit, D: sha2::Digest>(
         KeyDerivation::Concat => keyed(&hashed(&[salt, secret])),
         KeyDerivation::None => keyed(secret),
     }
+}
+
+fn absorb<M: Mac + Clone>(mac: &M, message: &[u8]) -> M {
+    mac.clone().chain_update(message)
 }
 
 fn keyed<M: KeyInit>(key: &[u8]) -> M {

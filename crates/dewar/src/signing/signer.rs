@@ -66,11 +66,7 @@ impl Signer {
         };
         let (mut buffer, mut spare) = ([0; Tag::MAX_LENGTH], Vec::new());
         let signature = base64::decode_short(signature, &mut buffer, &mut spare).ok_or(mismatch)?;
-        if self
-            .keys
-            .iter()
-            .any(|key| key.tag(value).matches(signature))
-        {
+        if self.keys.iter().any(|key| key.verify(value, signature)) {
             Ok(value)
         } else {
             Err(mismatch)

@@ -8,6 +8,8 @@ use super::BadData;
 /// zlib as Python's `zlib.compress` and `zlib.decompress` use it, with a bound on what comes out.
 pub(super) struct Zlib {
     limit: usize,
+    /// Payloads that are shorter are not compressed.
+    shortest: usize,
     /// The state of the last compression: a third of a megabyte that is better reset than made anew.
     idle: Mutex<Option<Compress>>,
 }
@@ -16,8 +18,13 @@ impl Zlib {
     pub(super) fn new(limit: usize) -> Zlib {
         Zlib {
             limit,
+            shortest: 0,
             idle: Mutex::new(None),
         }
+    }
+
+    pub(super) fn set_shortest(&mut self, shortest: usize) {
+        self.shortest = shortest;
     }
 
     pub(super) fn set_limit(&mut self, limit: usize) {
@@ -26,9 +33,9 @@ impl Zlib {
 
     /// The compressed form if it is shorter by more than the byte that marks it: itsdangerous' rule.
     pub(super) fn compress_if_shorter(&self, payload: &[u8]) -> Option<Vec<u8>> {
-        // One byte less than the longest form that is of use.
+        // The longest form that is of use: with its mark, still shorter than the payload.
         let room = payload.len().checked_sub(2)?;
-        if room < SHORTEST {
+        if room < SHORTEST || payload.len() < self.shortest {
             return None;
         }
         let mut state = self
@@ -95,7 +102,11 @@ const SHORTEST: usize = 8;
 
 impl Clone for Zlib {
     fn clone(&self) -> Zlib {
-        Zlib::new(self.limit)
+        Zlib {
+            limit: self.limit,
+            shortest: self.shortest,
+            idle: Mutex::new(None),
+        }
     }
 }
 

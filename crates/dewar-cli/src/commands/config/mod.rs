@@ -1,0 +1,94 @@
+//! `dewar config`: what is configured, by whom, and whether it is right.
+
+use clap::{Args, Subcommand};
+use dewar::config::{Config, Environment, Key, Preset, Setting};
+
+use crate::exit::Outcome;
+use crate::text::time;
+use crate::ui::Ui;
+
+mod check;
+mod explain;
+mod show;
+
+pub(super) use check::{as_json as problems_as_json, print as print_problems};
+pub(super) use show::{print as print_values, set as set_values};
+
+/// What can be done with a configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show every value and where it comes from; secrets stay hidden
+    Show(show::Show),
+
+    /// Say everything that is wrong, with how to put it right
+    Check(check::Check),
+
+    /// Say what a key does
+    Explain(explain::Explain),
+}
+
+impl Command {
+    pub(super) fn run(self, ui: &mut Ui) -> Outcome {
+        match self {
+            Command::Show(command) => command.run(ui),
+            Command::Check(command) => command.run(ui),
+            Command::Explain(command) => command.run(ui),
+        }
+    }
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(super) struct ConfigOptions {
+    /// What stands before the keys' names in the environment, without the underscore
+    #[arg(long, value_name = "NAME", default_value = "FLASK")]
+    env_prefix: String,
+
+    /// Read plain names too: SECRET_KEY besides FLASK_SECRET_KEY
+    #[arg(long)]
+    plain_names: bool,
+}
+
+impl ConfigOptions {
+    pub(super) fn read(&self) -> Config {
+        let environment = Environment::of_process().with_prefix(&self.env_prefix);
+        Config::new().environment(match self.plain_names {
+            true => environment.with_plain_names(),
+            false => environment,
+        })
+    }
+
+    /// The variable that sets a key.
+    pub(super) fn variable(&self, key: &str) -> String {
+        format!("{}_{key}", self.env_prefix)
+    }
+}
+
+/// A value as it may be shown: of a secret, or of a key that nobody knows, only its kind.
+fn shown(key: Option<&Key>, value: &Setting) -> String {
+    match key {
+        Some(key) if !key.is_secret() => plain(value),
+        _ => format!("hidden: {value:?}"),
+    }
+}
+
+/// A value as TOML and Python people read it.
+fn plain(value: &Setting) -> String {
+    match value {
+        Setting::Bool(value) => value.to_string(),
+        Setting::Integer(value) => value.to_string(),
+        Setting::Float(value) => value.to_string(),
+        Setting::Text(value) => format!("'{}'", value.escape_debug()),
+        Setting::Duration(value) => time::span(*value),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The default of a key in words.
+fn default(key: &Key) -> String {
+    match key.default {
+        Preset::Unset(consequence) => consequence.into(),
+        preset => plain(&preset.setting()),
+    }
+}

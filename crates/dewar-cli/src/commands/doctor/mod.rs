@@ -1,0 +1,183 @@
+//! `dewar doctor`: find out why sessions do not work.
+
+use clap::Args;
+use dewar::config::{Code, Config, Problem, Setting, Severity};
+use serde_json::json;
+
+use super::config::{ConfigOptions, problems_as_json, set_values};
+use crate::exit::{Exit, Outcome};
+use crate::keys;
+use crate::stores::{self, Missing};
+use crate::text::count;
+use crate::ui::{BAD, DOUBTFUL, GOOD, Output, STRONG, Ui};
+
+mod cookie;
+mod finding;
+mod store;
+
+use finding::{Finding, Verdict};
+
+/// `dewar doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    config: ConfigOptions,
+
+    /// Examine this store instead of the configured one
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+
+    /// Leave out what takes seconds: whether sessions expire when they should
+    #[arg(long)]
+    quick: bool,
+}
+
+impl Doctor {
+    pub(super) fn run(self, ui: &mut Ui) -> Outcome {
+        super::block_on(self.examine(ui))
+    }
+
+    async fn examine(&self, ui: &mut Ui) -> Outcome {
+        let config = self.config.read();
+        let mut findings = Vec::new();
+        keys_of(&config, &mut findings);
+        self.sessions(&config, ui, &mut findings).await?;
+
+        let report = config.check();
+        let named = self.store.is_some();
+        // A store that is named here stands for the SESSION_TYPE that is missing.
+        let beside = |problem: &&Problem| !(named && problem.code == Code::SessionsUnavailable);
+        let problems: Vec<_> = report.problems.iter().filter(beside).collect();
+        let values = set_values(&config);
+        match ui.output() {
+            Output::Json => ui.json(&json!({
+                "configuration": values,
+                "problems": problems_as_json(&problems),
+                "findings": findings,
+            }))?,
+            Output::Text => {
+                ui.line(format_args!("{STRONG}Configuration{STRONG:#}"))?;
+                super::config::print_values(&values, ui)?;
+                if values.is_empty() {
+                    ui.line("nothing is set: every key has its default")?;
+                }
+                ui.line("")?;
+                super::config::print_problems(&problems, ui)?;
+                ui.line(format_args!("{STRONG}Examination{STRONG:#}"))?;
+                for finding in &findings {
+                    finding.print(ui)?;
+                }
+                ui.line("")?;
+            }
+        }
+        let errors = |severity| {
+            problems
+                .iter()
+                .filter(|problem| problem.severity == severity)
+                .count()
+        };
+        let found = |verdict| {
+            findings
+                .iter()
+                .filter(|finding| finding.verdict == verdict)
+                .count()
+        };
+        let bad = errors(Severity::Error) + found(Verdict::Bad);
+        let doubtful = errors(Severity::Warning) + found(Verdict::Doubtful);
+        if ui.output() == Output::Text {
+            conclude(bad, doubtful, ui)?;
+        }
+        Ok(if bad > 0 { Exit::No } else { Exit::Done })
+    }
+
+    /// Where sessions live, and whether that works; useful with a configuration that is wrong elsewhere.
+    async fn sessions(
+        &self,
+        config: &Config,
+        ui: &mut Ui,
+        findings: &mut Vec<Finding>,
+    ) -> Outcome<()> {
+        let kind = match config.get("SESSION_TYPE") {
+            Some(Setting::Text(kind)) => Some(kind.to_ascii_lowercase()),
+            _ => None,
+        };
+        let url = match (&self.store, kind.as_deref()) {
+            (Some(url), _) => stores::resolve(url, ui)?,
+            (None, Some("memory")) => {
+                findings.push(
+                    Finding::doubtful("memory", "sessions live in each process by itself: several workers do not share them, and a restart ends them")
+                        .fix("set SESSION_TYPE to filesystem, or to a store on a server"),
+                );
+                return Ok(());
+            }
+            (None, None | Some("cookie" | "null")) => {
+                cookie::examine(config, findings);
+                return Ok(());
+            }
+            (None, Some(_)) => match stores::url_of(config) {
+                Ok(url) => url,
+                Err(failure) => {
+                    findings.push(Finding::of_failure("address", failure));
+                    return Ok(());
+                }
+            },
+        };
+        match stores::open(&url, Missing::Make) {
+            Ok(place) => {
+                let prefix = super::sessions::key_prefix(config);
+                let bar = ui.progress("examining the store");
+                store::examine(&place, &prefix, self.quick, findings).await;
+                bar.finish_and_clear();
+            }
+            Err(failure) => findings.push(Finding::of_failure("open", failure)),
+        }
+        Ok(())
+    }
+}
+
+/// Whether the keys are good ones.
+fn keys_of(config: &Config, findings: &mut Vec<Finding>) {
+    let mut judge = |name: String, value: &Setting| {
+        let bytes = match value {
+            Setting::Text(text) => text.as_bytes(),
+            Setting::Bytes(bytes) => bytes.as_slice(),
+            _ => return,
+        };
+        let fix = "make a new one with dewar key new, or dewar key rotate";
+        if let Some(place) = keys::well_known(bytes) {
+            findings.push(
+                Finding::bad(
+                    "key",
+                    format!("{name} is well known, from {place}: anybody can sign with it"),
+                )
+                .fix(fix),
+            );
+        } else if !bytes.is_empty() && keys::estimated_bits(bytes) < 80 {
+            findings
+                .push(Finding::doubtful("key", format!("{name} can be found by trying")).fix(fix));
+        }
+    };
+    if let Some(key) = config.get("SECRET_KEY") {
+        judge("SECRET_KEY".into(), key);
+    }
+    if let Some(Setting::List(fallbacks)) = config.get("SECRET_KEY_FALLBACKS") {
+        for (at, key) in fallbacks.iter().enumerate() {
+            judge(format!("SECRET_KEY_FALLBACKS[{at}]"), key);
+        }
+    }
+}
+
+fn conclude(bad: usize, doubtful: usize, ui: &mut Ui) -> Outcome<()> {
+    match (bad, doubtful) {
+        (0, 0) => ui.line(format_args!("{GOOD}good{GOOD:#}: sessions work")),
+        (0, _) => ui.line(format_args!(
+            "{DOUBTFUL}doubtful{DOUBTFUL:#}: sessions work; {} to look at",
+            count(doubtful, "thing")
+        )),
+        _ => ui.line(format_args!(
+            "{BAD}bad{BAD:#}: {} to put right first, {} to look at; each says how",
+            count(bad, "thing"),
+            count(doubtful, "thing")
+        )),
+    }
+}

@@ -1,0 +1,243 @@
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use dewar::store::{
+    Created, Cursor, Deleted, Expiry, Key, Listing, Replaced, Sharing, Store, Touched, Version,
+};
+use dewar::{OsRandom, Result, SessionId, UnixTime};
+
+use super::Finding;
+use super::finding::short;
+use crate::exit::Failure;
+use crate::stores::Opened;
+
+/// Runs a session's whole life under a scratch key, and looks at what is around it.
+pub(super) async fn examine(
+    place: &Opened,
+    prefix: &str,
+    quick: bool,
+    findings: &mut Vec<Finding>,
+) {
+    let store = &*place.store;
+    if let Some(folder) = &place.folder {
+        permissions(folder, findings);
+    }
+    let key = match SessionId::generate(&OsRandom, 32) {
+        Ok(id) => Key::new(format!("{prefix}{}", id.expose())),
+        Err(error) => return findings.push(Finding::of_failure("random", error.into())),
+    };
+    let life = life(store, &key, findings).await;
+    // Whatever happened, nothing stays behind.
+    let removed = store.delete(&key).await;
+    if let Err(error) = life.and(removed) {
+        let temporary = error.is_temporary();
+        let finding = Finding::of_failure("store", Failure::from(error));
+        findings.push(finding.fix(if temporary {
+            "is the server up, and is its address right? Then run this again"
+        } else {
+            "the message says what the store refused; the settings of its connection are the first to compare"
+        }));
+        return;
+    }
+    latency(store, &key, findings).await;
+    if !quick {
+        expiry(store, &key, findings).await;
+    }
+    around(place, prefix, findings).await;
+}
+
+/// Create, load, replace, conflict, touch, delete; each answer is compared with what the contract says.
+async fn life(store: &dyn Store, key: &Key, findings: &mut Vec<Finding>) -> Result<()> {
+    let soon = || UnixTime::now() + Duration::from_secs(60);
+    let (first, second) = (
+        Bytes::from_static(b"\x81\xa8examined\xc2"),
+        Bytes::from_static(b"\x81\xa8examined\xc3"),
+    );
+    let mut expect = |check, right: bool, message: &str| {
+        findings.push(match right {
+            true => Finding::good(check, message),
+            false => Finding::bad(check, format!("not so: {message}")).fix(
+                "is this the store that is meant, and does nothing else answer at its address?",
+            ),
+        });
+    };
+    let created = store.create(key, first.clone(), soon()).await?;
+    expect(
+        "create",
+        matches!(created, Created::Done(_)),
+        "a session is created",
+    );
+    let taken = store.create(key, second.clone(), soon()).await?;
+    expect(
+        "create",
+        taken == Created::Taken,
+        "a session that is there is not overwritten",
+    );
+
+    let seen = store.load(key).await?;
+    let whole = seen.as_ref().is_some_and(|record| record.blob == first);
+    expect("load", whole, "it is read back as it was written");
+    let Some(seen) = seen.map(|record| record.version) else {
+        return Ok(());
+    };
+    let replaced = store.replace(key, second.clone(), soon(), &seen).await?;
+    expect(
+        "replace",
+        matches!(replaced, Replaced::Done(_)),
+        "it is replaced",
+    );
+    let conflict = store.replace(key, first, soon(), &seen).await?;
+    expect(
+        "conflict",
+        conflict == Replaced::Conflict,
+        "a write that did not see the last one is noticed",
+    );
+    let touched = store.touch(key, soon()).await?;
+    expect("touch", touched == Touched::Done, "its expiry is moved");
+
+    let now: Option<Version> = store.load(key).await?.map(|record| record.version);
+    let deleted = match &now {
+        Some(version) => store.delete_unchanged(key, version).await? == Deleted::Done,
+        None => false,
+    };
+    expect(
+        "delete",
+        deleted && store.load(key).await?.is_none(),
+        "it is deleted",
+    );
+    let revived = store.touch(key, soon()).await? == Touched::Done
+        || matches!(
+            store.replace(key, second, soon(), &seen).await?,
+            Replaced::Done(_)
+        );
+    expect("delete", !revived, "a deleted session stays deleted");
+    Ok(())
+}
+
+/// How long a load takes: it is a part of every request.
+async fn latency(store: &dyn Store, key: &Key, findings: &mut Vec<Finding>) {
+    const ROUNDS: usize = 21;
+    const SLOW: Duration = Duration::from_millis(20);
+    let mut times = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        if store.load(key).await.is_err() {
+            return findings.push(
+                Finding::bad("latency", "a load failed that had worked before")
+                    .fix("run this again; look at the server's log"),
+            );
+        }
+        times.push(start.elapsed());
+    }
+    times.sort();
+    let (median, worst) = (times[ROUNDS / 2], times[ROUNDS - 1]);
+    findings.push(if median > SLOW {
+        Finding::doubtful(
+            "latency",
+            format!(
+                "a load takes {} (at worst {}), a part of every request",
+                short(median),
+                short(worst)
+            ),
+        )
+        .fix("bring the store nearer to the application, or find out what slows it down")
+    } else {
+        Finding::good(
+            "latency",
+            format!("a load takes {}, at worst {}", short(median), short(worst)),
+        )
+    });
+}
+
+/// Whether a session lives as long as it should and no longer: it does not if a clock is wrong.
+async fn expiry(store: &dyn Store, key: &Key, findings: &mut Vec<Finding>) {
+    const LIFE: Duration = Duration::from_secs(2);
+    // A store may round the expiry up to a whole second.
+    const GRACE: Duration = Duration::from_millis(1_200);
+    let blob = Bytes::from_static(b"\x80");
+    let made = store.create(key, blob, UnixTime::now() + LIFE).await;
+    let lives = matches!(store.load(key).await, Ok(Some(_)));
+    tokio::time::sleep(LIFE + GRACE).await;
+    let ended = matches!(store.load(key).await, Ok(None));
+    // One that does not end by itself must not stay behind.
+    let removed = store.delete(key).await;
+    findings.push(match (made, lives, ended, removed) {
+        (Ok(Created::Done(_)), true, true, Ok(())) => Finding::good("expiry", "a session of two seconds lived, and ended by itself"),
+        (Ok(Created::Done(_)), false, _, _) => Finding::bad("expiry", "a session of two seconds had ended at once: the store's clock is ahead of this one")
+            .fix("compare the clocks of both machines; run a time service on both"),
+        (Ok(Created::Done(_)), true, false, _) => Finding::bad("expiry", "a session of two seconds was still there after three: the store's clock is behind this one")
+            .fix("compare the clocks of both machines; run a time service on both"),
+        _ => Finding::bad("expiry", "a session could not be created that could before").fix("run this again; look at the server's log"),
+    });
+}
+
+/// What the store is by its own account.
+async fn around(place: &Opened, prefix: &str, findings: &mut Vec<Finding>) {
+    let capabilities = place.store.capabilities();
+    findings.push(match capabilities.sharing {
+        Sharing::Process => Finding::doubtful("sharing", "sessions are seen by this process alone")
+            .fix("with several workers, choose a store that they share"),
+        Sharing::Machine => Finding::good(
+            "sharing",
+            "the processes of this machine share the sessions; other machines do not",
+        ),
+        Sharing::Network => Finding::good(
+            "sharing",
+            "all machines that reach the server share the sessions",
+        ),
+    });
+    findings.push(match capabilities.expiry {
+        Expiry::Native => Finding::good("cleanup", "the server removes expired sessions by itself"),
+        Expiry::Purged => Finding::good(
+            "cleanup",
+            "expired sessions are removed by SESSION_CLEANUP_N_REQUESTS or dewar sessions purge",
+        ),
+    });
+    if capabilities.listing == Listing::Supported {
+        findings.push(match place.store.list(prefix, Cursor::start(), 10).await {
+            Ok(_) => Finding::good("list", "sessions can be listed"),
+            Err(error) => Finding::of_failure("list", error.into())
+                .fix("the application does not need this; dewar sessions does"),
+        });
+    }
+}
+
+/// Whether other users of the machine reach the folder.
+fn permissions(folder: &Path, findings: &mut Vec<Finding>) {
+    let Ok(metadata) = std::fs::metadata(folder) else {
+        return;
+    };
+    let mode = metadata.mode() & 0o777;
+    let name = folder.display();
+    if mode & 0o022 != 0 {
+        findings.push(
+            Finding::bad(
+                "folder",
+                format!(
+                    "other users can write into {name} (mode {mode:04o}): they can delete sessions"
+                ),
+            )
+            .fix(format!("chmod 700 {name}")),
+        );
+    } else {
+        findings.push(Finding::good(
+            "folder",
+            format!("{name} has mode {mode:04o}"),
+        ));
+    }
+    let own = rustix::process::geteuid().as_raw();
+    if metadata.uid() != own {
+        findings.push(
+            Finding::doubtful(
+                "folder",
+                format!(
+                    "{name} belongs to user {}, and this command runs as {own}",
+                    metadata.uid()
+                ),
+            )
+            .fix("run this command as the user of the application"),
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! `dewar sessions`: what is in a store.
+
+use clap::{Args, Subcommand};
+use dewar::SessionId;
+use dewar::config::{Config, Setting};
+use dewar::store::{Cursor, Key};
+
+use super::config::ConfigOptions;
+use crate::cookies::{Pasted, id_of};
+use crate::exit::{Failure, Outcome};
+use crate::stores::{self, HANDLE, Missing, Opened};
+use crate::ui::Ui;
+
+mod copy;
+mod count;
+mod delete;
+mod list;
+mod migrate;
+mod purge;
+mod show;
+mod state;
+
+/// What can be done with stored sessions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the sessions of a store, by handles that are of no use to log in
+    List(list::List),
+
+    /// Show one session
+    Show(show::Show),
+
+    /// Delete sessions: whoever has them is logged out
+    Delete(delete::Delete),
+
+    /// Remove what has expired
+    Purge(purge::Purge),
+
+    /// Count the sessions of a store
+    Count(count::Count),
+
+    /// Copy all sessions from one store to another, while both are in use
+    Migrate(migrate::Migrate),
+}
+
+impl Command {
+    pub(super) fn run(self, ui: &mut Ui) -> Outcome {
+        super::block_on(async {
+            match self {
+                Command::List(command) => command.run(ui).await,
+                Command::Show(command) => command.run(ui).await,
+                Command::Delete(command) => command.run(ui).await,
+                Command::Purge(command) => command.run(ui).await,
+                Command::Count(command) => command.run(ui).await,
+                Command::Migrate(command) => command.run(ui).await,
+            }
+        })
+    }
+}
+
+/// Where the sessions are.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Store")]
+pub(super) struct StoreOptions {
+    /// The store's URL: filesystem:FOLDER, redis://HOST, sqlite:///FILE, or env:NAME for the URL in a variable; without it, as the configuration says
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+
+    /// What stands before the session id in the store; without it, SESSION_KEY_PREFIX or 'session:'
+    #[arg(long, value_name = "TEXT")]
+    prefix: Option<String>,
+
+    #[command(flatten)]
+    config: ConfigOptions,
+}
+
+/// An open store with the prefix of its keys.
+struct Sessions {
+    place: Opened,
+    prefix: String,
+}
+
+impl StoreOptions {
+    fn open(&self, ui: &mut Ui) -> Outcome<Sessions> {
+        let config = self.config.read();
+        let place = match &self.store {
+            Some(url) => stores::open(&stores::resolve(url, ui)?, Missing::Refuse)?,
+            None => stores::open(&stores::url_of(&config)?, Missing::Refuse)?,
+        };
+        let prefix = self.prefix.clone().unwrap_or_else(|| key_prefix(&config));
+        Ok(Sessions { place, prefix })
+    }
+}
+
+/// `SESSION_KEY_PREFIX`.
+pub(super) fn key_prefix(config: &Config) -> String {
+    match config.get("SESSION_KEY_PREFIX") {
+        Some(Setting::Text(prefix)) => prefix.clone(),
+        _ => stores::default_text("SESSION_KEY_PREFIX"),
+    }
+}
+
+impl Sessions {
+    fn key(&self, id: &SessionId) -> Key {
+        Key::new(format!("{}{}", self.prefix, id.expose()))
+    }
+
+    /// The session id of a key.
+    fn id<'a>(&self, key: &'a Key) -> &'a str {
+        key.expose()
+            .strip_prefix(&self.prefix)
+            .unwrap_or(key.expose())
+    }
+
+    /// The key that a person means: by handle, by id, or by a cookie that holds the id.
+    async fn find(&self, text: &str) -> Outcome<Option<Key>> {
+        let text = text.trim();
+        let handle = text.to_ascii_lowercase();
+        if handle.len() == HANDLE && handle.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return self.find_by_handle(&handle).await;
+        }
+        let pasted = Pasted::read(text, "session")?;
+        let value = String::from_utf8(pasted.value).unwrap_or_default();
+        match id_of(&value) {
+            Some(id) => Ok(Some(self.key(&id))),
+            None => Err(Failure::usage("that is no session id, no handle, and no cookie with an id")
+                .hint("dewar sessions list shows the handles; a cookie that holds the session itself is read with dewar cookie decode")),
+        }
+    }
+
+    async fn find_by_handle(&self, handle: &str) -> Outcome<Option<Key>> {
+        let mut cursor = Some(Cursor::start());
+        while let Some(place) = cursor {
+            let page = self.place.page(&self.prefix, place).await?;
+            let mut keys = page.entries.into_iter().map(|entry| entry.key);
+            if let Some(key) = keys.find(|key| stores::handle(key) == handle) {
+                return Ok(Some(key));
+            }
+            cursor = page.next;
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,50 @@
+use clap::Args;
+use dewar::UnixTime;
+use dewar::store::{Expiry, Purged};
+use serde_json::json;
+
+use super::StoreOptions;
+use crate::exit::{Exit, Outcome};
+use crate::text::count;
+use crate::ui::{Output, Ui};
+
+/// `dewar sessions purge`.
+#[derive(Debug, Args)]
+pub(crate) struct Purge {
+    #[command(flatten)]
+    store: StoreOptions,
+}
+
+impl Purge {
+    pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
+        let sessions = self.store.open(ui)?;
+        let store = &sessions.place.store;
+        let bar = ui.progress("removing");
+        let mut removed = 0;
+        // Each step is bounded work, and what it removed stays removed whenever this is interrupted.
+        loop {
+            let step = store.delete_expired(UnixTime::now(), 1000).await?;
+            removed += step.removed();
+            bar.set_position(removed);
+            if matches!(step, Purged::Finished(_)) {
+                break;
+            }
+        }
+        bar.finish_and_clear();
+        match ui.output() {
+            Output::Json => ui.json(&json!({ "removed": removed }))?,
+            Output::Text => {
+                let removed = usize::try_from(removed).unwrap_or(usize::MAX);
+                ui.line(format_args!(
+                    "removed {} from {}",
+                    count(removed, "expired session"),
+                    sessions.place.name
+                ))?;
+            }
+        }
+        if store.capabilities().expiry == Expiry::Native {
+            ui.note("its server removes expired sessions by itself");
+        }
+        Ok(Exit::Done)
+    }
+}

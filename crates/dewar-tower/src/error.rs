@@ -1,0 +1,62 @@
+use std::fmt;
+
+/// Why a request has no session: a [`dewar::Error`], or no layer around. As a response it is an empty 500, and the
+/// error is logged.
+#[derive(Debug)]
+pub struct Error(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    NoLayer,
+    Session(dewar::Error),
+}
+
+impl Error {
+    pub(crate) fn no_layer() -> Error {
+        Error(Kind::NoLayer)
+    }
+
+    /// The engine's error, if it is one.
+    pub fn session_error(&self) -> Option<&dewar::Error> {
+        match &self.0 {
+            Kind::NoLayer => None,
+            Kind::Session(error) => Some(error),
+        }
+    }
+}
+
+impl From<dewar::Error> for Error {
+    fn from(error: dewar::Error) -> Error {
+        Error(Kind::Session(error))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::NoLayer => f.write_str(
+                "no SessionLayer is around this handler: add `.layer(SessionLayer::new(engine))` to the router, after the \
+                 routes, and inside of anything that moves requests to another task (tower's Buffer)",
+            ),
+            Kind::Session(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            Kind::NoLayer => None,
+            Kind::Session(error) => error.source(),
+        }
+    }
+}
+
+#[cfg(feature = "axum")]
+impl axum_core::response::IntoResponse for Error {
+    fn into_response(self) -> axum_core::response::Response {
+        let error: &dyn std::error::Error = &self;
+        tracing::error!(target: "dewar::session", error, "the request failed for want of its session");
+        http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}

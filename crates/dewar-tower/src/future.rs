@@ -1,0 +1,112 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use dewar::engine::Reply;
+use http::header::{HeaderValue, SET_COOKIE, VARY};
+use http::{HeaderMap, Response, StatusCode};
+use pin_project_lite::pin_project;
+
+use crate::layer::Replies;
+use crate::scope::Scope;
+
+type Closing = Pin<Box<dyn Future<Output = dewar::Result<Reply>> + Send>>;
+
+pin_project! {
+    /// Runs the inner service, then closes the session if there was one.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, R> {
+        #[pin]
+        future: F,
+        scope: Option<Scope>,
+        // The response, while its session is being closed.
+        closing: Option<(Closing, Option<Response<R>>)>,
+        replies: Replies,
+    }
+}
+
+impl<F, R> ResponseFuture<F, R> {
+    pub(crate) fn new(future: F, scope: Option<Scope>, replies: Replies) -> Self {
+        ResponseFuture {
+            future,
+            scope,
+            closing: None,
+            replies,
+        }
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F, R>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Default,
+{
+    type Output = Result<Response<R>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if this.closing.is_none() {
+            let future = this.future;
+            let response = ready!(Scope::enter(this.scope, || future.poll(context)))?;
+            let Some(session) = this.scope.take().and_then(|scope| scope.session) else {
+                return Poll::Ready(Ok(response));
+            };
+            let closing: Closing = Box::pin(async move { session.engine().close(&session).await });
+            *this.closing = Some((closing, Some(response)));
+        }
+        let Some((closing, response)) = this.closing.as_mut() else {
+            return Poll::Pending;
+        };
+        let reply = ready!(closing.as_mut().poll(context));
+        let response = response.take().unwrap_or_default();
+        *this.closing = None;
+        Poll::Ready(Ok(finish(response, reply, *this.replies)))
+    }
+}
+
+fn finish<R: Default>(
+    mut response: Response<R>,
+    reply: dewar::Result<Reply>,
+    replies: Replies,
+) -> Response<R> {
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(error) => return failed(&error),
+    };
+    if let Some(set_cookie) = reply.set_cookie() {
+        match HeaderValue::from_str(set_cookie) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                response.headers_mut().append(SET_COOKIE, value);
+            }
+            Err(error) => return failed(&error),
+        }
+    }
+    if reply.varies() {
+        vary_on_cookie(response.headers_mut());
+    }
+    if replies == Replies::Attached {
+        response.extensions_mut().insert(reply);
+    }
+    response
+}
+
+fn failed<R: Default>(error: &(dyn std::error::Error + 'static)) -> Response<R> {
+    tracing::error!(target: "dewar::session", error, "the session could not be saved; answering 500");
+    let mut response = Response::new(R::default());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+/// Adds `Vary: Cookie` unless the response says so already.
+fn vary_on_cookie(headers: &mut HeaderMap) {
+    let said = headers.get_all(VARY).iter().any(|value| {
+        value.as_bytes().split(|byte| *byte == b',').any(|name| {
+            let name = name.trim_ascii();
+            name == b"*" || name.eq_ignore_ascii_case(b"cookie")
+        })
+    });
+    if !said {
+        headers.append(VARY, HeaderValue::from_static("Cookie"));
+    }
+}

@@ -1,0 +1,93 @@
+use std::task::{Context, Poll};
+
+use dewar::Engine;
+use http::{Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::future::ResponseFuture;
+use crate::scope::Scope;
+
+/// Gives the services inside their sessions, and the responses their `Set-Cookie` and `Vary: Cookie`.
+///
+/// If a session cannot be saved, the response is replaced by an empty one with status 500 and the error is logged:
+/// nobody is told that something worked that did not.
+///
+/// ```
+/// use dewar::{Engine, config::Config};
+/// use dewar_tower::SessionLayer;
+///
+/// let engine = Engine::new(Config::new().session_type("memory"))?;
+/// let layer = SessionLayer::new(engine);
+/// # Ok::<(), dewar::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SessionLayer {
+    engine: Engine,
+    replies: Replies,
+}
+
+/// Whether responses carry the engine's reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replies {
+    Kept,
+    Attached,
+}
+
+impl SessionLayer {
+    /// A layer on this engine.
+    pub fn new(engine: Engine) -> SessionLayer {
+        SessionLayer {
+            engine,
+            replies: Replies::Kept,
+        }
+    }
+
+    /// Attaches the engine's [`Reply`](dewar::engine::Reply) to the response as an extension, for middleware outside
+    /// that logs or shows what was decided at the end of the request, and why.
+    #[must_use]
+    pub fn attach_replies(mut self) -> SessionLayer {
+        self.replies = Replies::Attached;
+        self
+    }
+}
+
+impl<S> Layer<S> for SessionLayer {
+    type Service = SessionService<S>;
+
+    fn layer(&self, inner: S) -> SessionService<S> {
+        SessionService {
+            inner,
+            engine: self.engine.clone(),
+            replies: self.replies,
+        }
+    }
+}
+
+/// A service whose inner service has sessions; made by [`SessionLayer`].
+#[derive(Clone, Debug)]
+pub struct SessionService<S> {
+    inner: S,
+    engine: Engine,
+    replies: Replies,
+}
+
+impl<S, B, R> Service<Request<B>> for SessionService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, R>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let mut scope = Some(Scope::new(self.engine.clone()));
+        let future = Scope::enter(&mut scope, || self.inner.call(request));
+        ResponseFuture::new(future, scope, self.replies)
+    }
+}

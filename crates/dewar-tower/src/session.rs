@@ -1,0 +1,53 @@
+use std::ops::Deref;
+
+use http::HeaderMap;
+use http::header::COOKIE;
+
+use crate::Error;
+use crate::scope::Scope;
+
+/// The request's session, open and loaded: an axum extractor that is a [`dewar::Session`].
+///
+/// Several extractors in one request are the same session.
+///
+/// ```
+/// use dewar_tower::{Error, Session};
+///
+/// async fn add_to_cart(session: Session) -> Result<&'static str, Error> {
+///     session.update("cart", |cart: &mut Vec<u64>| cart.push(42))?;
+///     Ok("added")
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Session(pub dewar::Session);
+
+impl Session {
+    /// Opens the session of the request with these headers, or gives the one that is open already. For services
+    /// without axum; to be called inside of the layer's service.
+    ///
+    /// # Errors
+    /// If there is no [`SessionLayer`](crate::SessionLayer) around, or the store fails.
+    pub async fn open(headers: &HeaderMap) -> Result<Session, Error> {
+        let (engine, open) = Scope::current(|scope| (scope.engine.clone(), scope.session.clone()))
+            .ok_or_else(Error::no_layer)?;
+        if let Some(session) = open {
+            return Ok(Session(session));
+        }
+        let cookies = headers
+            .get_all(COOKIE)
+            .into_iter()
+            .map(|value| value.as_bytes());
+        let session = engine.open(cookies).await?;
+        // Another branch of the same request may have opened it meanwhile: the first one counts.
+        Scope::current(|scope| Session(scope.session.get_or_insert(session).clone()))
+            .ok_or_else(Error::no_layer)
+    }
+}
+
+impl Deref for Session {
+    type Target = dewar::Session;
+
+    fn deref(&self) -> &dewar::Session {
+        &self.0
+    }
+}

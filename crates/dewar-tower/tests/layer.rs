@@ -1,0 +1,375 @@
+//! The layer and the extractors, in axum and without it.
+
+#![allow(clippy::unwrap_used)]
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::http::header::{COOKIE, SET_COOKIE, VARY};
+use axum::http::{Request, Response, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use dewar::Engine;
+use dewar::config::Config;
+use dewar::engine::Reply;
+use dewar::plan::Reason;
+use dewar_tower::{Error, Session, SessionLayer, Typed};
+use http_body_util::BodyExt;
+use tower::{Layer, Service, ServiceExt};
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+fn cookie_engine() -> Engine {
+    Engine::new(Config::new().secret_key(KEY)).unwrap()
+}
+
+fn memory_engine() -> Engine {
+    Engine::new(Config::new().session_type("memory")).unwrap()
+}
+
+fn shop(engine: Engine) -> Router {
+    Router::new()
+        .route("/bare", get(|| async { "bare" }))
+        .route(
+            "/extracted",
+            get(|_: Session| async { "extracted, not used" }),
+        )
+        .route(
+            "/read",
+            get(|session: Session| async move { Json(session.get::<Vec<u64>>("cart").unwrap()) }),
+        )
+        .route(
+            "/add",
+            post(|session: Session| async move {
+                session.update("cart", |cart: &mut Vec<u64>| cart.push(42))?;
+                Ok::<_, Error>("added")
+            }),
+        )
+        .route(
+            "/broken",
+            post(|session: Session| async move {
+                session.insert("seen", true).unwrap();
+                StatusCode::INTERNAL_SERVER_ERROR
+            }),
+        )
+        .route(
+            "/varied",
+            get(|session: Session| async move {
+                session.contains("cart");
+                [(VARY, "Accept, cookie")]
+            }),
+        )
+        .layer(SessionLayer::new(engine).attach_replies())
+}
+
+async fn send(app: &Router, method: &str, path: &str, cookie: Option<&str>) -> Response<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(cookie) = cookie {
+        request = request.header(COOKIE, cookie);
+    }
+    app.clone()
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap()
+}
+
+fn cookie(response: &Response<Body>) -> Option<String> {
+    let set_cookie = response.headers().get(SET_COOKIE)?.to_str().unwrap();
+    Some(set_cookie.split(';').next().unwrap().to_owned())
+}
+
+async fn text(response: Response<Body>) -> String {
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_session_lasts_from_one_request_to_the_next() {
+    for engine in [cookie_engine(), memory_engine()] {
+        let app = shop(engine);
+        let response = send(&app, "POST", "/add", None).await;
+        let first = cookie(&response).unwrap();
+        assert_eq!(response.headers()[VARY], "Cookie");
+        assert!(response.headers()[SET_COOKIE].is_sensitive());
+        let response = send(&app, "POST", "/add", Some(&first)).await;
+        let second = cookie(&response).unwrap();
+        let response = send(&app, "GET", "/read", Some(&second)).await;
+        assert_eq!(text(response).await, "[42,42]");
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_does_not_use_its_session_leaves_no_trace() {
+    let app = shop(memory_engine());
+    let known = cookie(&send(&app, "POST", "/add", None).await).unwrap();
+    for cookie in [None, Some(known.as_str()), Some("session=garbage")] {
+        for path in ["/bare", "/extracted"] {
+            let response = send(&app, "GET", path, cookie).await;
+            assert!(!response.headers().contains_key(SET_COOKIE));
+            assert!(!response.headers().contains_key(VARY));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_error_keeps_what_the_handler_wrote() {
+    let app = shop(memory_engine());
+    let response = send(&app, "POST", "/broken", None).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(cookie(&response).is_some());
+}
+
+#[tokio::test]
+async fn vary_is_added_once() {
+    let app = shop(memory_engine());
+    let response = send(&app, "GET", "/varied", None).await;
+    let vary: Vec<_> = response.headers().get_all(VARY).iter().collect();
+    assert_eq!(vary, ["Accept, cookie"]);
+}
+
+#[tokio::test]
+async fn the_reply_is_attached_where_it_is_asked_for() {
+    let app = shop(memory_engine());
+    let response = send(&app, "POST", "/add", None).await;
+    let reply = response.extensions().get::<Reply>().unwrap();
+    assert_eq!(reply.decision().reason, Reason::NewWithData);
+    assert_eq!(reply.merges(), 0);
+    let response = send(&app, "GET", "/bare", None).await;
+    assert!(response.extensions().get::<Reply>().is_none());
+}
+
+#[tokio::test]
+async fn all_extractors_and_middleware_of_a_request_share_one_session() {
+    async fn middleware(
+        session: Session,
+        request: axum::extract::Request,
+        next: axum::middleware::Next,
+    ) -> axum::response::Response {
+        session.insert("from", "middleware").unwrap();
+        let response = next.run(request).await;
+        assert_eq!(session.get::<u32>("n").unwrap(), Some(1));
+        response
+    }
+    let app = Router::new()
+        .route(
+            "/",
+            get(|one: Session, two: Session| async move {
+                one.insert("n", 1).unwrap();
+                two.get::<String>("from").unwrap().unwrap()
+            }),
+        )
+        .layer(axum::middleware::from_fn(middleware))
+        .layer(SessionLayer::new(memory_engine()));
+    let response = send(&app, "GET", "/", None).await;
+    assert!(cookie(&response).is_some());
+    assert_eq!(text(response).await, "middleware");
+}
+
+#[tokio::test]
+async fn without_a_layer_the_error_says_what_to_add() {
+    let app = Router::new().route(
+        "/",
+        get(|session: Result<Session, Error>| async move { session.unwrap_err().to_string() }),
+    );
+    let response = send(&app, "GET", "/", None).await;
+    assert!(
+        text(response)
+            .await
+            .contains(".layer(SessionLayer::new(engine))")
+    );
+    let app = Router::new().route("/", get(|_: Session| async {}));
+    let response = send(&app, "GET", "/", None).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn nested_layers_give_each_handler_the_innermost_session() {
+    let config = |name: &str| {
+        Config::new()
+            .session_type("memory")
+            .set("SESSION_COOKIE_NAME", name.to_owned())
+    };
+    let admin = Router::new()
+        .route(
+            "/admin",
+            get(|session: Session| async move { session.insert("admin", 1).unwrap() }),
+        )
+        .layer(SessionLayer::new(Engine::new(config("admin")).unwrap()));
+    let app = Router::new()
+        .merge(admin)
+        .route(
+            "/shop",
+            get(|session: Session| async move { session.insert("shop", 1).unwrap() }),
+        )
+        .layer(SessionLayer::new(Engine::new(config("shop")).unwrap()));
+    for name in ["admin", "shop"] {
+        let response = send(&app, "GET", &format!("/{name}"), None).await;
+        assert!(cookie(&response).unwrap().starts_with(&format!("{name}=")));
+        assert_eq!(response.headers().get_all(SET_COOKIE).iter().count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_struct_can_be_the_session() {
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    #[serde(default)]
+    struct Visitor {
+        visits: u64,
+    }
+    let app = Router::new()
+        .route(
+            "/",
+            get(|mut visitor: Typed<Visitor>| async move {
+                visitor.value.visits += 1;
+                visitor.save()?;
+                Ok::<_, Error>(visitor.value.visits.to_string())
+            }),
+        )
+        .layer(SessionLayer::new(cookie_engine()));
+    let response = send(&app, "GET", "/", None).await;
+    let cookie = cookie(&response).unwrap();
+    assert_eq!(text(send(&app, "GET", "/", Some(&cookie)).await).await, "2");
+}
+
+#[tokio::test]
+async fn a_stream_saves_while_it_is_open() {
+    let engine = memory_engine();
+    let handle: Arc<Mutex<Option<dewar::Session>>> = Arc::default();
+    let kept = handle.clone();
+    let app = Router::new()
+        .route(
+            "/stream",
+            get(move |session: Session| async move {
+                session.insert("progress", 0).unwrap();
+                *kept.lock().unwrap() = Some(session.0.clone());
+                "started"
+            }),
+        )
+        .layer(SessionLayer::new(engine.clone()));
+    let response = send(&app, "GET", "/stream", None).await;
+    let cookie = cookie(&response).unwrap();
+    // The response is out; what a stream or a WebSocket does from here on:
+    let session = handle.lock().unwrap().take().unwrap();
+    session.insert("progress", 50).unwrap();
+    session.save().await.unwrap();
+    let seen = engine.open([cookie.as_bytes()]).await.unwrap();
+    assert_eq!(seen.get::<u32>("progress").unwrap(), Some(50));
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_saved_fails_the_request() {
+    let engine = cookie_engine();
+    let app = Router::new()
+        .route(
+            "/",
+            get(|session: Session| async move {
+                let noise: Vec<f64> = (1..2000).map(|n| 1.0 / f64::from(n)).collect();
+                session.insert("noise", noise).unwrap();
+                "looks fine"
+            }),
+        )
+        .layer(SessionLayer::new(engine));
+    let response = send(&app, "GET", "/", None).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(text(response).await, "");
+}
+
+#[tokio::test]
+async fn a_plain_tower_service_has_sessions_too() {
+    let service = tower::service_fn(|request: Request<()>| async move {
+        let session = Session::open(request.headers()).await.unwrap();
+        let visits = session.get::<u32>("visits").unwrap().unwrap_or(0) + 1;
+        session.insert("visits", visits).unwrap();
+        Ok::<_, Infallible>(Response::new(visits.to_string()))
+    });
+    let mut service = SessionLayer::new(memory_engine()).layer(service);
+    let response = service
+        .ready()
+        .await
+        .unwrap()
+        .call(Request::new(()))
+        .await
+        .unwrap();
+    let cookie = response.headers()[SET_COOKIE]
+        .to_str()
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    let request = Request::builder().header(COOKIE, cookie).body(()).unwrap();
+    let response = service.ready().await.unwrap().call(request).await.unwrap();
+    assert_eq!(response.body(), "2");
+}
+
+#[tokio::test]
+async fn a_panic_in_a_handler_leaves_no_session_behind_for_the_next_request_of_the_thread() {
+    let app = Router::new()
+        .route(
+            "/panic",
+            get(|_: Session| async {
+                if true {
+                    panic!("in the handler")
+                }
+            }),
+        )
+        .layer(SessionLayer::new(memory_engine()));
+    let panicking = tokio::spawn({
+        let app = app.clone();
+        async move { send(&app, "GET", "/panic", None).await }
+    });
+    assert!(panicking.await.is_err());
+    let outside = Session::open(&axum::http::HeaderMap::new()).await;
+    assert!(outside.is_err(), "a scope was left in the thread");
+}
+
+#[tokio::test]
+async fn concurrent_requests_on_one_thread_do_not_mix_their_sessions() {
+    let app = Router::new()
+        .route(
+            "/{name}",
+            get(|axum::extract::Path(name): axum::extract::Path<String>, session: Session| async move {
+                session.insert("name", &name).unwrap();
+                for _ in 0..20 {
+                    tokio::task::yield_now().await;
+                    assert_eq!(Session::open(&axum::http::HeaderMap::new()).await.unwrap().get::<String>("name").unwrap(), Some(name.clone()));
+                }
+                name.into_response()
+            }),
+        )
+        .layer(SessionLayer::new(memory_engine()));
+    let requests = (0..50).map(|n| {
+        let app = app.clone();
+        async move { text(send(&app, "GET", &format!("/{n}"), None).await).await }
+    });
+    let answers = futures_join(requests).await;
+    assert_eq!(answers, (0..50).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+/// Polls all in one task, interleaved.
+async fn futures_join<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(move |context| {
+        let mut pending = false;
+        for (future, output) in &mut futures {
+            if output.is_none() {
+                match future.as_mut().poll(context) {
+                    std::task::Poll::Ready(ready) => *output = Some(ready),
+                    std::task::Poll::Pending => pending = true,
+                }
+            }
+        }
+        if pending {
+            return std::task::Poll::Pending;
+        }
+        std::task::Poll::Ready(
+            futures
+                .iter_mut()
+                .map(|(_, output)| output.take().unwrap())
+                .collect(),
+        )
+    })
+    .await
+}

@@ -1,0 +1,131 @@
+use super::Findings;
+use crate::config::Code;
+use crate::config::setting::quoted;
+
+pub(super) fn name(findings: &mut Findings<'_>) {
+    let Some(name) = &findings.draft.cookie_name else {
+        return;
+    };
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if name.is_empty() || !name.bytes().all(token) {
+        let what = format!("{} cannot be a cookie's name (RFC 6265)", quoted(name));
+        let fix = "use letters, digits, '-' and '_'";
+        findings.error(Code::CookieName, "SESSION_COOKIE_NAME", what, fix);
+    }
+}
+
+pub(super) fn domain(findings: &mut Findings<'_>) {
+    let Some(Some(domain)) = &findings.draft.cookie_domain else {
+        return;
+    };
+    let host = domain.strip_prefix('.').unwrap_or(domain);
+    let wrong = if domain.contains("://") {
+        "has a scheme"
+    } else if domain.contains('/') {
+        "has a path"
+    } else if domain.contains(':') {
+        "has a port"
+    } else if domain.contains(char::is_whitespace) {
+        "has a space"
+    } else if !domain.is_ascii() {
+        "is not in its ASCII form ('xn--…')"
+    } else if host.len() > 253 || host.split('.').any(|label| !is_label(label)) {
+        "is not a host name"
+    } else {
+        return;
+    };
+    findings.error(
+        Code::CookieDomain,
+        "SESSION_COOKIE_DOMAIN",
+        format!("{} {wrong}; browsers would drop the cookie", quoted(domain)),
+        "write the host name alone, such as 'example.org', or leave it unset for this host only",
+    );
+}
+
+fn is_label(label: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (1..=63).contains(&label.len()) && label.bytes().all(letter)
+}
+
+pub(super) fn path(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    let (key, path) = match (&draft.cookie_path, &draft.application_root) {
+        (Some(Some(path)), _) => ("SESSION_COOKIE_PATH", path),
+        (Some(None), Some(path)) => ("APPLICATION_ROOT", path),
+        _ => return,
+    };
+    if !is_path(path) {
+        let what = format!("{} cannot be a cookie's path", quoted(path));
+        let fix = "write a path that starts with '/' and has neither ';' nor control characters";
+        findings.error(Code::CookiePath, key, what, fix);
+    }
+}
+
+fn is_path(path: &str) -> bool {
+    path.starts_with('/') && !path.contains(|c: char| c == ';' || c.is_control())
+}
+
+pub(super) fn same_site_none_insecure(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    if draft.same_site == Some(Some("None")) && draft.effectively_secure() == Some(false) {
+        findings.error(
+            Code::SameSiteNoneInsecure,
+            "SESSION_COOKIE_SAMESITE",
+            "browsers drop a cookie with SameSite=None that is not Secure",
+            "set SESSION_COOKIE_SECURE to true (and serve over HTTPS), or SESSION_COOKIE_SAMESITE to 'Lax'",
+        );
+    }
+}
+
+pub(super) fn name_prefix(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    let Some(name) = &draft.cookie_name else {
+        return;
+    };
+    let lower = name.to_ascii_lowercase();
+    let (host, secure) = (lower.starts_with("__host-"), lower.starts_with("__secure-"));
+    let mut broken = Vec::new();
+    if (host || secure) && draft.effectively_secure() == Some(false) {
+        broken.push("set SESSION_COOKIE_SECURE to true");
+    }
+    if host && matches!(draft.cookie_domain, Some(Some(_))) {
+        broken.push("leave SESSION_COOKIE_DOMAIN unset");
+    }
+    if host && not_root(findings) {
+        broken.push("set SESSION_COOKIE_PATH to '/'");
+    }
+    if !broken.is_empty() {
+        let what = format!(
+            "browsers drop a cookie named {} with these settings",
+            quoted(name)
+        );
+        let fix = format!(
+            "{}; or choose a name without that prefix",
+            broken.join(", ")
+        );
+        findings.error(Code::CookieNamePrefix, "SESSION_COOKIE_NAME", what, fix);
+    }
+}
+
+/// Whether the cookie's path is a path other than `/`.
+fn not_root(findings: &Findings<'_>) -> bool {
+    let draft = findings.draft;
+    let path = match &draft.cookie_path {
+        Some(Some(path)) => Some(path),
+        Some(None) => draft.application_root.as_ref(),
+        None => None,
+    };
+    path.is_some_and(|path| path != "/" && is_path(path))
+}
+
+pub(super) fn partitioned_means_secure(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    if draft.partitioned == Some(true) && draft.secure == Some(false) {
+        findings.warning(
+            Code::PartitionedMeansSecure,
+            "SESSION_COOKIE_PARTITIONED",
+            "a partitioned cookie is sent as Secure, as in Flask, although SESSION_COOKIE_SECURE is not set",
+            "set SESSION_COOKIE_SECURE to true, and serve over HTTPS",
+        );
+    }
+}

@@ -1,0 +1,85 @@
+use jiff::SignedDuration;
+
+use super::Findings;
+use crate::config::Code;
+
+/// A hundred years. Far beyond it a date does not fit into a cookie's `Expires`.
+const LONGEST: SignedDuration = SignedDuration::from_hours(100 * 365 * 24);
+
+/// Cookies count whole seconds.
+const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
+
+pub(super) fn out_of_range(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    let lifetimes = [
+        ("PERMANENT_SESSION_LIFETIME", draft.lifetime),
+        (
+            "SESSION_ABSOLUTE_LIFETIME",
+            draft.absolute_lifetime.flatten(),
+        ),
+    ];
+    for (key, lifetime) in lifetimes {
+        let what = match lifetime {
+            Some(lifetime) if lifetime < SHORTEST => {
+                "a session would be over as soon as it is made: the lifetime is less than a second"
+            }
+            Some(lifetime) if lifetime > LONGEST => "the lifetime is longer than a hundred years",
+            _ => continue,
+        };
+        let fix = "write a duration between a second and a hundred years, such as '31d' or '12h'";
+        findings.error(Code::LifetimeOutOfRange, key, what, fix);
+    }
+}
+
+pub(super) fn negative_refresh(findings: &mut Findings<'_>) {
+    if findings
+        .draft
+        .refresh_after
+        .flatten()
+        .is_some_and(|after| after.is_negative())
+    {
+        findings.error(
+            Code::OutOfRange,
+            "SESSION_REFRESH_AFTER",
+            "the duration is negative",
+            "write how long use waits before it extends a session again; 0 for every request",
+        );
+    }
+}
+
+pub(super) fn absolute_shorter(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    let (Some(idle), Some(absolute)) = (
+        sound(draft.lifetime),
+        sound(draft.absolute_lifetime.flatten()),
+    ) else {
+        return;
+    };
+    if absolute < idle {
+        findings.warning(
+            Code::AbsoluteLifetimeShorter,
+            "SESSION_ABSOLUTE_LIFETIME",
+            format!("it is {absolute:#}, shorter than PERMANENT_SESSION_LIFETIME with {idle:#}, which then never ends a session"),
+            "set PERMANENT_SESSION_LIFETIME to less than SESSION_ABSOLUTE_LIFETIME",
+        );
+    }
+}
+
+pub(super) fn refresh_too_late(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    let (Some(idle), Some(after)) = (sound(draft.lifetime), draft.refresh_after.flatten()) else {
+        return;
+    };
+    if draft.refresh_each_request == Some(true) && after >= idle {
+        findings.warning(
+            Code::RefreshTooLate,
+            "SESSION_REFRESH_AFTER",
+            format!("it is {after:#}, and sessions expire after {idle:#}: use alone never extends one"),
+            "set it to a part of PERMANENT_SESSION_LIFETIME, or SESSION_REFRESH_EACH_REQUEST to false if that is meant",
+        );
+    }
+}
+
+fn sound(lifetime: Option<SignedDuration>) -> Option<SignedDuration> {
+    lifetime.filter(|lifetime| (SHORTEST..=LONGEST).contains(lifetime))
+}

@@ -1,0 +1,75 @@
+//! What is checked once all values could be read: a list of functions, each of which knows one finding.
+
+mod cookie;
+mod keys;
+mod lifetime;
+mod store;
+
+use super::draft::Draft;
+use super::{Code, Config, Problem, Severity};
+
+/// All checks. Each looks for one finding and says nothing about values that could not be read.
+const CHECKS: &[fn(&mut Findings<'_>)] = &[
+    store::unknown_keys,
+    store::unused_settings,
+    store::memory_capacity,
+    store::id_length,
+    store::empty_key_prefix,
+    store::open_file_mode,
+    keys::sessions_unavailable,
+    keys::secret_key_missing,
+    keys::secret_key_empty,
+    keys::secret_key_short,
+    keys::fallback_empty,
+    keys::fallback_is_secret_key,
+    cookie::name,
+    cookie::domain,
+    cookie::path,
+    cookie::same_site_none_insecure,
+    cookie::name_prefix,
+    cookie::partitioned_means_secure,
+    lifetime::out_of_range,
+    lifetime::negative_refresh,
+    lifetime::absolute_shorter,
+    lifetime::refresh_too_late,
+];
+
+/// Runs all checks.
+pub(super) fn run(config: &Config, draft: &Draft, problems: &mut Vec<Problem>) {
+    let mut findings = Findings {
+        config,
+        draft,
+        problems,
+    };
+    for check in CHECKS {
+        check(&mut findings);
+    }
+}
+
+/// What a check looks at, and where it puts what it finds.
+struct Findings<'a> {
+    config: &'a Config,
+    draft: &'a Draft,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Findings<'_> {
+    fn error(&mut self, code: Code, key: &str, what: impl Into<String>, fix: impl Into<String>) {
+        self.push(Severity::Error, code, key, what.into(), fix.into());
+    }
+
+    fn warning(&mut self, code: Code, key: &str, what: impl Into<String>, fix: impl Into<String>) {
+        self.push(Severity::Warning, code, key, what.into(), fix.into());
+    }
+
+    fn push(&mut self, severity: Severity, code: Code, key: &str, what: String, fix: String) {
+        self.problems.push(Problem {
+            code,
+            severity,
+            key: key.into(),
+            origin: self.config.origin(key).clone(),
+            what,
+            fix,
+        });
+    }
+}

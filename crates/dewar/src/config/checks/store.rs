@@ -1,0 +1,129 @@
+use super::Findings;
+use crate::config::draft::{ChosenType, Place};
+use crate::config::{Code, Key, Scope};
+
+pub(super) fn unknown_keys(findings: &mut Findings<'_>) {
+    for name in findings.config.keys() {
+        if Key::find(name).is_some() {
+            continue;
+        }
+        let upper = name.to_ascii_uppercase();
+        let fix = match Key::find(&upper).or_else(|| Key::nearest(name)) {
+            Some(key) if key.name == upper => {
+                format!("write {}: keys are upper case, as in Flask", key.name)
+            }
+            Some(key) => format!("did you mean {}?", key.name),
+            None => "remove it; all keys are in the documentation".into(),
+        };
+        let what = "there is no such key, so it has no effect";
+        findings.warning(Code::UnknownKey, name, what, fix);
+    }
+}
+
+pub(super) fn unused_settings(findings: &mut Findings<'_>) {
+    let Some(place) = findings.draft.place() else {
+        return;
+    };
+    let unset = findings.draft.session_type == Some(ChosenType::Unset);
+    let chosen = match place {
+        Place::Nowhere => "null",
+        Place::Cookie => "cookie",
+        Place::Store(name) => name,
+    };
+    let config = findings.config;
+    for key in config.keys().filter_map(Key::find) {
+        let used_with = match (key.scope, place) {
+            (Scope::Everywhere, _) | (Scope::ServerSide, Place::Store(_)) => continue,
+            (Scope::SignedCookie, Place::Cookie) => continue,
+            (Scope::Stores(names), Place::Store(name)) if names.contains(&name) => continue,
+            (Scope::SignedCookie, _) => "cookie".to_owned(),
+            (Scope::ServerSide, _) => "a store".to_owned(),
+            (Scope::Stores(names), _) => names.join(" or "),
+        };
+        if config.get(key.name).is_none() {
+            continue;
+        }
+        let (what, fix) = match unset {
+            true => (
+                format!(
+                    "it has no effect: SESSION_TYPE is not set, so sessions live {}",
+                    home(place)
+                ),
+                format!("set SESSION_TYPE to {used_with}, or remove {}", key.name),
+            ),
+            false => (
+                format!("it has no effect: SESSION_TYPE is '{chosen}'"),
+                format!("remove it, or set SESSION_TYPE to {used_with} if that was meant"),
+            ),
+        };
+        findings.warning(Code::UnusedSetting, key.name, what, fix);
+    }
+}
+
+fn home(place: Place) -> &'static str {
+    match place {
+        Place::Nowhere => "nowhere",
+        Place::Cookie => "in signed cookies",
+        Place::Store(_) => "in a store",
+    }
+}
+
+pub(super) fn memory_capacity(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    if draft.place() == Some(Place::Store("memory")) && draft.memory_capacity == Some(0) {
+        findings.error(
+            Code::OutOfRange,
+            "SESSION_MEMORY_CAPACITY",
+            "with room for 0 sessions none can be made",
+            "write the most sessions that may live at once",
+        );
+    }
+}
+
+pub(super) fn id_length(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    let Some(length) = draft.id_length.filter(|_| draft.server_side_likely()) else {
+        return;
+    };
+    let what = match length {
+        ..16 => format!("{length} random bytes can be guessed"),
+        193.. => {
+            format!("{length} random bytes make an id that is longer than is accepted in a cookie")
+        }
+        _ => return,
+    };
+    findings.error(
+        Code::IdLength,
+        "SESSION_ID_LENGTH",
+        what,
+        "write a number from 16 to 192; 32 is the default",
+    );
+}
+
+pub(super) fn empty_key_prefix(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    if draft.server_side_likely() && draft.key_prefix.as_deref() == Some("") {
+        findings.warning(
+            Code::KeyPrefixEmpty,
+            "SESSION_KEY_PREFIX",
+            "without a prefix, sessions cannot be told from what else is in the store",
+            "set a prefix that only these sessions have; the default is 'session:'",
+        );
+    }
+}
+
+pub(super) fn open_file_mode(findings: &mut Findings<'_>) {
+    let (Some(Place::Store("filesystem")), Some(mode)) =
+        (findings.draft.place(), findings.draft.file_mode)
+    else {
+        return;
+    };
+    if mode & 0o077 != 0 {
+        findings.warning(
+            Code::FileModeOpen,
+            "SESSION_FILE_MODE",
+            format!("with mode {mode:04o} other users of this machine may reach session files"),
+            "set it to \"0600\", unless several users run the application",
+        );
+    }
+}

@@ -1,0 +1,247 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::{Code, Config, Key, Kind, Origin, Problem, Setting, Severity};
+
+/// Environment variables that configure sessions, read as Flask's `Config.from_prefixed_env` reads them.
+///
+/// - `FLASK_SECRET_KEY` is `SECRET_KEY`. A value that is JSON is taken as JSON, anything else as text.
+/// - `FLASK_A__B` sets the item `B` of the table `A`. None of the keys of sessions is a table.
+/// - `FLASK_SECRET_KEY_FILE` names a file that holds the secret, for mounted secrets; so for every key that is
+///   secret. One newline at its end is not part of the secret. `SECRET_KEY_FALLBACKS_FILE` holds a key a line.
+///
+/// ```
+/// use dewar::config::{Config, Environment};
+///
+/// let environment = Environment::of([("SHOP_SESSION_TYPE", "memory"), ("SESSION_COOKIE_SECURE", "true")])
+///     .with_prefix("SHOP")
+///     .with_plain_names();
+/// let settings = Config::new().environment(environment).settings()?.settings;
+/// assert!(settings.cookie.secure);
+/// # Ok::<(), dewar::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+    prefix: String,
+    plain: PlainNames,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PlainNames {
+    Ignored,
+    Read,
+}
+
+/// The most bytes that are read of a file with a secret.
+const SECRET_FILE_LIMIT: u64 = 64 * 1024;
+
+/// The deepest table that `__` makes.
+const NESTING_LIMIT: usize = 16;
+
+impl Environment {
+    /// This process's variables.
+    pub fn of_process() -> Environment {
+        Environment::of(std::env::vars_os())
+    }
+
+    /// These variables.
+    pub fn of<N: Into<OsString>, V: Into<OsString>>(
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Environment {
+        let variables = variables.into_iter();
+        Environment {
+            variables: variables
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            prefix: "FLASK_".into(),
+            plain: PlainNames::Ignored,
+        }
+    }
+
+    /// Another prefix than `FLASK`; the underscore after it is understood.
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: &str) -> Environment {
+        self.prefix = format!("{prefix}_");
+        self
+    }
+
+    /// Reads the keys' plain names too, such as `SECRET_KEY`; a name with the prefix wins.
+    ///
+    /// Unknown names are left alone (desktops set `SESSION_MANAGER`), unless they look like a misspelt key.
+    #[must_use]
+    pub fn with_plain_names(mut self) -> Environment {
+        self.plain = PlainNames::Read;
+        self
+    }
+
+    pub(super) fn read_into(self, config: &mut Config) {
+        if self.plain == PlainNames::Read {
+            for (name, value) in &self.variables {
+                let Some(name) = name.to_str() else { continue };
+                let plain = name.strip_suffix("_FILE").unwrap_or(name);
+                let known = |name| Key::find(name).is_some();
+                if known(name) || known(plain) || Key::nearest(name).is_some() {
+                    self.read(name, name, value, config);
+                }
+            }
+        }
+        for (name, value) in &self.variables {
+            let Some(name) = name.to_str() else { continue };
+            if let Some(key) = name.strip_prefix(&self.prefix) {
+                self.read(name, key, value, config);
+            }
+        }
+    }
+
+    fn read(&self, variable: &str, key: &str, value: &OsString, config: &mut Config) {
+        let secret = key
+            .strip_suffix("_FILE")
+            .and_then(Key::find)
+            .filter(|key| key.is_secret());
+        if let Some(secret) = secret {
+            return self.read_file(variable, secret, Path::new(value), config);
+        }
+        let origin = Origin::Variable(variable.into());
+        let Some(value) = value.to_str() else {
+            // A variable that has nothing to do with sessions is nobody's business here.
+            if Key::find(key).is_some() {
+                config.report(Problem {
+                    code: Code::VariableNotUnicode,
+                    severity: Severity::Error,
+                    key: key.into(),
+                    origin,
+                    what: "the variable's value is not UTF-8".into(),
+                    fix: "write text; a secret of raw bytes goes into a file that the variable with _FILE at its end names".into(),
+                });
+            }
+            return;
+        };
+        match key.split_once("__") {
+            None => config.put(key.into(), parse(value), origin),
+            Some((table, rest)) => {
+                let mut whole = match config.get(table) {
+                    Some(Setting::Table(items)) => Setting::Table(items.clone()),
+                    _ => Setting::Table(BTreeMap::new()),
+                };
+                nest(&mut whole, rest, parse(value), NESTING_LIMIT);
+                config.put(table.into(), whole, origin);
+            }
+        }
+    }
+
+    fn read_file(&self, variable: &str, key: &'static Key, path: &Path, config: &mut Config) {
+        let problem = |code, what, fix: &str| Problem {
+            code,
+            severity: Severity::Error,
+            key: key.name.into(),
+            origin: Origin::Variable(variable.into()),
+            what,
+            fix: fix.into(),
+        };
+        let direct = variable.strip_suffix("_FILE").unwrap_or(variable);
+        if self.variables.contains_key(&OsString::from(direct)) {
+            return config.report(problem(
+                Code::SecretGivenTwice,
+                format!("both {direct} and {variable} are set"),
+                "remove one of the two variables",
+            ));
+        }
+        let fix = "name a file that this process may read and that holds nothing but the secret";
+        match secret_file(path) {
+            Ok(bytes) => {
+                let origin = Origin::SecretFile {
+                    variable: variable.into(),
+                    path: PathBuf::from(path),
+                };
+                config.put(key.name.into(), from_file(key.kind, &bytes), origin);
+            }
+            Err(error) => {
+                let what = format!("the file {path:?} cannot be read: {error}");
+                config.report(problem(Code::SecretFileUnreadable, what, fix));
+            }
+        }
+    }
+}
+
+/// Names of variables only: values may be secrets.
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Environment")
+            .field("prefix", &self.prefix)
+            .field("variables", &self.variables.len())
+            .finish()
+    }
+}
+
+/// JSON where it is JSON, with the three names that Python's `json` knows beside; text otherwise.
+fn parse(value: &str) -> Setting {
+    let json_space = |c| matches!(c, ' ' | '\t' | '\n' | '\r');
+    match value.trim_matches(json_space) {
+        "NaN" => return Setting::Float(f64::NAN),
+        "Infinity" => return Setting::Float(f64::INFINITY),
+        "-Infinity" => return Setting::Float(f64::NEG_INFINITY),
+        _ => {}
+    }
+    serde_json::from_str::<serde_json::Value>(value)
+        .map_or_else(|_| Setting::Text(value.into()), Setting::from)
+}
+
+fn nest(table: &mut Setting, path: &str, value: Setting, depth: usize) {
+    if !matches!(table, Setting::Table(_)) {
+        *table = Setting::Table(BTreeMap::new());
+    }
+    let Setting::Table(items) = table else { return };
+    match path.split_once("__") {
+        None => {
+            items.insert(path.into(), value);
+        }
+        Some((part, rest)) if depth > 0 => {
+            let inner = items.entry(part.into()).or_insert(Setting::Null);
+            nest(inner, rest, value, depth - 1);
+        }
+        Some(_) => {}
+    }
+}
+
+fn secret_file(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    // Room for all from the start: a buffer that grows leaves copies of the secret behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_FILE_LIMIT as usize + 1));
+    File::open(path)?
+        .take(SECRET_FILE_LIMIT + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > SECRET_FILE_LIMIT {
+        return Err(std::io::Error::other("it is larger than 64 KiB"));
+    }
+    if bytes.ends_with(b"\n") {
+        bytes.pop();
+        if bytes.ends_with(b"\r") {
+            bytes.pop();
+        }
+    }
+    Ok(bytes)
+}
+
+fn from_file(kind: Kind, bytes: &[u8]) -> Setting {
+    let one = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => Setting::Text(text.into()),
+        Err(_) => Setting::Bytes(bytes.into()),
+    };
+    match kind {
+        Kind::SecretList if bytes.is_empty() => Setting::List(Vec::new()),
+        Kind::SecretList => {
+            let lines = bytes.split(|byte| *byte == b'\n');
+            Setting::List(
+                lines
+                    .map(|line| one(line.strip_suffix(b"\r").unwrap_or(line)))
+                    .collect(),
+            )
+        }
+        _ => one(bytes),
+    }
+}

@@ -1,0 +1,91 @@
+//! Writes a document, copying what was not changed.
+
+use super::{Document, Family, Format, Slot, Text, json, msgpack, tagged_json};
+use crate::Result;
+use crate::data::json_scan::Dialect;
+use crate::data::json_text;
+
+/// Room for what was changed, beside what was read.
+const SPARE: usize = 64;
+
+pub(super) fn encode(document: &Document, format: Format) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(document.source.len() + SPARE);
+    match format {
+        Format::TaggedJson => tagged(document, &mut out)?,
+        Format::Json => {
+            out.push(b'{');
+            for (number, (key, slot)) in document.entries.entries().iter().enumerate() {
+                if number > 0 {
+                    out.push(b',');
+                }
+                if !copied(document, &mut out, slot, Family::Json) {
+                    json::string(&mut out, key)?;
+                    out.push(b':');
+                    json::encode(&mut out, &document.value(slot), 1)?;
+                }
+            }
+            out.push(b'}');
+        }
+        Format::Msgpack => pack(document, &mut out, msgpack::Mode::Plain)?,
+        Format::MsgpackTyped => pack(document, &mut out, msgpack::Mode::Typed)?,
+    }
+    Ok(out)
+}
+
+fn tagged(document: &Document, out: &mut Vec<u8>) -> Result<()> {
+    if let [(key, slot)] = document.entries.entries()
+        && tagged_json::is_tag(key)
+    {
+        return tagged_json::encode_like_a_tag(out, key, |out| {
+            tagged_json::encode(out, &document.value(slot), 2)
+        });
+    }
+    out.push(b'{');
+    if document.entries.is_ascending() {
+        tagged_entries(document, out, document.entries.entries().iter())?;
+    } else {
+        tagged_entries(document, out, document.entries.sorted().into_iter())?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+fn tagged_entries<'a>(
+    document: &Document,
+    out: &mut Vec<u8>,
+    entries: impl Iterator<Item = &'a (Text, Slot)>,
+) -> Result<()> {
+    for (number, (key, slot)) in entries.enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        if !copied(document, out, slot, Family::TaggedJson) {
+            json_text::write_string(out, key, Dialect::Python);
+            out.push(b':');
+            tagged_json::encode(out, &document.value(slot), 1)?;
+        }
+    }
+    Ok(())
+}
+
+fn pack(document: &Document, out: &mut Vec<u8>, mode: msgpack::Mode) -> Result<()> {
+    msgpack::write_map_header(out, document.len())?;
+    for (key, slot) in document.entries.entries() {
+        if !copied(document, out, slot, Family::Msgpack) {
+            msgpack::write_text(out, key, mode)?;
+            msgpack::encode(out, &document.value(slot), mode, 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies an entry that is written as it should be already.
+fn copied(document: &Document, out: &mut Vec<u8>, slot: &Slot, family: Family) -> bool {
+    match slot {
+        Slot::Raw(raw) if raw.exact && document.family == family => {
+            out.extend_from_slice(document.raw_entry(*raw));
+            true
+        }
+        _ => false,
+    }
+}

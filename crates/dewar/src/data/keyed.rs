@@ -1,0 +1,191 @@
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+
+use super::Text;
+
+/// Entries with distinct keys in insertion order: scanned while few, with a hash index once there are many.
+#[derive(Clone, Debug)]
+pub(super) struct Keyed<V> {
+    entries: Vec<(Text, V)>,
+    index: Option<Box<Index>>,
+    ascending: bool,
+}
+
+/// Positions by the hash of the key. Keys may come from outside, so the hash is keyed.
+#[derive(Clone, Debug)]
+struct Index {
+    state: RandomState,
+    positions: HashTable<u32>,
+}
+
+/// Up to here, comparing every key is faster than hashing one.
+const SCANNED: usize = 32;
+
+impl<V> Keyed<V> {
+    pub(super) const fn new() -> Keyed<V> {
+        Keyed {
+            entries: Vec::new(),
+            index: None,
+            ascending: true,
+        }
+    }
+
+    pub(super) fn with_capacity(capacity: usize) -> Keyed<V> {
+        Keyed {
+            entries: Vec::with_capacity(capacity),
+            ..Keyed::new()
+        }
+    }
+
+    pub(super) fn entries(&self) -> &[(Text, V)] {
+        &self.entries
+    }
+
+    pub(super) fn into_entries(self) -> Vec<(Text, V)> {
+        self.entries
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = (&Text, &mut V)> {
+        self.entries.iter_mut().map(|(key, value)| (&*key, value))
+    }
+
+    /// The entries sorted by key, as Python sorts text.
+    pub(super) fn sorted(&self) -> Vec<&(Text, V)> {
+        let mut entries: Vec<_> = self.entries.iter().collect();
+        if !self.ascending {
+            entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        }
+        entries
+    }
+
+    /// Whether the keys are in ascending order already.
+    pub(super) fn is_ascending(&self) -> bool {
+        self.ascending
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Option<&V> {
+        Some(&self.entries[self.position(key)?].1)
+    }
+
+    pub(super) fn get_mut(&mut self, key: &[u8]) -> Option<&mut V> {
+        let position = self.position(key)?;
+        Some(&mut self.entries[position].1)
+    }
+
+    /// Sets a key's value; a key that was there keeps its place.
+    pub(super) fn insert(&mut self, key: Text, value: V) -> Option<V> {
+        let follows = match self.entries.last() {
+            Some((last, _)) => *last < key,
+            None => true,
+        };
+        // Above the last of ascending keys, a key is new without a search.
+        if !(self.ascending && follows)
+            && let Some(position) = self.position(key.as_wtf8())
+        {
+            return Some(std::mem::replace(&mut self.entries[position].1, value));
+        }
+        self.ascending &= follows;
+        self.entries.push((key, value));
+        self.index_last();
+        None
+    }
+
+    /// Takes a key out; the others keep their order.
+    pub(super) fn remove(&mut self, key: &[u8]) -> Option<V> {
+        let position = self.position(key)?;
+        let (_, value) = self.entries.remove(position);
+        // Every later position has changed; the index is made again by the next insert that needs it.
+        self.index = None;
+        if self.entries.len() > SCANNED {
+            self.build_index();
+        }
+        Some(value)
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Keyed::new();
+    }
+
+    fn position(&self, key: &[u8]) -> Option<usize> {
+        match &self.index {
+            None => self
+                .entries
+                .iter()
+                .position(|(known, _)| known.as_wtf8() == key),
+            Some(index) => index
+                .positions
+                .find(index.state.hash_one(key), |&position| {
+                    self.entries[position as usize].0.as_wtf8() == key
+                })
+                .map(|&position| position as usize),
+        }
+    }
+
+    fn index_last(&mut self) {
+        match &mut self.index {
+            None if self.entries.len() <= SCANNED => {}
+            None => self.build_index(),
+            Some(index) => {
+                let position = self.entries.len() - 1;
+                add(index, &self.entries, position);
+            }
+        }
+    }
+
+    fn build_index(&mut self) {
+        let mut index = Box::new(Index {
+            state: RandomState::new(),
+            positions: HashTable::with_capacity(self.entries.len()),
+        });
+        for position in 0..self.entries.len() {
+            add(&mut index, &self.entries, position);
+        }
+        self.index = Some(index);
+    }
+}
+
+fn add<V>(index: &mut Index, entries: &[(Text, V)], position: usize) {
+    let Index { state, positions } = index;
+    let hash = |position: usize| state.hash_one(entries[position].0.as_wtf8());
+    positions.insert_unique(hash(position), position as u32, |&position| {
+        hash(position as usize)
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: usize) -> Text {
+        Text::from(format!("key {number}"))
+    }
+
+    #[test]
+    fn keys_are_found_below_and_above_the_size_from_which_they_are_indexed() {
+        let mut keyed = Keyed::new();
+        for number in 0..500 {
+            assert_eq!(keyed.insert(key(number), number), None);
+            assert_eq!(keyed.insert(key(number / 2), number / 2), Some(number / 2));
+        }
+        for number in (0..500).step_by(3) {
+            assert_eq!(keyed.remove(key(number).as_wtf8()), Some(number));
+        }
+        for number in 0..500 {
+            let expected = (number % 3 != 0).then_some(number);
+            assert_eq!(keyed.get(key(number).as_wtf8()).copied(), expected);
+        }
+    }
+
+    #[test]
+    fn order_of_insertion_is_kept_and_sorting_is_by_key() {
+        let mut keyed = Keyed::new();
+        for (name, value) in [("b", 1), ("c", 2), ("a", 3), ("b", 4)] {
+            keyed.insert(Text::from(name), value);
+        }
+        let in_order =
+            |entries: Vec<&(Text, i32)>| entries.iter().map(|entry| entry.1).collect::<Vec<_>>();
+        assert_eq!(in_order(keyed.entries().iter().collect()), [4, 2, 3]);
+        assert_eq!(in_order(keyed.sorted()), [3, 4, 2]);
+    }
+}

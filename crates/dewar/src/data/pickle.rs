@@ -1,0 +1,27 @@
+//! Reads the pickles of old Flask-Session records and of cachelib's files, without running anything.
+//!
+//! A pickle is a program for a stack machine that can call any function by name. This machine knows the operations that build
+//! plain types, and a short list of names, of which each stands for a plain type and none for a function that is called; any
+//! other name is a fault. Protocols 0 to 5.
+//!
+//! Memory is bounded by the input's length: an operation makes at most one node, and a node that is used many times costs from
+//! the budget of values each time that it is turned into one.
+
+use super::fault::Fault;
+use super::{Dict, Value};
+
+mod build;
+mod input;
+mod machine;
+mod names;
+
+/// Reads a pickle of a dict.
+pub(super) fn read(bytes: &[u8]) -> Result<Dict, Fault> {
+    match machine::Machine::new(bytes).run()? {
+        Value::Dict(dict) => Ok(dict),
+        _ => Err(Fault::new("a session is a dict", 0)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

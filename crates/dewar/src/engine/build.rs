@@ -1,0 +1,144 @@
+//! From a checked configuration to an engine.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use super::{Engine, Inner, Interface, Server};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ServerSideSettings, StoreSettings};
+use crate::cookie::{CookieTemplate, SessionCookie, SignedId};
+use crate::plan::Policy;
+use crate::store::Store;
+use crate::store::filesystem::FilesystemStore;
+use crate::store::memory::MemoryStore;
+use crate::{Error, ErrorKind, OsRandom, Random, Result, config, events};
+
+/// Builds an [`Engine`] whose store, clock or random source is given.
+///
+/// ```
+/// use std::sync::Arc;
+/// use dewar::clock::ManualClock;
+/// use dewar::config::Config;
+/// use dewar::{Engine, UnixTime};
+///
+/// let clock = Arc::new(ManualClock::new(UnixTime::from_seconds(1_700_000_000)));
+/// let engine = Engine::builder(Config::new().session_type("memory"))
+///     .clock(clock.clone())
+///     .build()?;
+/// # Ok::<(), dewar::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct EngineBuilder {
+    config: Config,
+    store: Option<Arc<dyn Store>>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl EngineBuilder {
+    pub(super) fn new(config: Config) -> EngineBuilder {
+        EngineBuilder {
+            config,
+            store: None,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+        }
+    }
+
+    /// Keeps sessions in this store, whichever `SESSION_TYPE` names one.
+    pub fn store(self, store: impl Store) -> EngineBuilder {
+        self.shared_store(Arc::new(store))
+    }
+
+    /// Keeps sessions in this store, which somebody else uses too.
+    pub fn shared_store(mut self, store: Arc<dyn Store>) -> EngineBuilder {
+        self.store = Some(store);
+        self
+    }
+
+    /// Reads the time from this clock; a store that is given must be on the same one.
+    pub fn clock(mut self, clock: impl Clock) -> EngineBuilder {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Takes random bytes from this source.
+    pub fn random(mut self, random: impl Random) -> EngineBuilder {
+        self.random = Arc::new(random);
+        self
+    }
+
+    /// Checks the configuration and builds the engine.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], with every problem at once; [`ErrorKind::Store`] if the folder of the filesystem
+    /// store cannot be used.
+    pub fn build(self) -> Result<Engine> {
+        let checked = self.config.settings()?;
+        for warning in &checked.warnings {
+            events::config_warning(warning);
+        }
+        let settings = checked.settings;
+        let policy = Policy {
+            lifetime: settings.lifetime,
+            absolute_lifetime: settings.absolute_lifetime,
+            refresh: settings.refresh,
+        };
+        let interface = match &settings.interface {
+            config::Interface::Null { missing } => Interface::Null {
+                missing: missing.as_str().into(),
+            },
+            config::Interface::SignedCookie(signed) => {
+                Interface::Cookie(SessionCookie::new(signed))
+            }
+            config::Interface::ServerSide(server) => Interface::Server(Server {
+                store: open_store(server, self.store, &self.clock)?,
+                key_prefix: server.key_prefix.clone(),
+                signer: server.signer.as_ref().map(SignedId::new),
+                id_bytes: server.id_bytes,
+                format: server.format.into(),
+                cleanup_every: server.cleanup_every,
+                requests: AtomicU32::new(0),
+            }),
+        };
+        Ok(Engine(Arc::new(Inner {
+            interface,
+            policy,
+            permanence: settings.permanent,
+            cookie: CookieTemplate::new(&settings.cookie),
+            on_store_failure: settings.on_store_failure,
+            clock: self.clock,
+            random: self.random,
+        })))
+    }
+}
+
+fn open_store(
+    settings: &ServerSideSettings,
+    given: Option<Arc<dyn Store>>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Store>> {
+    if let Some(store) = given {
+        return Ok(store);
+    }
+    match &settings.store {
+        StoreSettings::Memory { capacity } => {
+            Ok(Arc::new(MemoryStore::new(*capacity, clock.clone())))
+        }
+        StoreSettings::Filesystem { directory, mode } => {
+            let store = FilesystemStore::at(directory)
+                .mode(*mode)
+                .clock(clock.clone())
+                .open()?;
+            Ok(Arc::new(store))
+        }
+        StoreSettings::Other { name } => Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "SESSION_TYPE is {name:?}, a store that the crate `dewar` does not bring: open it and hand it over with \
+                 Engine::builder(config).store(…), or choose `cookie`, `memory` or `filesystem`"
+            ),
+        )),
+    }
+}

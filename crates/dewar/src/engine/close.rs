@@ -1,0 +1,294 @@
+//! The end of a request: from a session to `Set-Cookie` and `Vary`, by way of the plan.
+
+use std::fmt;
+
+use super::execute::{Outcome, end_gone};
+use super::{Engine, Interface};
+use crate::config::OnStoreFailure;
+use crate::cookie::SessionCookie;
+use crate::data::Format;
+use crate::events;
+use crate::plan::{CookieAction, Decision, Fate, Kept, Plan, Reason, Vary, plan};
+use crate::session::Session;
+use crate::session::changes::Changes;
+use crate::session::state::{Saved, State, gone};
+use crate::{Error, ErrorKind, Result, UnixTime};
+
+/// How many expired records one request removes at most (`SESSION_CLEANUP_N_REQUESTS`).
+const CLEANUP_STEP: usize = 100;
+
+/// What the adapter copies into the response.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    set_cookie: Option<String>,
+    decision: Decision,
+    merges: u32,
+}
+
+impl Reply {
+    /// The value of the `Set-Cookie` header to append, if there is one. It holds the session or its id: keep it
+    /// out of logs.
+    pub fn set_cookie(&self) -> Option<&str> {
+        self.set_cookie.as_deref()
+    }
+
+    /// Whether `Vary: Cookie` belongs on the response.
+    pub fn varies(&self) -> bool {
+        self.decision.vary == Vary::Cookie
+    }
+
+    /// What was decided, and why.
+    pub fn decision(&self) -> Decision {
+        self.decision
+    }
+
+    /// How often the changes were merged with those of other requests.
+    pub fn merges(&self) -> u32 {
+        self.merges
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("decision", &self.decision)
+            .field("merges", &self.merges)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Decides what becomes of the session, does it, and says what to put into the response.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] if the store fails (unless the policy is to go on), [`ErrorKind::CookieTooLarge`],
+    /// [`ErrorKind::Value`] if a value cannot be stored in the format, [`ErrorKind::Contention`]. The changes stay
+    /// in the session, so that the call can be repeated.
+    pub async fn close(&self, session: &Session) -> Result<Reply> {
+        let now = self.now();
+        let (mut decision, outcome) = self.settle(session, now, Deadline::Response).await?;
+        let merges = match outcome {
+            Outcome::Done { merges } => merges,
+            Outcome::Refilled { merges } => {
+                decision = REFILLED;
+                merges
+            }
+            Outcome::Gone => {
+                decision = GONE;
+                0
+            }
+        };
+        let set_cookie = {
+            let mut state = session.lock();
+            let set_cookie = self.cookie(&mut state, &decision, now)?;
+            if decision.cookie == CookieAction::Set {
+                state.announced = true;
+            }
+            state.closed = true;
+            set_cookie
+        };
+        events::closed(&decision);
+        self.cleanup(now).await;
+        Ok(Reply {
+            set_cookie,
+            decision,
+            merges,
+        })
+    }
+
+    /// Saves in the middle of a request; see [`Session::save`].
+    pub(crate) async fn save(&self, session: &Session) -> Result<()> {
+        let now = self.now();
+        let deadline = {
+            let state = session.lock();
+            match (state.kept, state.closed) {
+                // The cookie is made at the end of the request; nothing to do now.
+                (Kept::InCookie, false) => return state.check_writable(),
+                (Kept::InCookie, true) if state.changes.is_empty() => return Ok(()),
+                (Kept::InCookie, true) => return Err(headers_sent()),
+                (Kept::InStore, false) => Deadline::Response,
+                (Kept::InStore, true) => Deadline::Passed,
+            }
+        };
+        match self.settle(session, now, deadline).await? {
+            (_, Outcome::Done { .. } | Outcome::Refilled { .. }) => Ok(()),
+            (_, Outcome::Gone) => Err(gone()),
+        }
+    }
+
+    /// Loads again what is kept; see [`Session::reload`].
+    pub(crate) async fn reload(&self, session: &Session) -> Result<()> {
+        let Interface::Server(server) = &self.0.interface else {
+            return Ok(());
+        };
+        let key = {
+            let state = session.lock();
+            match &state.saved {
+                Saved::InStore(stored) => server.key(&stored.id),
+                Saved::Nowhere | Saved::InCookie { .. } => return Ok(()),
+            }
+        };
+        if self
+            .merge(server, session, &key, &Changes::default())
+            .await?
+        {
+            Ok(())
+        } else {
+            end_gone(session);
+            Err(gone())
+        }
+    }
+
+    /// Decides and does it, as far as the store is concerned.
+    async fn settle(
+        &self,
+        session: &Session,
+        now: UnixTime,
+        deadline: Deadline,
+    ) -> Result<(Decision, Outcome)> {
+        let decision = {
+            let mut state = session.lock();
+            let decision = plan(&state.snapshot(), &self.0.policy, now);
+            if deadline == Deadline::Passed && needs_cookie(decision.plan) {
+                return Err(headers_sent());
+            }
+            if self.0.policy.absolute_lifetime.is_some() && writes(decision.plan) {
+                state.stamp_created(now);
+            }
+            decision
+        };
+        let Interface::Server(server) = &self.0.interface else {
+            return Ok((decision, Outcome::Done { merges: 0 }));
+        };
+        match self.execute(server, session, decision.plan, now).await {
+            Ok(outcome) => Ok((decision, outcome)),
+            Err(error) => {
+                if error.kind() == ErrorKind::Store {
+                    events::store_failed("close", &error);
+                    let goes_on = self.0.on_store_failure == OnStoreFailure::ReadOnlyEmpty;
+                    // Nobody may be told that they are logged out while the record lives.
+                    if goes_on && !matches!(decision.plan, Plan::Delete | Plan::Restart) {
+                        return Ok((store_failed(decision), Outcome::Done { merges: 0 }));
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The `Set-Cookie` header's value, as decided.
+    fn cookie(
+        &self,
+        state: &mut State,
+        decision: &Decision,
+        now: UnixTime,
+    ) -> Result<Option<String>> {
+        match decision.cookie {
+            CookieAction::Keep => Ok(None),
+            CookieAction::Delete => {
+                if self.kept() == Kept::InCookie {
+                    state.end();
+                }
+                Ok(Some(self.0.cookie.delete()))
+            }
+            CookieAction::Set => {
+                let expires = state
+                    .permanent()
+                    .then(|| self.0.policy.expires(state.created(), now));
+                let set_cookie = match &self.0.interface {
+                    Interface::Cookie(cookie) => self.seal(cookie, state, expires, now)?,
+                    Interface::Server(server) => {
+                        let Saved::InStore(stored) = &state.saved else {
+                            return Ok(None);
+                        };
+                        match &server.signer {
+                            Some(signer) => self.0.cookie.set(&signer.sign(&stored.id), expires)?,
+                            None => self.0.cookie.set(stored.id.expose(), expires)?,
+                        }
+                    }
+                    Interface::Null { .. } => return Ok(None),
+                };
+                Ok(Some(set_cookie))
+            }
+        }
+    }
+
+    fn seal(
+        &self,
+        cookie: &SessionCookie,
+        state: &mut State,
+        expires: Option<UnixTime>,
+        now: UnixTime,
+    ) -> Result<String> {
+        let payload = state.document.encode(Format::TaggedJson)?;
+        let set_cookie = self
+            .0
+            .cookie
+            .set_with(expires, |value| cookie.seal(&payload, now, value))?;
+        state.saved = Saved::InCookie { issued: now };
+        state.changes = Changes::default();
+        state.fate = Fate::Kept;
+        Ok(set_cookie)
+    }
+
+    /// Removes some expired records, where the configuration asks requests to do it.
+    async fn cleanup(&self, now: UnixTime) {
+        if let Interface::Server(server) = &self.0.interface
+            && server.cleanup_due()
+            && let Err(error) = server.store.delete_expired(now, CLEANUP_STEP).await
+        {
+            events::store_failed("delete_expired", &error);
+        }
+    }
+}
+
+/// Whether the response's headers can still carry a cookie.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deadline {
+    Response,
+    Passed,
+}
+
+/// The browser's cookie is as good as before.
+const REFILLED: Decision = Decision {
+    plan: Plan::Replace,
+    cookie: CookieAction::Keep,
+    vary: Vary::Cookie,
+    reason: Reason::Changed,
+};
+
+/// No cookie: a newer response may have set a newer one.
+const GONE: Decision = Decision {
+    plan: Plan::Nothing,
+    cookie: CookieAction::Keep,
+    vary: Vary::Cookie,
+    reason: Reason::Gone,
+};
+
+fn store_failed(decision: Decision) -> Decision {
+    Decision {
+        plan: Plan::Nothing,
+        cookie: CookieAction::Keep,
+        reason: Reason::StoreFailed,
+        ..decision
+    }
+}
+
+fn needs_cookie(plan: Plan) -> bool {
+    matches!(plan, Plan::Create | Plan::Rotate | Plan::Restart)
+}
+
+fn writes(plan: Plan) -> bool {
+    matches!(
+        plan,
+        Plan::Create | Plan::Replace | Plan::Rotate | Plan::Restart
+    )
+}
+
+fn headers_sent() -> Error {
+    Error::new(
+        ErrorKind::ReadOnly,
+        "the response's headers are already sent, and saving this needs a cookie: create, regenerate or restart the \
+         session, or write to a session that is kept in its cookie, before the response starts",
+    )
+}

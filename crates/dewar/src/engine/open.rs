@@ -1,0 +1,167 @@
+//! The beginning of a request: from `Cookie` headers to a session.
+
+use std::borrow::Cow;
+use std::future::Future;
+
+use super::{Engine, Interface, Server};
+use crate::config::OnStoreFailure;
+use crate::cookie::{self, Rejection, SessionCookie};
+use crate::data::{Document, Format};
+use crate::events;
+use crate::plan::Kept;
+use crate::session::Session;
+use crate::session::state::{Saved, State, StoredAs, Writable, created};
+use crate::store::Record;
+use crate::{Result, SessionId, UnixTime};
+
+impl Engine {
+    /// Opens the session of a request from its `Cookie` headers; loads it if it is kept in a store.
+    ///
+    /// A cookie that cannot be accepted gives a fresh session, never an error; an event says why.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if the store fails, unless the policy is to go on with an
+    /// empty, read-only session.
+    pub fn open<'c, H>(
+        &self,
+        cookie_headers: H,
+    ) -> impl Future<Output = Result<Session>> + Send + use<'_, 'c, H>
+    where
+        H: IntoIterator<Item = &'c [u8]>,
+    {
+        // All reading of headers happens here, so that the future holds no iterator.
+        let now = self.now();
+        let name = self.cookie_name();
+        let value = cookie_headers
+            .into_iter()
+            .find_map(|header| cookie::find(header, name))
+            .filter(|value| !value.is_empty());
+        let begun = self.begin(value, now);
+        async move {
+            let state = match begun {
+                Begun::Opened(state) => *state,
+                Begun::Stored(server, id) => self.load(server, id, now).await?,
+            };
+            Ok(Session::from_state(self.clone(), state))
+        }
+    }
+
+    fn begin(&self, value: Option<Cow<'_, [u8]>>, now: UnixTime) -> Begun<'_> {
+        let opened = match (&self.0.interface, &value) {
+            (_, None) => Ok(self.fresh()),
+            (Interface::Null { .. }, Some(_)) => Ok(self.fresh()),
+            (Interface::Cookie(cookie), Some(value)) => self.unseal(cookie, value, now),
+            (Interface::Server(server), Some(value)) => match server.read_id(value) {
+                Ok(id) => return Begun::Stored(server, id),
+                Err(rejection) => Err(rejection),
+            },
+        };
+        let mut state = opened.unwrap_or_else(|rejection| {
+            events::rejected(&rejection);
+            self.fresh()
+        });
+        state.cookie_received = value.is_some();
+        Begun::Opened(Box::new(state))
+    }
+
+    fn unseal(
+        &self,
+        cookie: &SessionCookie,
+        value: &[u8],
+        now: UnixTime,
+    ) -> Result<State, Rejection> {
+        let opened = cookie.open(value, now, self.0.policy.lifetime)?;
+        let document = Document::parse(Format::TaggedJson, opened.payload)
+            .map_err(|_| Rejection::Undecodable)?;
+        let created = created(&document);
+        if self.0.policy.is_over(created, now) {
+            return Err(Rejection::Over);
+        }
+        events::opened();
+        let saved = Saved::InCookie {
+            issued: opened.issued,
+        };
+        Ok(State::loaded(Kept::InCookie, document, saved))
+    }
+
+    async fn load(&self, server: &Server, id: SessionId, now: UnixTime) -> Result<State> {
+        let loaded = match server.store.load(&server.key(&id)).await {
+            Ok(record) => self.accept(server, record, id, now).await,
+            Err(error) => {
+                events::store_failed("load", &error);
+                if self.0.on_store_failure == OnStoreFailure::Fail {
+                    return Err(error);
+                }
+                let mut state = self.fresh();
+                state.writable = Writable::StoreFailed;
+                Ok(state)
+            }
+        };
+        let mut state = loaded.unwrap_or_else(|rejection| {
+            events::rejected(&rejection);
+            self.fresh()
+        });
+        state.cookie_received = true;
+        Ok(state)
+    }
+
+    async fn accept(
+        &self,
+        server: &Server,
+        record: Option<Record>,
+        id: SessionId,
+        now: UnixTime,
+    ) -> Result<State, Rejection> {
+        let record = record.ok_or(Rejection::Unknown)?;
+        let document =
+            Document::detect(server.format, record.blob).map_err(|_| Rejection::Undecodable)?;
+        if self.0.policy.is_over(created(&document), now) {
+            // Best effort: the record is refused at every request, and the store expires it in the end.
+            if let Err(error) = server.store.delete(&server.key(&id)).await {
+                events::store_failed("delete", &error);
+            }
+            return Err(Rejection::Over);
+        }
+        events::opened();
+        let extended = record
+            .expires
+            .map(|expires| expires - self.0.policy.lifetime);
+        let stored = StoredAs {
+            id,
+            version: record.version,
+            extended,
+        };
+        Ok(State::loaded(
+            Kept::InStore,
+            document,
+            Saved::InStore(stored),
+        ))
+    }
+
+    /// A session that does not exist yet.
+    fn fresh(&self) -> State {
+        let writable = match &self.0.interface {
+            Interface::Null { missing } => Writable::Null(missing.clone()),
+            Interface::Cookie(_) | Interface::Server(_) => Writable::Yes,
+        };
+        State::new(self.kept(), self.0.permanence, writable)
+    }
+}
+
+/// What can be said of a session before the store is asked.
+enum Begun<'e> {
+    Opened(Box<State>),
+    Stored(&'e Server, SessionId),
+}
+
+impl Server {
+    fn read_id(&self, value: &[u8]) -> Result<SessionId, Rejection> {
+        match &self.signer {
+            Some(signer) => signer.open(value),
+            None => std::str::from_utf8(value)
+                .ok()
+                .and_then(SessionId::parse)
+                .ok_or(Rejection::NotAnId),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What happened to sessions: a `tracing` event and, with the feature `metrics`, a counter for each. No secrets.
+
+use crate::Error;
+use crate::config::Problem;
+use crate::cookie::Rejection;
+use crate::plan::Decision;
+
+/// The target of every event.
+const TARGET: &str = "dewar::session";
+
+macro_rules! count {
+    ($name:literal $(, $label:literal => $value:expr)*) => {
+        #[cfg(feature = "metrics")]
+        metrics::counter!($name $(, $label => $value)*).increment(1);
+    };
+}
+
+pub(crate) fn opened() {
+    tracing::trace!(target: TARGET, "session opened");
+    count!("dewar_sessions_opened_total");
+}
+
+pub(crate) fn rejected(rejection: &Rejection) {
+    tracing::debug!(target: TARGET, reason = rejection.reason(), "session cookie rejected: {rejection}");
+    count!("dewar_cookies_rejected_total", "reason" => rejection.reason());
+}
+
+pub(crate) fn undecodable() {
+    tracing::warn!(target: TARGET, "a session record cannot be decoded");
+    count!("dewar_records_undecodable_total");
+}
+
+pub(crate) fn created() {
+    tracing::debug!(target: TARGET, "session created");
+    count!("dewar_sessions_created_total");
+}
+
+pub(crate) fn merged() {
+    tracing::debug!(target: TARGET, "session was changed by another request meanwhile; merging");
+    count!("dewar_sessions_merged_total");
+}
+
+pub(crate) fn gone() {
+    tracing::info!(target: TARGET, "session was ended by another request meanwhile; nothing is written");
+    count!("dewar_sessions_gone_total");
+}
+
+pub(crate) fn regenerated() {
+    tracing::debug!(target: TARGET, "session regenerated");
+    count!("dewar_sessions_regenerated_total");
+}
+
+pub(crate) fn rotation_incomplete(error: &Error) {
+    tracing::warn!(target: TARGET, error = error as &dyn std::error::Error, "session regenerated, but the old record could not be removed; it will expire");
+    count!("dewar_sessions_rotation_incomplete_total");
+}
+
+pub(crate) fn destroyed() {
+    tracing::debug!(target: TARGET, "session destroyed");
+    count!("dewar_sessions_destroyed_total");
+}
+
+pub(crate) fn store_failed(operation: &'static str, error: &Error) {
+    tracing::error!(target: TARGET, operation, error = error as &dyn std::error::Error, "session store failed");
+    count!("dewar_store_errors_total", "operation" => operation);
+}
+
+pub(crate) fn closed(decision: &Decision) {
+    tracing::trace!(target: TARGET, plan = ?decision.plan, cookie = ?decision.cookie, reason = decision.reason.label(), "session closed");
+    count!("dewar_sessions_closed_total", "reason" => decision.reason.label());
+}
+
+pub(crate) fn config_warning(problem: &Problem) {
+    tracing::warn!(target: TARGET, "{problem}");
+}

@@ -1,0 +1,170 @@
+//! What a request changed, key by key, so that it can be applied again to what another request wrote.
+
+use crate::data::{Document, Text, Value};
+use crate::flash::FLASHES;
+
+/// The keys that a request set and removed since the session was loaded or last saved.
+#[derive(Default)]
+pub(crate) struct Changes {
+    cleared: bool,
+    set: Vec<Text>,
+    removed: Vec<Text>,
+    /// Lists that were only appended to, and with what: another request may append to them too.
+    grown: Vec<(Text, Vec<Value>)>,
+    /// Flash messages that were read, and so are to go.
+    shown: Vec<Value>,
+    /// Flash messages that were added, and not read.
+    flashed: Vec<Value>,
+    /// Set by hand (`set_modified`), without any key.
+    marked: bool,
+}
+
+impl Changes {
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.cleared
+            && !self.marked
+            && self.set.is_empty()
+            && self.removed.is_empty()
+            && self.grown.is_empty()
+            && self.shown.is_empty()
+            && self.flashed.is_empty()
+    }
+
+    pub(crate) fn record_set(&mut self, key: &Text) {
+        self.removed.retain(|removed| removed != key);
+        self.grown.retain(|(grown, _)| grown != key);
+        if !self.set.contains(key) {
+            self.set.push(key.clone());
+        }
+    }
+
+    pub(crate) fn record_removed(&mut self, key: &Text) {
+        self.set.retain(|set| set != key);
+        self.grown.retain(|(grown, _)| grown != key);
+        if !self.removed.contains(key) {
+            self.removed.push(key.clone());
+        }
+    }
+
+    /// A list was changed from `before` to `after`. If it was only appended to, what was appended is all that counts.
+    pub(crate) fn record_changed(&mut self, key: &Text, before: Option<&Value>, after: &Value) {
+        let appended = match (before, after) {
+            (None, Value::List(after)) => Some(after.as_slice()),
+            (Some(Value::List(before)), Value::List(after)) => {
+                after.strip_prefix(before.as_slice())
+            }
+            _ => None,
+        };
+        match appended {
+            Some(appended) => self.record_grown(key, appended),
+            None => self.record_set(key),
+        }
+    }
+
+    fn record_grown(&mut self, key: &Text, appended: &[Value]) {
+        // What was replaced or removed by this request is replaced, whatever came after.
+        if self.cleared || self.set.contains(key) || self.removed.contains(key) {
+            return self.record_set(key);
+        }
+        match self.grown.iter_mut().find(|(grown, _)| grown == key) {
+            Some((_, elements)) => elements.extend_from_slice(appended),
+            None => self.grown.push((key.clone(), appended.to_vec())),
+        }
+    }
+
+    pub(crate) fn record_cleared(&mut self) {
+        *self = Changes {
+            cleared: true,
+            ..Changes::default()
+        };
+    }
+
+    pub(crate) fn record_marked(&mut self) {
+        self.marked = true;
+    }
+
+    pub(crate) fn record_flashed(&mut self, message: Value) {
+        self.flashed.push(message);
+    }
+
+    /// `messages` were read. Those that this request itself had added need no trace.
+    pub(crate) fn record_shown(&mut self, messages: Vec<Value>) {
+        let mut own = std::mem::take(&mut self.flashed);
+        for message in messages {
+            match own.iter().position(|flashed| *flashed == message) {
+                Some(position) => drop(own.remove(position)),
+                None => self.shown.push(message),
+            }
+        }
+    }
+
+    /// Adds changes that were made after these.
+    pub(crate) fn absorb(&mut self, newer: Changes) {
+        if newer.cleared {
+            *self = newer;
+            return;
+        }
+        for key in &newer.set {
+            self.record_set(key);
+        }
+        for key in &newer.removed {
+            self.record_removed(key);
+        }
+        for (key, appended) in &newer.grown {
+            self.record_grown(key, appended);
+        }
+        self.record_shown(newer.shown);
+        self.flashed.extend(newer.flashed);
+        self.marked |= newer.marked;
+    }
+
+    /// `base` with these changes; the values of set keys are taken from `current`.
+    pub(crate) fn apply(&self, mut base: Document, current: &Document) -> Document {
+        if self.cleared {
+            base.clear();
+        }
+        for key in &self.removed {
+            base.remove_text(key);
+        }
+        for key in &self.set {
+            if let Some(value) = current.get_text(key) {
+                base.insert(key.clone(), value.into_owned());
+            }
+        }
+        for (key, appended) in &self.grown {
+            let mut elements = match base.get_text(key).map(|value| value.into_owned()) {
+                Some(Value::List(elements)) => elements,
+                _ => Vec::new(),
+            };
+            elements.extend_from_slice(appended);
+            base.insert(key.clone(), Value::List(elements));
+        }
+        if !(self.shown.is_empty() && self.flashed.is_empty()) {
+            let mut messages = match base.remove(FLASHES) {
+                Some(Value::List(messages) | Value::Tuple(messages)) => messages,
+                _ => Vec::new(),
+            };
+            for shown in &self.shown {
+                let position = messages
+                    .iter()
+                    .position(|message| same_message(message, shown));
+                if let Some(position) = position {
+                    messages.remove(position);
+                }
+            }
+            messages.extend(self.flashed.iter().cloned());
+            if !messages.is_empty() {
+                base.insert(FLASHES.into(), Value::List(messages));
+            }
+        }
+        base
+    }
+}
+
+/// Equality of two stored messages, whichever of tuple and list a format made of them.
+fn same_message(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::List(a) | Value::Tuple(a), Value::List(b) | Value::Tuple(b)) => a == b,
+        _ => a == b,
+    }
+}

@@ -1,0 +1,353 @@
+//! The session that a handler works with.
+
+pub(crate) mod changes;
+pub(crate) mod state;
+mod typed;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::{self, ThreadId};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use self::state::{PERMANENT, State};
+use crate::data::{Dict, Value, from_value, to_value};
+use crate::engine::Engine;
+use crate::flash::Flash;
+use crate::{Result, SessionId};
+
+/// A visitor's session: a dictionary with Flask's semantics, loaded once and saved at the end of the request.
+///
+/// The handle is cheap to clone, and all clones are the same session; several tasks of one request may use it.
+/// Reading and writing is synchronous: only [`Engine::open`], [`Engine::close`] and [`Session::save`] do I/O.
+///
+/// ```
+/// # async fn handler(session: dewar::Session) -> dewar::Result<()> {
+/// let name: Option<String> = session.get("name")?;
+/// session.insert("visits", 1 + session.get::<u32>("visits")?.unwrap_or(0))?;
+/// session.update("cart", |cart: &mut Vec<u64>| cart.push(42))?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Session(Arc<Shared>);
+
+struct Shared {
+    engine: Engine,
+    state: Mutex<State>,
+    /// The thread that is inside `update`'s closure, to tell a deadlock from a wait.
+    updating: Mutex<Option<ThreadId>>,
+}
+
+impl Session {
+    pub(crate) fn from_state(engine: Engine, state: State) -> Session {
+        Session(Arc::new(Shared {
+            engine,
+            state: Mutex::new(state),
+            updating: Mutex::new(None),
+        }))
+    }
+
+    /// The value under `key`, as `T`; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Value`](crate::ErrorKind::Value) if the value is there and is not a `T`.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        let state = self.accessed();
+        match state.document.get(key) {
+            None => Ok(None),
+            Some(value) => {
+                let value = value.into_owned();
+                drop(state);
+                from_value(value).map(Some)
+            }
+        }
+    }
+
+    /// The value under `key` as it is stored.
+    pub fn value(&self, key: &str) -> Option<Value> {
+        self.accessed()
+            .document
+            .get(key)
+            .map(|value| value.into_owned())
+    }
+
+    /// Whether there is a value under `key`: Flask's `in`.
+    pub fn contains(&self, key: &str) -> bool {
+        self.accessed().document.contains(key)
+    }
+
+    /// The keys, in the order in which they were stored.
+    pub fn keys(&self) -> Vec<String> {
+        let state = self.accessed();
+        state
+            .document
+            .keys()
+            .map(|key| key.to_string_lossy().into_owned())
+            .collect()
+    }
+
+    /// How many keys there are: Flask's `len`.
+    pub fn len(&self) -> usize {
+        self.accessed().document.len()
+    }
+
+    /// Whether there are no keys.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Everything in the session.
+    pub fn to_dict(&self) -> Dict {
+        self.accessed().document.to_dict()
+    }
+
+    /// Stores `value` under `key`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Value`](crate::ErrorKind::Value) if the value cannot be represented,
+    /// [`ErrorKind::NoSecretKey`](crate::ErrorKind::NoSecretKey) for a null session,
+    /// [`ErrorKind::ReadOnly`](crate::ErrorKind::ReadOnly) if the store failed and the policy is to go on.
+    pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<()> {
+        let value = to_value(&value)?;
+        self.accessed().insert(&key.into(), value)
+    }
+
+    /// Takes the value under `key` out of the session: Flask's `pop`.
+    ///
+    /// # Errors
+    /// As [`insert`](Session::insert).
+    pub fn remove(&self, key: &str) -> Result<Option<Value>> {
+        self.accessed().remove(&key.into())
+    }
+
+    /// Removes everything; a server-side session stays permanent if it was. Without anything new in it, the
+    /// session is deleted at the end of the request.
+    ///
+    /// # Errors
+    /// As [`insert`](Session::insert).
+    pub fn clear(&self) -> Result<()> {
+        self.accessed().clear()
+    }
+
+    /// Changes the value under `key` in place, however deep; starts from `T::default()` if there is none.
+    ///
+    /// The change is noticed by comparison, so nothing needs to be marked. Other tasks of the request wait meanwhile.
+    /// If another request appends to the same list meanwhile, the session gets what both appended.
+    ///
+    /// ```
+    /// # fn handler(session: dewar::Session) -> dewar::Result<()> {
+    /// let size = session.update("cart", |cart: &mut Vec<u64>| {
+    ///     cart.push(7);
+    ///     cart.len()
+    /// })?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`get`](Session::get) and [`insert`](Session::insert); nothing is changed then.
+    ///
+    /// # Panics
+    /// If `change` uses the same session: it would wait for itself for ever.
+    pub fn update<T, R>(&self, key: &str, change: impl FnOnce(&mut T) -> R) -> Result<R>
+    where
+        T: Serialize + DeserializeOwned + Default,
+    {
+        let mut state = self.accessed();
+        state.check_writable()?;
+        let before = state.document.get(key).map(|value| value.into_owned());
+        let mut value: T = match &before {
+            Some(before) => from_value(before.clone())?,
+            None => T::default(),
+        };
+        let result = {
+            let _marker = UpdateMarker::set(&self.0.updating);
+            change(&mut value)
+        };
+        let after = to_value(&value)?;
+        if before.as_ref() != Some(&after) {
+            state.change(&key.into(), before.as_ref(), after)?;
+        }
+        Ok(result)
+    }
+
+    /// Queues a message for the next page: Flask's `flash`, category first.
+    ///
+    /// # Errors
+    /// As [`insert`](Session::insert).
+    pub fn flash(&self, category: &str, message: impl Into<Value>) -> Result<()> {
+        self.accessed().flash(&Flash::new(category, message))
+    }
+
+    /// The messages that were queued: taken out of the session once per request, the same at every call in it.
+    /// Flask's `get_flashed_messages`.
+    pub fn flashes(&self) -> Vec<Flash> {
+        self.accessed().flashes().to_vec()
+    }
+
+    /// The messages of these categories; all are taken out of the session, as in Flask.
+    pub fn flashes_of(&self, categories: &[&str]) -> Vec<Flash> {
+        let mut flashes = self.flashes();
+        flashes.retain(|flash| categories.contains(&flash.category()));
+        flashes
+    }
+
+    /// Gives the session a new id and keeps its data: to be called at login, so that an id that somebody planted
+    /// before is worth nothing. The old record is removed when the new one is there.
+    ///
+    /// # Errors
+    /// As [`insert`](Session::insert).
+    pub fn regenerate(&self) -> Result<()> {
+        self.accessed().regenerate()
+    }
+
+    /// Ends the session: to be called at logout. The record and the cookie are deleted, and no request that is still
+    /// running can bring them back. What is written afterwards (a farewell message) starts a new session.
+    ///
+    /// A session that is kept in the cookie ends in this browser only: a copy of the cookie stays valid until it expires.
+    ///
+    /// # Errors
+    /// As [`insert`](Session::insert).
+    pub fn destroy(&self) -> Result<()> {
+        let permanence = self.0.engine.new_session_permanence();
+        self.accessed().destroy(permanence)
+    }
+
+    /// Whether the cookie outlives the browser: Flask's `permanent`.
+    pub fn is_permanent(&self) -> bool {
+        self.accessed().permanent()
+    }
+
+    /// Sets Flask's `permanent`, which is the key `_permanent`.
+    ///
+    /// # Errors
+    /// As [`insert`](Session::insert).
+    pub fn set_permanent(&self, permanent: bool) -> Result<()> {
+        self.accessed()
+            .insert(&PERMANENT.into(), Value::Bool(permanent))
+    }
+
+    /// Whether anything was changed in this request: Flask's `modified`.
+    pub fn is_modified(&self) -> bool {
+        !self.lock().changes.is_empty()
+    }
+
+    /// Has the session written at the end of the request though no key was changed: Flask's `modified = True`.
+    ///
+    /// # Errors
+    /// As [`insert`](Session::insert).
+    pub fn set_modified(&self) -> Result<()> {
+        let mut state = self.accessed();
+        state.check_writable()?;
+        state.changes.record_marked();
+        Ok(())
+    }
+
+    /// Whether the session was read or written in this request: Flask's `accessed`.
+    pub fn is_accessed(&self) -> bool {
+        self.lock().accessed
+    }
+
+    /// Whether the session did not exist before this request: Flask's `new`.
+    pub fn is_new(&self) -> bool {
+        self.lock().is_new
+    }
+
+    /// The id under which the store keeps the session, or will: Flask-Session's `sid`; `None` if it is kept in the cookie.
+    ///
+    /// # Errors
+    /// If the random source fails.
+    pub fn id(&self) -> Result<Option<SessionId>> {
+        let mut state = self.accessed();
+        self.0.engine.session_id(&mut state)
+    }
+
+    /// Saves what was changed so far, for handlers that go on after the response has started (streams, server-sent
+    /// events, WebSockets). At the end of a usual request the adapter saves by itself.
+    ///
+    /// # Errors
+    /// As [`Engine::close`]; [`ErrorKind::Gone`](crate::ErrorKind::Gone) if another request ended the session;
+    /// [`ErrorKind::ReadOnly`](crate::ErrorKind::ReadOnly) if the response has started and the browser does not know
+    /// the session: its cookie can no longer be sent.
+    pub async fn save(&self) -> Result<()> {
+        self.0.engine.clone().save(self).await
+    }
+
+    /// Loads what other requests have written since, and keeps this one's unsaved changes: for handlers that run long.
+    ///
+    /// ```
+    /// # async fn charge(session: &dewar::Session) -> dewar::Result<()> { Ok(()) }
+    /// # async fn handler(session: dewar::Session) -> dewar::Result<()> {
+    /// // After a long wait: does the session still live, and what is in it now?
+    /// session.reload().await?;
+    /// charge(&session).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gone`](crate::ErrorKind::Gone) if another request ended the session; if the store fails. A session
+    /// that is kept in its cookie stays as it is.
+    pub async fn reload(&self) -> Result<()> {
+        self.0.engine.clone().reload(self).await
+    }
+
+    /// The engine that opened the session.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        match self.0.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                let updating = *lock(&self.0.updating);
+                assert!(
+                    updating != Some(thread::current().id()),
+                    "the closure given to Session::update uses the same session; read what it needs before the call"
+                );
+                lock(&self.0.state)
+            }
+        }
+    }
+
+    fn accessed(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        state.accessed = true;
+        state
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Session");
+        if let Ok(state) = self.0.state.try_lock() {
+            out.field("keys", &state.document.len())
+                .field("new", &state.is_new)
+                .field("accessed", &state.accessed)
+                .field("modified", &!state.changes.is_empty());
+        }
+        out.finish_non_exhaustive()
+    }
+}
+
+/// A panic in a closure leaves the state as it was, so poison means nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes which thread is inside `update`, for as long as it is.
+struct UpdateMarker<'a>(&'a Mutex<Option<ThreadId>>);
+
+impl<'a> UpdateMarker<'a> {
+    fn set(updating: &'a Mutex<Option<ThreadId>>) -> UpdateMarker<'a> {
+        *lock(updating) = Some(thread::current().id());
+        UpdateMarker(updating)
+    }
+}
+
+impl Drop for UpdateMarker<'_> {
+    fn drop(&mut self) {
+        *lock(self.0) = None;
+    }
+}

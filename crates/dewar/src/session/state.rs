@@ -1,0 +1,333 @@
+//! The state behind a session handle. Everything here is synchronous; the engine does the I/O.
+
+use std::sync::Arc;
+
+use super::changes::Changes;
+use crate::config::Permanence;
+use crate::data::{Document, Text, Value};
+use crate::flash::{FLASHES, Flash};
+use crate::plan::{Access, Content, Fate, Kept, Permanent, Presence, SessionState};
+use crate::store::Version;
+use crate::{Error, ErrorKind, Result, SessionId, UnixTime};
+
+/// Flask's key for [`Session::is_permanent`](crate::Session::is_permanent).
+pub(crate) const PERMANENT: &str = "_permanent";
+/// Dewar's key for the time a session was made (whole Unix seconds), where an absolute lifetime is set.
+pub(crate) const CREATED: &str = "_created";
+
+/// Why a session cannot be written.
+#[derive(Clone)]
+pub(crate) enum Writable {
+    Yes,
+    /// A null session; the text names the setting that is missing.
+    Null(Arc<str>),
+    StoreFailed,
+    /// Another request ended the session.
+    Ended,
+}
+
+/// Where the session is kept now.
+pub(crate) enum Saved {
+    Nowhere,
+    InCookie { issued: UnixTime },
+    InStore(StoredAs),
+}
+
+/// A session's record in the store.
+#[derive(Clone)]
+pub(crate) struct StoredAs {
+    pub(crate) id: SessionId,
+    pub(crate) version: Version,
+    /// When it was last extended; `None` if the store cannot say.
+    pub(crate) extended: Option<UnixTime>,
+}
+
+pub(crate) struct State {
+    pub(crate) kept: Kept,
+    pub(crate) saved: Saved,
+    /// Whether the browser knows where the session is kept.
+    pub(crate) announced: bool,
+    pub(crate) document: Document,
+    pub(crate) changes: Changes,
+    pub(crate) fate: Fate,
+    pub(crate) writable: Writable,
+    pub(crate) cookie_received: bool,
+    /// Whether the response's headers are made, so that no cookie can be sent any more.
+    pub(crate) closed: bool,
+    pub(crate) accessed: bool,
+    pub(crate) is_new: bool,
+    permanent_before: bool,
+    /// The id that the session will have when it is next created.
+    next_id: Option<SessionId>,
+    /// The flash messages of this request, once they have been read.
+    flashes: Option<Vec<Flash>>,
+}
+
+impl State {
+    pub(crate) fn new(kept: Kept, permanence: Permanence, writable: Writable) -> State {
+        let mut document = Document::new();
+        if permanence == Permanence::Permanent {
+            document.insert(PERMANENT.into(), Value::Bool(true));
+        }
+        State {
+            kept,
+            saved: Saved::Nowhere,
+            announced: false,
+            document,
+            changes: Changes::default(),
+            fate: Fate::Kept,
+            writable,
+            cookie_received: false,
+            closed: false,
+            accessed: false,
+            is_new: true,
+            permanent_before: false,
+            next_id: None,
+            flashes: None,
+        }
+    }
+
+    pub(crate) fn loaded(kept: Kept, document: Document, saved: Saved) -> State {
+        let mut state = State::new(kept, Permanence::UntilBrowserCloses, Writable::Yes);
+        state.document = document;
+        state.saved = saved;
+        state.announced = true;
+        state.cookie_received = true;
+        state.is_new = false;
+        state.permanent_before = state.permanent();
+        state
+    }
+
+    pub(crate) fn permanent(&self) -> bool {
+        match self.document.get(PERMANENT).as_deref() {
+            None | Some(Value::Null | Value::Bool(false) | Value::Int(0)) => false,
+            Some(_) => true,
+        }
+    }
+
+    /// Whether there is nothing worth keeping: `_permanent` alone counts in a cookie, as in Flask, and does not
+    /// in a store, as in Flask-Session.
+    fn content(&self) -> Content {
+        let marks = |key: &Text| key == CREATED || (key == PERMANENT && self.kept == Kept::InStore);
+        if self.document.keys().all(marks) {
+            Content::Empty
+        } else {
+            Content::Filled
+        }
+    }
+
+    /// When the session was made, if it says so.
+    pub(crate) fn created(&self) -> Option<UnixTime> {
+        created(&self.document)
+    }
+
+    pub(crate) fn stamp_created(&mut self, now: UnixTime) {
+        if self.created().is_none() {
+            let key = Text::from(CREATED);
+            self.changes.record_set(&key);
+            self.document.insert(key, Value::Int(now.seconds()));
+        }
+    }
+
+    /// The snapshot that the decision is made from.
+    pub(crate) fn snapshot(&self) -> SessionState {
+        SessionState {
+            kept: self.kept,
+            presence: match self.saved {
+                Saved::Nowhere => Presence::New,
+                _ if self.announced => Presence::Known,
+                _ => Presence::Unannounced,
+            },
+            fate: self.fate,
+            access: match self.writable {
+                Writable::Yes => Access::ReadWrite,
+                Writable::Null(_) | Writable::StoreFailed | Writable::Ended => Access::ReadOnly,
+            },
+            content: self.content(),
+            accessed: self.accessed,
+            modified: !self.changes.is_empty(),
+            permanent: match (self.permanent_before, self.permanent()) {
+                (true, true) => Permanent::Yes,
+                (false, false) => Permanent::No,
+                (false, true) => Permanent::NowYes,
+                (true, false) => Permanent::NowNo,
+            },
+            cookie_received: self.cookie_received,
+            extended: match &self.saved {
+                Saved::Nowhere => None,
+                Saved::InCookie { issued } => Some(*issued),
+                Saved::InStore(stored) => stored.extended,
+            },
+            created: self.created(),
+        }
+    }
+
+    /// The id in the store, now or at the next creation; `None` for a session in a cookie.
+    pub(crate) fn id(&mut self, generate: impl FnOnce() -> Result<SessionId>) -> Result<SessionId> {
+        match (&self.saved, self.fate) {
+            (Saved::InStore(stored), Fate::Kept) => Ok(stored.id.clone()),
+            _ => match &self.next_id {
+                Some(id) => Ok(id.clone()),
+                None => {
+                    let id = generate()?;
+                    self.next_id = Some(id.clone());
+                    Ok(id)
+                }
+            },
+        }
+    }
+
+    /// Forgets the id that was planned, because it is taken or is in use now.
+    pub(crate) fn forget_next_id(&mut self) {
+        self.next_id = None;
+    }
+
+    /// The session is no longer kept anywhere, and its data is dropped.
+    pub(crate) fn end(&mut self) {
+        self.saved = Saved::Nowhere;
+        self.announced = false;
+        self.document.clear();
+        self.changes = Changes::default();
+        self.fate = Fate::Kept;
+        self.next_id = None;
+    }
+
+    /// The record is deleted; the browser is still to be told.
+    pub(crate) fn end_deleted(&mut self) {
+        self.end();
+        self.fate = Fate::Destroyed;
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        match &self.writable {
+            Writable::Yes if self.closed && self.kept == Kept::InCookie => Err(Error::new(
+                ErrorKind::ReadOnly,
+                "the response's headers are already sent, and a session that is kept in the cookie cannot be changed any more; \
+                 change it before the response starts, or use a server-side SESSION_TYPE",
+            )),
+            Writable::Yes => Ok(()),
+            Writable::Null(missing) => Err(Error::new(
+                ErrorKind::NoSecretKey,
+                format!(
+                    "The session is unavailable because no secret key was set.  Set the secret_key on the \
+                     application to something unique and secret. ({missing})"
+                ),
+            )),
+            Writable::StoreFailed => Err(Error::new(
+                ErrorKind::ReadOnly,
+                "the session store failed, so the session is empty and cannot be written (SESSION_ON_STORE_FAILURE is read-only)",
+            )
+            .temporary()),
+            Writable::Ended => Err(gone()),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, key: &Text, value: Value) -> Result<()> {
+        self.check_writable()?;
+        self.changes.record_set(key);
+        self.document.insert(key.clone(), value);
+        Ok(())
+    }
+
+    /// Stores what a change in place made of the value under `key`.
+    pub(crate) fn change(
+        &mut self,
+        key: &Text,
+        before: Option<&Value>,
+        after: Value,
+    ) -> Result<()> {
+        self.check_writable()?;
+        self.changes.record_changed(key, before, &after);
+        self.document.insert(key.clone(), after);
+        Ok(())
+    }
+
+    pub(crate) fn remove(&mut self, key: &Text) -> Result<Option<Value>> {
+        self.check_writable()?;
+        let removed = self.document.remove_text(key);
+        if removed.is_some() {
+            self.changes.record_removed(key);
+        }
+        Ok(removed)
+    }
+
+    /// Empties the session; in a store `_permanent` stays, as in Flask-Session.
+    pub(crate) fn clear(&mut self) -> Result<()> {
+        self.check_writable()?;
+        let keep = (self.kept == Kept::InStore && self.permanent()).then_some(PERMANENT);
+        self.document.clear();
+        self.changes.record_cleared();
+        if let Some(key) = keep {
+            self.insert(&key.into(), Value::Bool(true))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn destroy(&mut self, permanence: Permanence) -> Result<()> {
+        self.check_writable()?;
+        *self = State {
+            saved: std::mem::replace(&mut self.saved, Saved::Nowhere),
+            announced: self.announced,
+            fate: Fate::Destroyed,
+            cookie_received: self.cookie_received,
+            closed: self.closed,
+            accessed: true,
+            permanent_before: self.permanent_before,
+            flashes: self.flashes.take(),
+            ..State::new(self.kept, permanence, Writable::Yes)
+        };
+        Ok(())
+    }
+
+    pub(crate) fn regenerate(&mut self) -> Result<()> {
+        self.check_writable()?;
+        if self.fate == Fate::Kept {
+            self.fate = Fate::Regenerated;
+        }
+        self.next_id = None;
+        Ok(())
+    }
+
+    pub(crate) fn flash(&mut self, flash: &Flash) -> Result<()> {
+        self.check_writable()?;
+        let stored = flash.to_stored();
+        let mut messages = match self.document.remove(FLASHES) {
+            Some(Value::List(messages) | Value::Tuple(messages)) => messages,
+            _ => Vec::new(),
+        };
+        messages.push(stored.clone());
+        self.document.insert(FLASHES.into(), Value::List(messages));
+        self.changes.record_flashed(stored);
+        Ok(())
+    }
+
+    /// The messages for this request: taken out of the session at the first call, the same at every later one.
+    pub(crate) fn flashes(&mut self) -> &[Flash] {
+        if self.flashes.is_none() {
+            let messages = match self.document.remove(FLASHES) {
+                Some(Value::List(messages) | Value::Tuple(messages)) => messages,
+                _ => Vec::new(),
+            };
+            self.changes.record_shown(messages.clone());
+            self.flashes = Some(messages.into_iter().map(Flash::from_stored).collect());
+        }
+        self.flashes.as_deref().unwrap_or_default()
+    }
+}
+
+/// The error for a session that another request ended.
+pub(crate) fn gone() -> Error {
+    Error::new(
+        ErrorKind::Gone,
+        "another request ended the session (a logout, or a new id after login) while this one was running; \
+         nothing more can be written to it",
+    )
+}
+
+/// When a session was made, if its data says so.
+pub(crate) fn created(document: &Document) -> Option<UnixTime> {
+    match document.get(CREATED).as_deref() {
+        Some(Value::Int(seconds)) => Some(UnixTime::from_seconds(*seconds)),
+        _ => None,
+    }
+}

@@ -1,0 +1,431 @@
+use std::sync::Arc;
+
+use dewar::config::Config;
+use dewar::plan::{CookieAction, Plan, Reason};
+use dewar::{ErrorKind, Session};
+
+use crate::support::{Browser, server_bench};
+
+/// A browser whose session holds `{"user": "ada"}`.
+async fn logged_in(engine: &dewar::Engine) -> Browser {
+    let mut browser = Browser::default();
+    browser
+        .request(engine, |session| session.insert("user", "ada").unwrap())
+        .await;
+    browser
+}
+
+#[tokio::test]
+async fn two_requests_that_change_different_keys_lose_nothing() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let slow = browser.open(&bench.engine).await;
+    let quick = browser.open(&bench.engine).await;
+    quick.insert("quick", 1).unwrap();
+    quick.remove("user").unwrap();
+    slow.insert("slow", 2).unwrap();
+    assert_eq!(browser.close(&quick).await.merges(), 0);
+    assert_eq!(browser.close(&slow).await.merges(), 1);
+
+    let session = browser.open(&bench.engine).await;
+    assert_eq!(session.get::<u32>("quick").unwrap(), Some(1));
+    assert_eq!(session.get::<u32>("slow").unwrap(), Some(2));
+    assert!(
+        !session.contains("user"),
+        "the merge brought a removed key back"
+    );
+}
+
+#[tokio::test]
+async fn two_requests_that_append_to_the_same_list_lose_nothing() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let append = |session: &Session, id: u64| {
+        session
+            .update("cart", |cart: &mut Vec<u64>| cart.push(id))
+            .unwrap();
+    };
+    // The list is there for neither at first, and then for both.
+    for (first, second) in [(1, 2), (3, 4)] {
+        let slow = browser.open(&bench.engine).await;
+        let quick = browser.open(&bench.engine).await;
+        append(&slow, second);
+        append(&slow, second);
+        append(&quick, first);
+        browser.close(&quick).await;
+        assert_eq!(browser.close(&slow).await.merges(), 1);
+    }
+    let cart = browser.see::<Vec<u64>>(&bench.engine, "cart").await;
+    assert_eq!(cart, Some(vec![1, 2, 2, 3, 4, 4]));
+}
+
+#[tokio::test]
+async fn a_list_that_was_not_only_appended_to_is_taken_as_a_whole() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("cart", [1, 2]).unwrap()
+        })
+        .await;
+    let slow = browser.open(&bench.engine).await;
+    let quick = browser.open(&bench.engine).await;
+    slow.update("cart", |cart: &mut Vec<u64>| cart.push(3))
+        .unwrap();
+    slow.update("cart", |cart: &mut Vec<u64>| cart.remove(0))
+        .unwrap();
+    slow.update("cart", |cart: &mut Vec<u64>| cart.push(4))
+        .unwrap();
+    quick
+        .update("cart", |cart: &mut Vec<u64>| cart.push(5))
+        .unwrap();
+    browser.close(&quick).await;
+    browser.close(&slow).await;
+    let cart = browser.see::<Vec<u64>>(&bench.engine, "cart").await;
+    assert_eq!(cart, Some(vec![2, 3, 4]));
+}
+
+#[tokio::test]
+async fn a_request_that_empties_the_session_takes_only_its_own_keys() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let emptying = browser.open(&bench.engine).await;
+    emptying.remove("user").unwrap();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("cart", [1]).unwrap()
+        })
+        .await;
+    let reply = browser.close(&emptying).await;
+    assert_eq!(
+        (reply.decision().plan, reply.set_cookie(), reply.merges()),
+        (Plan::Replace, None, 1)
+    );
+    let session = browser.open(&bench.engine).await;
+    assert!(
+        !session.contains("user"),
+        "the merge forgot that a key was removed"
+    );
+    assert_eq!(session.get::<Vec<u32>>("cart").unwrap(), Some(vec![1]));
+
+    // A session that is cleared is cleared of everything, and one that ended meanwhile stays ended.
+    let clearing = browser.open(&bench.engine).await;
+    let late = browser.open(&bench.engine).await;
+    clearing.clear().unwrap();
+    late.clear().unwrap();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("cart", [1, 2]).unwrap()
+        })
+        .await;
+    let reply = browser.close(&clearing).await;
+    assert_eq!(
+        (reply.decision().plan, reply.decision().cookie),
+        (Plan::Delete, CookieAction::Delete)
+    );
+    assert_eq!(bench.store.sessions().await, 0);
+    let reply = browser.close(&late).await;
+    assert_eq!(
+        (reply.decision().reason, reply.set_cookie()),
+        (Reason::Gone, None)
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_only_reads_never_overwrites() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let reader = browser.open(&bench.engine).await;
+    assert_eq!(
+        reader.get::<String>("user").unwrap().as_deref(),
+        Some("ada")
+    );
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("user", "grace").unwrap()
+        })
+        .await;
+    bench.clock.advance(std::time::Duration::from_secs(86_400));
+    let reply = browser.close(&reader).await;
+    assert_eq!(reply.decision().plan, Plan::Touch);
+    assert_eq!(
+        browser
+            .see::<String>(&bench.engine, "user")
+            .await
+            .as_deref(),
+        Some("grace")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixty_four_writers_of_their_own_keys_lose_nothing() {
+    let bench = server_bench(Config::new());
+    let browser = logged_in(&bench.engine).await;
+    let browser = Arc::new(browser);
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..64 {
+        let (engine, browser) = (bench.engine.clone(), browser.clone());
+        tasks.spawn(async move {
+            for round in 0..5 {
+                let session = browser.open(&engine).await;
+                session
+                    .insert(&format!("writer {writer} round {round}"), round)
+                    .unwrap();
+                loop {
+                    match engine.close(&session).await {
+                        Ok(_) => break,
+                        Err(error) => assert_eq!(error.kind(), ErrorKind::Contention),
+                    }
+                }
+            }
+        });
+    }
+    while let Some(result) = tasks.join_next().await {
+        result.unwrap();
+    }
+    let session = browser.open(&bench.engine).await;
+    for writer in 0..64 {
+        for round in 0..5 {
+            let key = format!("writer {writer} round {round}");
+            assert_eq!(
+                session.get::<u32>(&key).unwrap(),
+                Some(round),
+                "{key} is lost"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slow_request_does_not_undo_a_logout() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let before = browser.clone();
+    let slow = browser.open(&bench.engine).await;
+    slow.insert("step", "slow").unwrap();
+
+    browser
+        .request(&bench.engine, |session| session.destroy().unwrap())
+        .await;
+    assert_eq!(browser.cookie, None);
+
+    let reply = browser.close(&slow).await;
+    assert_eq!(reply.decision().reason, Reason::Gone);
+    assert_eq!(reply.set_cookie(), None, "the slow request sent a cookie");
+    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(before.see::<String>(&bench.engine, "user").await, None);
+
+    // Nor can the slow handler start over by writing again.
+    let error = slow.insert("user", "ada").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Gone);
+    assert_eq!(bench.engine.close(&slow).await.unwrap().set_cookie(), None);
+    assert_eq!(bench.store.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn a_handler_that_runs_long_can_ask_whether_the_session_still_lives() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let long = browser.open(&bench.engine).await;
+    long.insert("step", 1).unwrap();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("user", "grace").unwrap()
+        })
+        .await;
+    long.reload().await.unwrap();
+    assert_eq!(
+        long.get::<String>("user").unwrap().as_deref(),
+        Some("grace")
+    );
+    assert_eq!(long.get::<u32>("step").unwrap(), Some(1));
+    assert!(long.is_modified(), "the unsaved change is forgotten");
+
+    browser
+        .request(&bench.engine, |session| session.destroy().unwrap())
+        .await;
+    assert_eq!(long.reload().await.unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(long.get::<String>("user").unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_save_of_a_session_that_has_ended_says_so() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let long = browser.open(&bench.engine).await;
+    long.insert("step", 1).unwrap();
+    browser
+        .request(&bench.engine, |session| session.destroy().unwrap())
+        .await;
+    assert_eq!(long.save().await.unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(bench.store.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn a_slow_request_that_only_reads_does_not_undo_a_logout_by_a_refresh() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    bench.clock.advance(std::time::Duration::from_secs(86_400));
+    let slow = browser.open(&bench.engine).await;
+    assert!(slow.contains("user"));
+    browser
+        .request(&bench.engine, |session| session.destroy().unwrap())
+        .await;
+    let reply = browser.close(&slow).await;
+    assert_eq!(reply.decision().reason, Reason::Gone);
+    assert_eq!(reply.decision().cookie, CookieAction::Keep);
+    assert_eq!(bench.store.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn a_slow_request_does_not_revive_the_id_before_a_regeneration() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let old = browser.clone();
+    let slow = browser.open(&bench.engine).await;
+    slow.insert("step", "slow").unwrap();
+    browser
+        .request(&bench.engine, |session| session.regenerate().unwrap())
+        .await;
+    assert_ne!(browser.cookie, old.cookie);
+
+    assert_eq!(browser.close(&slow).await.decision().reason, Reason::Gone);
+    assert_eq!(old.see::<String>(&bench.engine, "user").await, None);
+    assert_eq!(
+        browser
+            .see::<String>(&bench.engine, "user")
+            .await
+            .as_deref(),
+        Some("ada")
+    );
+    assert_eq!(bench.store.sessions().await, 1);
+}
+
+#[tokio::test]
+async fn a_regeneration_takes_over_what_others_wrote_meanwhile() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let login = browser.open(&bench.engine).await;
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("cart", [1, 2]).unwrap()
+        })
+        .await;
+    login.regenerate().unwrap();
+    login.insert("user", "grace").unwrap();
+    let reply = browser.close(&login).await;
+    assert_eq!(reply.decision().plan, Plan::Rotate);
+    assert_eq!(reply.merges(), 1);
+    assert_eq!(
+        browser.see::<Vec<u32>>(&bench.engine, "cart").await,
+        Some(vec![1, 2])
+    );
+    assert_eq!(
+        browser
+            .see::<String>(&bench.engine, "user")
+            .await
+            .as_deref(),
+        Some("grace")
+    );
+    assert_eq!(bench.store.sessions().await, 1);
+}
+
+#[tokio::test]
+async fn a_regeneration_does_not_undo_a_logout() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let login = browser.open(&bench.engine).await;
+    login.regenerate().unwrap();
+    browser
+        .request(&bench.engine, |session| session.destroy().unwrap())
+        .await;
+    let reply = browser.close(&login).await;
+    assert_eq!(reply.decision().reason, Reason::Gone);
+    assert_eq!(browser.cookie, None);
+    assert_eq!(bench.store.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn a_login_that_is_clicked_twice_leaves_the_browser_logged_in() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let (first, second) = (
+        browser.open(&bench.engine).await,
+        browser.open(&bench.engine).await,
+    );
+    for click in [&first, &second] {
+        click.regenerate().unwrap();
+        click.insert("user", "grace").unwrap();
+    }
+    browser.close(&first).await;
+    browser.close(&second).await;
+    assert_eq!(
+        browser
+            .see::<String>(&bench.engine, "user")
+            .await
+            .as_deref(),
+        Some("grace")
+    );
+    assert_eq!(bench.store.sessions().await, 1);
+}
+
+#[tokio::test]
+async fn flash_messages_of_two_requests_are_both_shown_and_none_twice() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    browser
+        .request(&bench.engine, |session| {
+            session.flash("info", "first").unwrap()
+        })
+        .await;
+
+    let page = browser.open(&bench.engine).await;
+    let other = browser.open(&bench.engine).await;
+    other.flash("info", "second").unwrap();
+    let shown: Vec<_> = page.flashes().iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["first"]);
+    browser.close(&other).await;
+    browser.close(&page).await;
+
+    let next = browser.open(&bench.engine).await;
+    let shown: Vec<_> = next.flashes().iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["second"]);
+}
+
+#[tokio::test]
+async fn all_tasks_of_one_request_share_the_session() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let session = browser.open(&bench.engine).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..32 {
+        let session = session.clone();
+        tasks.spawn(async move { session.update("hits", |hits: &mut u32| *hits += 1).unwrap() });
+    }
+    tasks.join_all().await;
+    browser.close(&session).await;
+    assert_eq!(browser.see::<u32>(&bench.engine, "hits").await, Some(32));
+}
+
+#[tokio::test]
+async fn a_change_that_is_made_while_the_session_is_saved_is_not_lost() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let session = browser.open(&bench.engine).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..16 {
+        let session: Session = session.clone();
+        tasks.spawn(async move {
+            session.insert(&format!("key {number}"), number).unwrap();
+            session.save().await.unwrap();
+        });
+    }
+    tasks.join_all().await;
+    browser.close(&session).await;
+    for number in 0..16 {
+        let seen = browser
+            .see::<u32>(&bench.engine, &format!("key {number}"))
+            .await;
+        assert_eq!(seen, Some(number));
+    }
+}

@@ -1,0 +1,18 @@
+//! The engine, from `Cookie` to `Set-Cookie`.
+//!
+//! | file | what it promises |
+//! | --- | --- |
+//! | `cookie_sessions` | sessions that are kept in the signed cookie, by Flask's rules |
+//! | `server_sessions` | sessions that are kept in a store |
+//! | `concurrency` | nothing is lost, nothing ended comes back |
+//! | `failures` | what a failing store does to a request |
+//! | `values` | typed reads and writes, flash messages, the null session |
+
+#![allow(clippy::unwrap_used)]
+
+mod concurrency;
+mod cookie_sessions;
+mod failures;
+mod server_sessions;
+mod support;
+mod values;

@@ -1,0 +1,316 @@
+use std::time::Duration;
+
+use dewar::ErrorKind;
+use dewar::config::Config;
+use dewar::plan::{CookieAction, Plan};
+use dewar::store::{Created, Key, Store};
+
+use crate::support::{Browser, START, server_bench};
+
+#[tokio::test]
+async fn the_cookie_holds_a_random_id_of_256_bits_and_nothing_else() {
+    let bench = server_bench(Config::new());
+    let (mut one, mut other) = (Browser::default(), Browser::default());
+    for browser in [&mut one, &mut other] {
+        browser
+            .request(&bench.engine, |session| {
+                session.insert("user", "ada").unwrap()
+            })
+            .await;
+        assert_eq!(browser.cookie.as_ref().unwrap().len(), 43);
+    }
+    assert_ne!(one.cookie, other.cookie);
+    let session = one.open(&bench.engine).await;
+    assert_eq!(
+        session.id().unwrap().unwrap().expose(),
+        one.cookie.as_deref().unwrap()
+    );
+}
+
+#[tokio::test]
+async fn an_id_that_the_store_does_not_know_is_never_adopted() {
+    let bench = server_bench(Config::new());
+    let planted = "PLANTED-PLANTED-PLANTED-PLANTED-PLANTED-123".to_owned();
+    let mut browser = Browser {
+        cookie: Some(planted.clone()),
+    };
+    let reply = browser
+        .request(&bench.engine, |session| {
+            session.insert("user", "ada").unwrap()
+        })
+        .await;
+    assert_eq!(reply.decision().cookie, CookieAction::Set);
+    assert_ne!(browser.cookie, Some(planted));
+}
+
+#[tokio::test]
+async fn text_that_is_no_id_never_reaches_the_store() {
+    let bench = server_bench(Config::new());
+    for text in [
+        "../../etc/passwd",
+        "short",
+        "a b c d e f g h i j k l m n",
+        &"x".repeat(300),
+    ] {
+        let browser = Browser {
+            cookie: Some(text.to_owned()),
+        };
+        assert!(browser.open(&bench.engine).await.is_new());
+    }
+    assert_eq!(bench.store.calls(), 0);
+}
+
+#[tokio::test]
+async fn an_untouched_session_is_neither_saved_nor_announced() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    let reply = browser.request(&bench.engine, |_| {}).await;
+    assert_eq!((reply.set_cookie(), reply.varies()), (None, false));
+    let reply = browser
+        .request(&bench.engine, |session| {
+            assert!(session.is_empty_but_permanent())
+        })
+        .await;
+    assert_eq!((reply.set_cookie(), reply.varies()), (None, true));
+    assert_eq!(bench.store.calls(), 0);
+}
+
+trait EmptyButPermanent {
+    fn is_empty_but_permanent(&self) -> bool;
+}
+
+impl EmptyButPermanent for dewar::Session {
+    /// `SESSION_PERMANENT` is on by default for server-side sessions, as in Flask-Session.
+    fn is_empty_but_permanent(&self) -> bool {
+        self.keys() == ["_permanent"]
+    }
+}
+
+#[tokio::test]
+async fn use_extends_the_record_without_a_write_and_not_at_every_request() {
+    let config = Config::new()
+        .set("PERMANENT_SESSION_LIFETIME", 1000)
+        .set("SESSION_REFRESH_AFTER", 100);
+    let bench = server_bench(config);
+    let mut browser = Browser::default();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("user", "ada").unwrap()
+        })
+        .await;
+    let read = |session: &dewar::Session| assert!(session.contains("user"));
+    let steps = [
+        (99, Plan::Nothing, CookieAction::Keep),
+        (1, Plan::Touch, CookieAction::Set),
+        (99, Plan::Nothing, CookieAction::Keep),
+        (900, Plan::Touch, CookieAction::Set),
+    ];
+    for (after, plan, cookie) in steps {
+        bench.clock.advance(Duration::from_secs(after));
+        let decision = browser.request(&bench.engine, read).await.decision();
+        assert_eq!(
+            (decision.plan, decision.cookie),
+            (plan, cookie),
+            "after {after} seconds"
+        );
+    }
+    // A request that does not touch its session does not extend it.
+    bench.clock.advance(Duration::from_secs(999));
+    assert_eq!(
+        browser.request(&bench.engine, |_| {}).await.decision().plan,
+        Plan::Nothing
+    );
+    bench.clock.advance(Duration::from_secs(1));
+    assert!(!browser.open(&bench.engine).await.contains("user"));
+}
+
+#[tokio::test]
+async fn an_expired_record_gives_a_fresh_session() {
+    let bench = server_bench(Config::new().set("PERMANENT_SESSION_LIFETIME", 1000));
+    let mut browser = Browser::default();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("user", "ada").unwrap()
+        })
+        .await;
+    bench.clock.advance(Duration::from_secs(1001));
+    let session = browser.open(&bench.engine).await;
+    assert!(session.is_new());
+    assert!(!session.contains("user"));
+}
+
+#[tokio::test]
+async fn the_absolute_lifetime_removes_the_record() {
+    let config = Config::new()
+        .set("PERMANENT_SESSION_LIFETIME", 1000)
+        .set("SESSION_ABSOLUTE_LIFETIME", 1500);
+    let bench = server_bench(config);
+    let mut browser = Browser::default();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("user", "ada").unwrap()
+        })
+        .await;
+    bench.clock.advance(Duration::from_secs(800));
+    let old = browser.cookie.clone();
+    browser
+        .request(&bench.engine, |session| session.regenerate().unwrap())
+        .await;
+    assert_ne!(browser.cookie, old);
+    bench.clock.advance(Duration::from_secs(699));
+    assert!(browser.open(&bench.engine).await.contains("user"));
+    bench.clock.advance(Duration::from_secs(1));
+    assert!(
+        !browser.open(&bench.engine).await.contains("user"),
+        "a new id extended the session"
+    );
+    assert_eq!(bench.store.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn what_is_written_after_destroy_belongs_to_a_new_session() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("user", "ada").unwrap()
+        })
+        .await;
+    let old = browser.clone();
+    let reply = browser
+        .request(&bench.engine, |session| {
+            session.destroy().unwrap();
+            session.flash("info", "Goodbye").unwrap();
+        })
+        .await;
+    assert_eq!(reply.decision().plan, Plan::Restart);
+    assert_ne!(browser.cookie, old.cookie);
+    assert_eq!(old.see::<String>(&bench.engine, "user").await, None);
+    let session = browser.open(&bench.engine).await;
+    assert!(!session.contains("user"));
+    assert_eq!(session.flashes()[0].to_string(), "Goodbye");
+}
+
+#[tokio::test]
+async fn a_signed_id_is_flask_sessions_and_a_forged_one_is_refused() {
+    let config = Config::new()
+        .set("SESSION_USE_SIGNER", true)
+        .secret_key(crate::support::KEY);
+    let bench = server_bench(config);
+    let mut browser = Browser::default();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("user", "ada").unwrap()
+        })
+        .await;
+    let signed = browser.cookie.clone().unwrap();
+    let (id, _) = signed.split_once('.').unwrap();
+    assert_eq!(id.len(), 43);
+    assert_eq!(
+        browser
+            .see::<String>(&bench.engine, "user")
+            .await
+            .as_deref(),
+        Some("ada")
+    );
+    for forged in [id.to_owned(), format!("{id}.AAAAAAAAAAAAAAAAAAAAAAAAAAA")] {
+        let browser = Browser {
+            cookie: Some(forged),
+        };
+        assert!(browser.open(&bench.engine).await.is_new());
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_decoded_gives_a_fresh_session() {
+    let bench = server_bench(Config::new());
+    let id = "kG0pTz1q5cFSt9mCqN9q0vYq8sJ5gH2mP4xW7bR1aZo";
+    for garbage in [&b"garbage"[..], b"", b"\x81", b"cos\nsystem\n(S'true'\ntR."] {
+        let key = Key::new(format!("session:{id}"));
+        bench.store.delete(&key).await.unwrap();
+        let created = bench
+            .store
+            .create(&key, garbage.into(), START + Duration::from_secs(60))
+            .await;
+        assert!(matches!(created, Ok(Created::Done(_))));
+        let mut browser = Browser {
+            cookie: Some(id.to_owned()),
+        };
+        let session = browser.open(&bench.engine).await;
+        assert!(session.is_new());
+        session.insert("user", "ada").unwrap();
+        browser.close(&session).await;
+        assert_ne!(browser.cookie.as_deref(), Some(id));
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_saved_before_the_response_is_announced_with_it() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    let session = browser.open(&bench.engine).await;
+    session.insert("step", 1).unwrap();
+    session.save().await.unwrap();
+    assert_eq!(bench.store.sessions().await, 1);
+    let reply = browser.close(&session).await;
+    assert!(reply.set_cookie().is_some(), "a record without a cookie");
+
+    // And it can go on afterwards, as a stream does.
+    session.insert("step", 2).unwrap();
+    session.save().await.unwrap();
+    assert_eq!(browser.see::<u32>(&bench.engine, "step").await, Some(2));
+}
+
+#[tokio::test]
+async fn a_logout_that_is_saved_before_the_response_deletes_the_cookie_with_it() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    browser
+        .request(&bench.engine, |session| {
+            session.insert("user", "ada").unwrap()
+        })
+        .await;
+    let session = browser.open(&bench.engine).await;
+    session.destroy().unwrap();
+    session.save().await.unwrap();
+    assert_eq!(bench.store.sessions().await, 0);
+    browser.close(&session).await;
+    assert_eq!(browser.cookie, None);
+}
+
+#[tokio::test]
+async fn what_needs_a_cookie_cannot_be_saved_once_the_headers_are_sent() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    let session = browser.open(&bench.engine).await;
+    browser.close(&session).await;
+    session.insert("late", true).unwrap();
+    let error = session.save().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ReadOnly);
+    assert_eq!(bench.store.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn expired_records_are_removed_about_every_n_requests_if_so_configured() {
+    let config = Config::new()
+        .set("PERMANENT_SESSION_LIFETIME", 1000)
+        .set("SESSION_CLEANUP_N_REQUESTS", 3);
+    let bench = server_bench(config);
+    let expired = Key::new("session:kG0pTz1q5cFSt9mCqN9q0vYq8sJ5gH2mP4xW7bR1aZo");
+    bench
+        .store
+        .create(&expired, "x".into(), START + Duration::from_secs(1))
+        .await
+        .unwrap();
+    bench.clock.advance(Duration::from_secs(2));
+    let calls = bench.store.calls();
+    for _ in 0..6 {
+        Browser::default().request(&bench.engine, |_| {}).await;
+    }
+    assert_eq!(bench.store.calls() - calls, 2);
+    let now = START + Duration::from_secs(2);
+    assert_eq!(
+        bench.store.delete_expired(now, 10).await.unwrap().removed(),
+        0
+    );
+}

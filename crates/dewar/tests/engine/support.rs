@@ -1,0 +1,208 @@
+//! A browser of one cookie, an engine on a clock that stands still, and a store that fails when told to.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dewar::clock::ManualClock;
+use dewar::config::Config;
+use dewar::engine::Reply;
+use dewar::store::memory::MemoryStore;
+use dewar::store::{
+    Capabilities, Created, Cursor, Deleted, Key, Page, Purged, Record, Replaced, Store, Touched,
+    Version,
+};
+use dewar::{Engine, Error, ErrorKind, Result, Session, UnixTime};
+
+pub(crate) const START: UnixTime = UnixTime::from_seconds(1_700_000_000);
+pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// An engine with what a test needs to steer it.
+pub(crate) struct Bench {
+    pub(crate) engine: Engine,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: FaultyStore,
+}
+
+pub(crate) fn cookie_bench(config: Config) -> Bench {
+    bench(config.secret_key(KEY))
+}
+
+pub(crate) fn server_bench(config: Config) -> Bench {
+    bench(config.session_type("memory"))
+}
+
+fn bench(config: Config) -> Bench {
+    let clock = Arc::new(ManualClock::new(START));
+    let store = FaultyStore::new(MemoryStore::new(10_000, clock.clone()));
+    let engine = Engine::builder(config)
+        .clock(clock.clone())
+        .store(store.clone())
+        .build()
+        .unwrap();
+    Bench {
+        engine,
+        clock,
+        store,
+    }
+}
+
+/// Keeps one cookie, as a browser does.
+#[derive(Clone, Default)]
+pub(crate) struct Browser {
+    pub(crate) cookie: Option<String>,
+}
+
+impl Browser {
+    pub(crate) async fn open(&self, engine: &Engine) -> Session {
+        self.try_open(engine).await.unwrap()
+    }
+
+    pub(crate) async fn try_open(&self, engine: &Engine) -> Result<Session> {
+        let header = self
+            .cookie
+            .as_ref()
+            .map(|cookie| format!("{}={cookie}", engine.cookie_name()));
+        engine
+            .open(header.as_ref().map(|header| header.as_bytes()))
+            .await
+    }
+
+    /// Closes the session and obeys the reply.
+    pub(crate) async fn close(&mut self, session: &Session) -> Reply {
+        let reply = session.engine().close(session).await.unwrap();
+        self.obey(&reply);
+        reply
+    }
+
+    pub(crate) fn obey(&mut self, reply: &Reply) {
+        if let Some(set_cookie) = reply.set_cookie() {
+            let (pair, attributes) = set_cookie.split_once(';').unwrap();
+            let value = pair.split_once('=').unwrap().1;
+            self.cookie = (!attributes.contains("Max-Age=0")).then(|| value.to_owned());
+        }
+    }
+
+    /// One request: open, let `handle` do its work, close.
+    pub(crate) async fn request(
+        &mut self,
+        engine: &Engine,
+        handle: impl FnOnce(&Session),
+    ) -> Reply {
+        let session = self.open(engine).await;
+        handle(&session);
+        self.close(&session).await
+    }
+
+    /// What a page that only reads would see.
+    pub(crate) async fn see<T: serde::de::DeserializeOwned>(
+        &self,
+        engine: &Engine,
+        key: &str,
+    ) -> Option<T> {
+        self.open(engine).await.get(key).unwrap()
+    }
+}
+
+/// A memory store whose operations fail when told to.
+#[derive(Clone, Debug)]
+pub(crate) struct FaultyStore {
+    inner: MemoryStore,
+    failing: Arc<Mutex<Vec<&'static str>>>,
+    calls: Arc<AtomicU32>,
+}
+
+impl FaultyStore {
+    fn new(inner: MemoryStore) -> FaultyStore {
+        FaultyStore {
+            inner,
+            failing: Arc::default(),
+            calls: Arc::default(),
+        }
+    }
+
+    /// From now on these operations fail.
+    pub(crate) fn fail(&self, operations: &[&'static str]) {
+        *self.failing.lock().unwrap() = operations.to_vec();
+    }
+
+    /// How many operations there were so far.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// How many sessions live.
+    pub(crate) async fn sessions(&self) -> usize {
+        let page = self
+            .inner
+            .list("session:", Cursor::start(), 100_000)
+            .await
+            .unwrap()
+            .unwrap();
+        page.entries.len()
+    }
+
+    fn check(&self, operation: &'static str) -> Result<()> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        if self.failing.lock().unwrap().contains(&operation) {
+            return Err(Error::new(
+                ErrorKind::Store,
+                format!("{operation} failed, as told"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+        self.check("load")?;
+        self.inner.load(key).await
+    }
+
+    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
+        self.check("create")?;
+        self.inner.create(key, blob, expires).await
+    }
+
+    async fn replace(
+        &self,
+        key: &Key,
+        blob: Bytes,
+        expires: UnixTime,
+        seen: &Version,
+    ) -> Result<Replaced> {
+        self.check("replace")?;
+        self.inner.replace(key, blob, expires, seen).await
+    }
+
+    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
+        self.check("touch")?;
+        self.inner.touch(key, expires).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<()> {
+        self.check("delete")?;
+        self.inner.delete(key).await
+    }
+
+    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
+        self.check("delete_unchanged")?;
+        self.inner.delete_unchanged(key, seen).await
+    }
+
+    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
+        self.check("delete_expired")?;
+        self.inner.delete_expired(now, limit).await
+    }
+
+    async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
+        self.inner.list(prefix, cursor, limit).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+}

@@ -1,0 +1,228 @@
+use dewar::config::Config;
+use dewar::data::Value;
+use dewar::{Engine, ErrorKind};
+
+use crate::support::{Browser, cookie_bench, server_bench};
+
+#[tokio::test]
+async fn a_nested_change_is_noticed_and_an_update_without_change_is_none() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    browser
+        .request(&bench.engine, |session| {
+            session
+                .update("cart", |cart: &mut Vec<u64>| cart.push(1))
+                .unwrap();
+        })
+        .await;
+    browser
+        .request(&bench.engine, |session| {
+            session
+                .update("cart", |cart: &mut Vec<u64>| cart.push(2))
+                .unwrap();
+        })
+        .await;
+    assert_eq!(
+        browser.see::<Vec<u64>>(&bench.engine, "cart").await,
+        Some(vec![1, 2])
+    );
+    let session = browser.open(&bench.engine).await;
+    session
+        .update("cart", |cart: &mut Vec<u64>| cart.sort_unstable())
+        .unwrap();
+    assert!(!session.is_modified());
+    assert!(session.is_accessed());
+}
+
+#[tokio::test]
+async fn a_value_of_another_type_is_an_error_without_the_value_in_it() {
+    let bench = server_bench(Config::new());
+    let session = Browser::default().open(&bench.engine).await;
+    session.insert("name", "s3cret-value").unwrap();
+    let error = session.get::<u32>("name").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Value);
+    assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+    let error = session
+        .update("name", |count: &mut u32| *count += 1)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Value);
+    assert_eq!(
+        session.get::<String>("name").unwrap().as_deref(),
+        Some("s3cret-value")
+    );
+}
+
+#[tokio::test]
+async fn the_flags_are_flasks() {
+    let bench = server_bench(Config::new().set("SESSION_PERMANENT", false));
+    let mut browser = Browser::default();
+    let session = browser.open(&bench.engine).await;
+    assert!(session.is_new() && !session.is_accessed() && !session.is_modified());
+    assert_eq!(session.get::<u32>("absent").unwrap(), None);
+    assert!(session.is_accessed() && !session.is_modified());
+    session.insert("n", 1).unwrap();
+    assert!(session.is_modified());
+    assert!(!session.is_permanent());
+    session.set_permanent(true).unwrap();
+    assert_eq!(session.value("_permanent"), Some(Value::Bool(true)));
+    assert_eq!(session.keys(), ["n", "_permanent"]);
+    assert_eq!(session.len(), 2);
+    assert_eq!(session.remove("n").unwrap(), Some(Value::Int(1)));
+    assert_eq!(session.remove("n").unwrap(), None);
+    browser.close(&session).await;
+}
+
+#[tokio::test]
+async fn flashes_are_taken_once_and_stay_for_the_request() {
+    for bench in [server_bench(Config::new()), cookie_bench(Config::new())] {
+        let mut browser = Browser::default();
+        browser
+            .request(&bench.engine, |session| {
+                session.flash("error", "first").unwrap();
+                session.flash("info", "second").unwrap();
+            })
+            .await;
+        let session = browser.open(&bench.engine).await;
+        let categories: Vec<_> = session
+            .flashes()
+            .iter()
+            .map(|flash| flash.category().to_owned())
+            .collect();
+        assert_eq!(categories, ["error", "info"]);
+        assert_eq!(session.flashes().len(), 2);
+        assert_eq!(session.flashes_of(&["info"])[0].to_string(), "second");
+        browser.close(&session).await;
+        assert!(browser.open(&bench.engine).await.flashes().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn markup_keeps_its_type_in_a_cookie_and_can_be_flashed() {
+    let bench = cookie_bench(Config::new());
+    let mut browser = Browser::default();
+    browser
+        .request(&bench.engine, |session| {
+            session
+                .flash("info", Value::Markup("<b>bold</b>".into()))
+                .unwrap();
+        })
+        .await;
+    let flashes = browser.open(&bench.engine).await.flashes();
+    assert_eq!(flashes[0].message(), &Value::Markup("<b>bold</b>".into()));
+}
+
+#[tokio::test]
+async fn a_null_session_can_be_read_and_says_what_is_missing_when_written() {
+    let engine = Engine::new(Config::new()).unwrap();
+    let session = Browser::default().open(&engine).await;
+    assert_eq!(session.get::<String>("user").unwrap(), None);
+    assert!(session.flashes().is_empty());
+    for error in [
+        session.insert("user", "ada").unwrap_err(),
+        session.flash("info", "hello").unwrap_err(),
+        session.clear().unwrap_err(),
+        session.set_permanent(true).unwrap_err(),
+        session.update("n", |n: &mut u32| *n += 1).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::NoSecretKey);
+        let message = error.to_string();
+        assert!(
+            message.starts_with(
+                "The session is unavailable because no secret key was set.  Set the secret_key on \
+                 the application to something unique and secret."
+            ),
+            "{message}"
+        );
+        assert!(message.contains("SECRET_KEY"), "{message}");
+    }
+    let reply = engine.close(&session).await.unwrap();
+    assert_eq!(reply.set_cookie(), None);
+}
+
+#[derive(Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+struct Visitor {
+    name: Option<String>,
+    cart: Vec<u64>,
+}
+
+#[tokio::test]
+async fn a_struct_reads_and_writes_only_its_own_keys_and_only_what_differs() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    let session = browser.open(&bench.engine).await;
+    assert_eq!(session.read::<Visitor>().unwrap(), Visitor::default());
+    session.insert("other", 1).unwrap();
+    session
+        .edit(|visitor: &mut Visitor| visitor.cart.push(7))
+        .unwrap();
+    browser.close(&session).await;
+
+    // Two requests that edit different fields do not undo each other.
+    let (one, two) = (
+        browser.open(&bench.engine).await,
+        browser.open(&bench.engine).await,
+    );
+    one.edit(|visitor: &mut Visitor| visitor.name = Some("ada".into()))
+        .unwrap();
+    two.edit(|visitor: &mut Visitor| visitor.cart.push(8))
+        .unwrap();
+    browser.close(&one).await;
+    browser.close(&two).await;
+    let session = browser.open(&bench.engine).await;
+    let visitor = Visitor {
+        name: Some("ada".into()),
+        cart: vec![7, 8],
+    };
+    assert_eq!(session.read::<Visitor>().unwrap(), visitor);
+    assert_eq!(session.get::<u32>("other").unwrap(), Some(1));
+
+    session.write(&visitor).unwrap();
+    assert!(!session.is_modified(), "an equal struct counts as a change");
+}
+
+#[tokio::test]
+#[should_panic(expected = "the closure given to Session::update uses the same session")]
+async fn an_update_that_uses_its_own_session_panics_instead_of_hanging() {
+    let bench = server_bench(Config::new());
+    let session = Browser::default().open(&bench.engine).await;
+    let same = session.clone();
+    let _ = session.update("n", |n: &mut u32| *n += same.len() as u32);
+}
+
+#[tokio::test]
+async fn a_panic_in_an_update_leaves_the_session_usable_and_unchanged() {
+    let bench = server_bench(Config::new());
+    let session = Browser::default().open(&bench.engine).await;
+    session.insert("n", 1).unwrap();
+    let clone = session.clone();
+    let panicked = tokio::spawn(async move {
+        clone.update("n", |n: &mut u32| {
+            *n = 2;
+            panic!("in the closure");
+        })
+    });
+    assert!(panicked.await.is_err());
+    assert_eq!(session.get::<u32>("n").unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn nothing_that_is_debugged_shows_ids_values_or_cookies() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    let session = browser.open(&bench.engine).await;
+    session.insert("name", "s3cret-value").unwrap();
+    let id = session.id().unwrap().unwrap();
+    let reply = browser.close(&session).await;
+    let debugged = format!(
+        "{session:?} {reply:?} {id:?} {:?} {:?}",
+        bench.engine, bench.store
+    );
+    for secret in [
+        "s3cret-value",
+        id.expose(),
+        browser.cookie.as_deref().unwrap(),
+    ] {
+        assert!(!debugged.contains(secret), "{debugged}");
+    }
+}

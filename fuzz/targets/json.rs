@@ -1,0 +1,5 @@
+#![no_main]
+
+use dewar::data::Format;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dewar_fuzz::document(Format::Json, data));
