@@ -28,6 +28,12 @@ impl Server {
     }
 
     /// The error of an operation for which no connection could be made in time.
+    #[cfg(any(
+        feature = "memcached",
+        feature = "mysql",
+        feature = "postgresql",
+        feature = "redis"
+    ))]
     pub(crate) fn unreachable(&self, operation: Operation, after: Duration) -> Error {
         let what = format!(
             "no connection within {after:?}; is the address right, and does a firewall let it through? Where this is \
@@ -37,6 +43,12 @@ impl Server {
     }
 
     /// The error of an operation that was not answered within its time.
+    #[cfg(any(
+        feature = "memcached",
+        feature = "mysql",
+        feature = "postgresql",
+        feature = "redis"
+    ))]
     pub(crate) fn timed_out(&self, operation: Operation, after: Duration) -> Error {
         let what = format!(
             "no answer within {after:?}; is the server overloaded, frozen or cut off? Where this is normal, raise the \

@@ -25,9 +25,9 @@ fn data(n: u8) -> Vec<u8> {
 
 const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";
 
-/// One request to the app in `flask_session.py`: the session's id and how many requests it has counted.
+/// One request to the app in `flask_app.py`: the session's id and how many requests it has counted.
 fn flask(python: &str, url: &str, table: &str, id: Option<&str>) -> (String, u8) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/flask_session.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/flask_app.py");
     let output = Command::new(python)
         .args([script, url, table])
         .args(id)

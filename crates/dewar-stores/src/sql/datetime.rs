@@ -13,6 +13,7 @@ const LATEST: i64 = 253_402_207_200_000;
 /// `2023-11-14 22:13:20.000000`, as SQLAlchemy writes a DATETIME of SQLite: in the order of time, compared as text.
 ///
 /// Times before the year 1000 and at the end of 9999 become the nearest that there is.
+#[cfg(feature = "sqlite")]
 pub(crate) fn to_text(time: UnixTime) -> String {
     let time = civil(time);
     let (date, clock) = (time.date(), time.time());
@@ -42,6 +43,7 @@ pub(crate) fn to_text(time: UnixTime) -> String {
 }
 
 /// The time of a text like that of [`to_text`]; a fraction may be absent and is rounded down to milliseconds.
+#[cfg(feature = "sqlite")]
 pub(crate) fn from_text(text: &str) -> Option<UnixTime> {
     let time: DateTime = text.parse().ok()?;
     let time = Offset::UTC.to_timestamp(time).ok()?;
@@ -55,7 +57,7 @@ pub(crate) fn civil(time: UnixTime) -> DateTime {
     Offset::UTC.to_datetime(timestamp)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 mod tests {
     use super::*;
 

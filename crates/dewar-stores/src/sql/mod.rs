@@ -32,4 +32,5 @@ pub(crate) const PURGE_STEP: usize = 200;
 pub(crate) const PAGE: usize = 1000;
 
 /// The most characters that a key may have: the column is VARCHAR(255).
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(crate) const KEY_LENGTH: usize = 255;

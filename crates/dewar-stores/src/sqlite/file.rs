@@ -342,3 +342,86 @@ fn try_lock(slot: &Slot) -> Option<MutexGuard<'_, Option<Connection>>> {
         Err(TryLockError::WouldBlock) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn used(folder: &tempfile::TempDir) -> File {
+        let path = folder.path().join("app.db");
+        let file = File::new(path, Durability::Process, Duration::from_secs(1), None);
+        file.prepare(&Table::sqlalchemy(), Tables::Create).unwrap();
+        use_it(&file).unwrap();
+        file
+    }
+
+    fn use_it(file: &File) -> Result<()> {
+        let run = |connection: &Connection| connection.execute_batch("DELETE FROM sessions");
+        let mut write = std::pin::pin!(file.write(Operation::Delete, run));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match write.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(done) => done,
+            std::task::Poll::Pending => panic!("nobody holds a lock"),
+        }
+    }
+
+    /// What a child sees of its parent's connections.
+    fn fork(file: &File) {
+        file.process.store(u32::MAX, Ordering::Release);
+    }
+
+    #[test]
+    fn a_child_opens_connections_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = used(&folder);
+        let mark = "CREATE TEMP TABLE inherited (x)";
+        let inherited = |file: &File| {
+            let writer = file.writer.lock().unwrap();
+            let writer = writer.as_ref().unwrap();
+            writer.prepare("SELECT * FROM temp.inherited").is_ok()
+        };
+        file.writer
+            .lock()
+            .unwrap()
+            .as_ref()
+            .unwrap()
+            .execute_batch(mark)
+            .unwrap();
+        assert!(inherited(&file));
+        fork(&file);
+        use_it(&file).unwrap();
+        assert!(!inherited(&file));
+    }
+
+    #[test]
+    fn a_child_refuses_what_was_in_use_when_it_was_forked() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = used(&folder);
+        let in_use = file.readers[0].lock().unwrap();
+        fork(&file);
+        let error = use_it(&file).unwrap_err();
+        assert!(error.to_string().contains("forked"), "{error}");
+        drop(in_use);
+        use_it(&file).unwrap();
+    }
+
+    #[test]
+    fn opening_leaves_no_connection_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.db");
+        let file = File::new(
+            path.clone(),
+            Durability::Process,
+            Duration::from_secs(1),
+            None,
+        );
+        file.prepare(&Table::sqlalchemy(), Tables::Create).unwrap();
+        // SQLite removes the log when the last connection closes.
+        assert!(!path.with_extension("db-wal").exists());
+        use_it(&file).unwrap();
+        assert!(path.with_extension("db-wal").exists());
+        file.close_idle();
+        assert!(!path.with_extension("db-wal").exists());
+    }
+}

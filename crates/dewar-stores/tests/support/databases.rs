@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own, which it may stop, freeze and break.
+//! Database servers of a test's own, which it may stop, freeze and break.
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
@@ -86,8 +86,7 @@ impl Postgresql {
     }
 
     fn signal(&self, signal: &str) {
-        let file = std::fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap();
-        let main = file.lines().next().unwrap().to_owned();
+        let main = process(&self.folder.path().join("data/postmaster.pid"));
         let children = Command::new("pgrep").args(["-P", &main]).output().unwrap();
         let children = String::from_utf8(children.stdout).unwrap();
         let mut arguments = vec![signal, &main];
@@ -127,33 +126,198 @@ fn template() -> Option<TempDir> {
     run("initdb", &[&arguments[..], &more].concat()).then_some(folder)
 }
 
-/// A folder that the server's user may write.
+/// A MariaDB server on a port and in a folder of its own; stopped when dropped.
+pub(crate) struct Mariadb {
+    pub(crate) port: u16,
+    folder: TempDir,
+}
+
+impl Mariadb {
+    /// A server whose own time zone is far from UTC; `None` where MariaDB is not installed.
+    pub(crate) fn start() -> Option<Mariadb> {
+        static TEMPLATE: OnceLock<Option<TempDir>> = OnceLock::new();
+        let template = TEMPLATE.get_or_init(mariadb_template).as_ref()?;
+        let server = Mariadb {
+            port: super::free_port(),
+            folder: folder_of("mysql"),
+        };
+        for name in ["data", "init.sql"] {
+            let from = template.path().join(name);
+            assert!(run_as(
+                "mysql",
+                "cp",
+                &["-a", text(&from), text(server.folder.path())]
+            ));
+        }
+        server.restart();
+        Some(server)
+    }
+
+    /// Its URL, with the password.
+    pub(crate) fn url(&self) -> String {
+        format!("mysql://dewar:{PASSWORD}@127.0.0.1:{}/app", self.port)
+    }
+
+    /// Kills it, as a crash does.
+    pub(crate) fn kill(&self) {
+        let file = self.folder.path().join("pid");
+        if file.exists() {
+            self.signal("-KILL");
+            let end = Instant::now() + Duration::from_secs(10);
+            while Path::new("/proc").join(process(&file)).exists() {
+                assert!(Instant::now() < end, "MariaDB does not die");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+
+    /// Starts it again after [`Mariadb::kill`].
+    pub(crate) fn restart(&self) {
+        let path = |name: &str| text(&self.folder.path().join(name)).to_owned();
+        let arguments = [
+            "--no-defaults".to_owned(),
+            format!("--datadir={}", path("data")),
+            format!("--socket={}", path("socket")),
+            format!("--pid-file={}", path("pid")),
+            format!("--init-file={}", path("init.sql")),
+            format!("--log-error={}", path("log")),
+            format!("--port={}", self.port),
+            "--bind-address=127.0.0.1".to_owned(),
+            "--default-time-zone=+05:45".to_owned(),
+            "--skip-name-resolve".to_owned(),
+            // Not strict: the store must look after itself.
+            "--sql-mode=".to_owned(),
+            "--innodb-flush-log-at-trx-commit=2".to_owned(),
+        ];
+        let mut command = as_user("mysql", "mariadbd");
+        command
+            .args(arguments)
+            .current_dir("/")
+            .stdin(Stdio::null());
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Nobody else collects it when it has ended.
+        std::thread::spawn(move || child.wait());
+        let end = Instant::now() + Duration::from_secs(30);
+        let port = (Ipv4Addr::LOCALHOST, self.port);
+        let pid = self.folder.path().join("pid");
+        while TcpStream::connect(port).is_err() || !pid.exists() {
+            assert!(Instant::now() < end, "MariaDB does not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Stops its processor time: it accepts connections, and answers nothing.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on after [`Mariadb::freeze`].
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let process = process(&self.folder.path().join("pid"));
+        assert!(
+            Command::new("kill")
+                .args([signal, &process])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+}
+
+impl Drop for Mariadb {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn mariadb_template() -> Option<TempDir> {
+    let folder = folder_of("mysql");
+    let data = format!("--datadir={}", text(&folder.path().join("data")));
+    let root = "--auth-root-authentication-method=normal";
+    let users = ["'127.0.0.1'", "localhost"].map(|host| {
+        format!(
+            "CREATE OR REPLACE USER dewar@{host} IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON app.* TO dewar@{host};\n"
+        )
+    });
+    let init = format!("CREATE DATABASE IF NOT EXISTS app;\n{}", users.concat());
+    let path = folder.path().join("init.sql");
+    std::fs::write(&path, init).unwrap();
+    assert!(
+        Command::new("chmod")
+            .args(["644", text(&path)])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let arguments = ["--no-defaults", "--skip-test-db", root, &data];
+    run_as("mysql", "mariadb-install-db", &arguments).then_some(folder)
+}
+
+/// The process id that begins a file.
+fn process(file: &Path) -> String {
+    let text = std::fs::read_to_string(file).unwrap();
+    text.lines().next().unwrap().trim().to_owned()
+}
+
+/// A folder that PostgreSQL may write.
 fn folder() -> TempDir {
+    folder_of("postgres")
+}
+
+/// A folder that a server's user may write.
+fn folder_of(user: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     if is_root() {
         let _ = Command::new("chown")
-            .args(["postgres", text(folder.path())])
+            .args([user, text(folder.path())])
             .status();
     }
     folder
 }
 
-/// Runs a program of PostgreSQL, which refuses to be root.
+/// Runs a program of PostgreSQL.
 fn run(program: &str, arguments: &[&str]) -> bool {
-    let mut command = match is_root() {
-        true => {
-            let mut command = Command::new("runuser");
-            command.args(["-u", "postgres", "--", program]);
-            command
-        }
-        false => Command::new(program),
-    };
+    run_as("postgres", program, arguments)
+}
+
+fn run_as(user: &str, program: &str, arguments: &[&str]) -> bool {
+    let mut command = as_user(user, program);
     command
         .args(arguments)
         .current_dir("/")
         .stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
+}
+
+/// A program as an unprivileged user: these servers refuse to be root.
+fn as_user(user: &str, program: &str) -> Command {
+    match is_root() {
+        true => {
+            // Not `runuser`, which would stay between us and the server and stop with it.
+            let mut command = Command::new("setpriv");
+            command.args([
+                "--reuid",
+                user,
+                "--regid",
+                user,
+                "--init-groups",
+                "--",
+                program,
+            ]);
+            command
+        }
+        false => Command::new(program),
+    }
 }
 
 fn is_root() -> bool {

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, clippy::print_stderr, clippy::unwrap_used)]
 
-#[cfg(feature = "postgresql")]
+#[cfg(any(feature = "mysql", feature = "postgresql"))]
 pub(crate) mod databases;
 pub(crate) mod proxy;
 

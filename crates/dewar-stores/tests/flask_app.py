@@ -1,6 +1,6 @@
 """An app on Flask-Session 0.8 and Flask-SQLAlchemy that counts its requests in the session.
 
-flask_session.py URL TABLE [SESSION-ID]   makes one request, and prints the session's id and the count
+flask_app.py URL TABLE [SESSION-ID]   makes one request, and prints the session's id and the count
 """
 
 import sys
