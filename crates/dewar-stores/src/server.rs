@@ -1,5 +1,4 @@
 use std::fmt::{self, Display};
-use std::time::Duration;
 
 use dewar::{Error, ErrorKind};
 
@@ -34,7 +33,7 @@ impl Server {
         feature = "postgresql",
         feature = "redis"
     ))]
-    pub(crate) fn unreachable(&self, operation: Operation, after: Duration) -> Error {
+    pub(crate) fn unreachable(&self, operation: Operation, after: std::time::Duration) -> Error {
         let what = format!(
             "no connection within {after:?}; is the address right, and does a firewall let it through? Where this is \
              normal, raise the time that connecting may take"
@@ -49,7 +48,7 @@ impl Server {
         feature = "postgresql",
         feature = "redis"
     ))]
-    pub(crate) fn timed_out(&self, operation: Operation, after: Duration) -> Error {
+    pub(crate) fn timed_out(&self, operation: Operation, after: std::time::Duration) -> Error {
         let what = format!(
             "no answer within {after:?}; is the server overloaded, frozen or cut off? Where this is normal, raise the \
              time that the operation may take"
