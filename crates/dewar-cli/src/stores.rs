@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dewar::config::{Config, KEYS, Preset, Setting};
 use dewar::store::filesystem::FilesystemStore;
 use dewar::store::{Cursor, Key, Page, Store};
+use dewar_stores::memcached::MemcachedStore;
 use dewar_stores::mysql::MysqlStore;
 use dewar_stores::postgresql::PostgresqlStore;
 use dewar_stores::redis::RedisStore;
@@ -59,6 +60,7 @@ pub(crate) fn open(url: &str, missing: Missing) -> Outcome<Opened> {
     let kind = Kind::of_url(url).ok_or_else(unknown_scheme)?;
     let name = format!("{} at {}", kind.name, address(url));
     let store: Arc<dyn Store> = match kind.name {
+        "memcached" => Arc::new(MemcachedStore::builder(url).build()?),
         "mysql" => Arc::new(MysqlStore::builder(url).tables(tables(missing)).build()?),
         "postgresql" => Arc::new(
             PostgresqlStore::builder(url)
