@@ -89,15 +89,9 @@ impl Postgresql {
         let main = process(&self.folder.path().join("data/postmaster.pid"));
         let children = Command::new("pgrep").args(["-P", &main]).output().unwrap();
         let children = String::from_utf8(children.stdout).unwrap();
-        let mut arguments = vec![signal, &main];
-        arguments.extend(children.split_whitespace());
-        assert!(
-            Command::new("kill")
-                .args(arguments)
-                .status()
-                .unwrap()
-                .success()
-        );
+        let mut processes = vec![main.as_str()];
+        processes.extend(children.split_whitespace());
+        super::send(signal, &processes);
     }
 }
 
@@ -223,13 +217,7 @@ impl Mariadb {
 
     fn signal(&self, signal: &str) {
         let process = process(&self.folder.path().join("pid"));
-        assert!(
-            Command::new("kill")
-                .args([signal, &process])
-                .status()
-                .unwrap()
-                .success()
-        );
+        super::send(signal, &[&process]);
     }
 }
 

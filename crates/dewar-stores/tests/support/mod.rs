@@ -180,8 +180,7 @@ impl Server {
 
     fn signal(&self, signal: &str) {
         let process = self.child.as_ref().unwrap().id().to_string();
-        let status = Command::new("kill").args([signal, &process]).status();
-        assert!(status.unwrap().success());
+        send(signal, &[&process]);
     }
 
     /// The path of its Unix socket, for a Redis server.
@@ -294,4 +293,28 @@ fn folder() -> TempDir {
 
 fn strings(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// Sends a signal to processes; when it is `-STOP`, waits until all their threads stand still.
+fn send(signal: &str, processes: &[&str]) {
+    let status = Command::new("kill").arg(signal).args(processes).status();
+    assert!(status.unwrap().success());
+    let begin = Instant::now();
+    while signal == "-STOP" && !processes.iter().all(|process| stands_still(process)) {
+        assert!(begin.elapsed() < Duration::from_secs(5), "it does not stop");
+        std::thread::yield_now();
+    }
+}
+
+/// Whether each thread is stopped, or the process has ended.
+fn stands_still(process: &str) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else {
+        return true;
+    };
+    threads.flatten().all(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The state follows the name, which is in parentheses.
+        stat.rsplit_once(") ")
+            .is_none_or(|(_, rest)| rest.starts_with(['T', 't', 'Z', 'X']))
+    })
 }
