@@ -165,6 +165,9 @@ fn a_dict_cannot_be_a_key_however_deep_in_lists() {
         let error = Document::parse(Format::Msgpack, record.into()).unwrap_err();
         assert!(error.to_string().contains("not hashable"), "{error}");
     }
+    // Nor deep inside of a value, which is validated before anybody asks for it.
+    let record = b"\x81\xa1k\x81\x01\x91\x81\x80\x02";
+    assert!(Document::parse(Format::Msgpack, record[..].into()).is_err());
     // msgspec reads a list in a key as a tuple, which is hashable.
     let record = b"\x81\xa1k\x81\x92\x01\xa1a\x02";
     assert!(Document::parse(Format::Msgpack, record[..].into()).is_ok());

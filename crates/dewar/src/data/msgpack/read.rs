@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
         let mut keys = Distinct::new();
         for _ in 0..count {
             let start = self.position;
-            self.skip(depth + 1)?;
+            self.skip_hashable(depth + 1)?;
             if self.exact {
                 keys.add(&self.bytes[start..self.position]);
             }
