@@ -1,10 +1,11 @@
-//! What the doctor says of a store that is not there, that does not answer, or that is something else.
+//! What the doctor says of a store that is not there, that does not answer, that is something else, or that loses sessions.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stderr, clippy::unwrap_used)]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::Command;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// Runs the doctor against a server that treats each connection like this.
 fn doctor(serve: fn(TcpStream)) -> String {
@@ -27,6 +28,74 @@ fn examine(url: &str) -> String {
     assert!(said.contains("next: "), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
     said
+}
+
+/// A Redis server of the test's own; killed when dropped.
+struct Redis(Child, u16);
+
+impl Redis {
+    /// `None` where it is not installed: nothing locally, a failure in CI.
+    fn start(arguments: &[&str]) -> Option<Redis> {
+        let port = free_address().port();
+        let server = Command::new("redis-server")
+            .args([
+                "--port",
+                &port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+            ])
+            .args(arguments)
+            .stdout(Stdio::null())
+            .spawn();
+        let Ok(server) = server else {
+            assert!(std::env::var_os("CI").is_none(), "install redis-server");
+            eprintln!("ignored: redis-server is not installed");
+            return None;
+        };
+        let redis = Redis(server, port);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Some(redis)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
+#[test]
+fn what_the_server_says_of_itself_is_told_with_what_to_do() {
+    let full = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
+    let Some(redis) = Redis::start(&full) else {
+        return;
+    };
+    let output = Command::new(env!("CARGO_BIN_EXE_dewar"))
+        .args(["doctor", "--quick", "--store"])
+        .arg(format!("redis://127.0.0.1:{}", redis.1))
+        .env_clear()
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("doubtful  eviction"), "{said}");
+    assert!(
+        said.contains("next: set maxmemory-policy to noeviction"),
+        "{said}"
+    );
+    assert!(said.contains("good      clock"), "{said}");
+    assert!(said.contains("doubtful: sessions work"), "{said}");
 }
 
 #[test]

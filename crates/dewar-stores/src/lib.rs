@@ -29,6 +29,13 @@ mod open;
     feature = "sqlite"
 ))]
 mod server;
+#[cfg(any(
+    feature = "memcached",
+    feature = "mysql",
+    feature = "postgresql",
+    feature = "redis"
+))]
+mod skew;
 
 #[cfg(feature = "memcached")]
 pub mod memcached;

@@ -75,6 +75,7 @@ pub(crate) enum Operation {
     Delete,
     DeleteUnchanged,
     DeleteExpired,
+    Diagnose,
     List,
 }
 
@@ -89,6 +90,7 @@ impl Display for Operation {
             Operation::Delete => "deleting a session",
             Operation::DeleteUnchanged => "deleting an unchanged session",
             Operation::DeleteExpired => "removing expired sessions",
+            Operation::Diagnose => "examining the server",
             Operation::List => "listing sessions",
         })
     }

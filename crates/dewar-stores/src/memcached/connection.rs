@@ -37,6 +37,8 @@ pub(super) enum LogIn {
 pub(super) enum Request<'a> {
     /// Nothing, to see whether memcached is there.
     Greet,
+    /// What it says of itself, where the protocol is text.
+    Statistics,
     Get {
         key: &'a str,
     },
@@ -80,6 +82,8 @@ pub(super) enum Outcome {
     Found(Found),
     /// Done; after a write with the record's new token.
     Done(u64),
+    /// Names and values.
+    Statistics(Vec<(String, String)>),
     /// There is no such record.
     Absent,
     /// The record is not the one that was seen, or there is one where there should be none.

@@ -38,6 +38,7 @@
 mod binary;
 mod builder;
 mod connection;
+mod diagnosis;
 mod expiry;
 mod pool;
 mod ring;
@@ -51,8 +52,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dewar::clock::Clock;
 use dewar::store::{
-    Capabilities, Created, Cursor, Deleted, Expiry, Key, Listing, Page, Purged, Record, Replaced,
-    Sharing, Store, Touched, Version,
+    Capabilities, Created, Cursor, Deleted, Expiry, Key, Listing, Observation, Page, Purged,
+    Record, Replaced, Sharing, Store, Touched, Version,
 };
 use dewar::{Result, UnixTime};
 
@@ -234,6 +235,10 @@ impl Store for MemcachedStore {
 
     async fn list(&self, _prefix: &str, _cursor: Cursor, _limit: usize) -> Result<Option<Page>> {
         Ok(None)
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Observation>> {
+        diagnosis::observe(self).await
     }
 
     fn capabilities(&self) -> Capabilities {

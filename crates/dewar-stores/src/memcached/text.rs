@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! mn                              MN; memcached before 1.6 does not know it
+//! stats                           STAT <name> <value>, …, END
 //! mg <key> v c t                  VA <size> c<token> t<seconds>, the value    or EN
 //! add <key> 0 <expiry> <size>     STORED or NOT_STORED
 //! cas <key> … <size> <token>      STORED, EXISTS or NOT_FOUND
@@ -27,6 +28,7 @@ pub(super) async fn ask(
 ) -> Result<Outcome, Failure> {
     match *request {
         Request::Greet => simple(connection, "mn\r\n".to_owned()).await,
+        Request::Statistics => statistics(connection).await,
         Request::Get { key } => {
             connection
                 .write(format!("mg {key} v c t\r\n").as_bytes())
@@ -55,6 +57,27 @@ pub(super) async fn ask(
             simple(connection, format!("md {key} C{token}\r\n")).await
         }
     }
+}
+
+/// The lines `STAT <name> <value>` up to `END`.
+async fn statistics(connection: &mut Connection) -> Result<Outcome, Failure> {
+    /// Servers send about a hundred.
+    const MOST: usize = 1000;
+    connection.write(b"stats\r\n").await?;
+    let mut found = Vec::new();
+    for _ in 0..MOST {
+        let line = connection.line().await?;
+        if line == "END" {
+            return Ok(Outcome::Statistics(found));
+        }
+        let Some(statistic) = line.strip_prefix("STAT ") else {
+            return Err(failure(&line));
+        };
+        if let Some((name, value)) = statistic.split_once(' ') {
+            found.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    Err(Failure::Garbled)
 }
 
 /// A `set` of any key that is not one: its value is user and password.

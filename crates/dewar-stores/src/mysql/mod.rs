@@ -49,8 +49,8 @@ use bytes::Bytes;
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use dewar::clock::Clock;
 use dewar::store::{
-    Capabilities, Created, Cursor, Deleted, Entry, Expiry, Key, Listing, Page, Purged, Record,
-    Replaced, Sharing, Store, Touched, Version,
+    Capabilities, Created, Cursor, Deleted, Entry, Expiry, Key, Listing, Observation, Page, Purged,
+    Record, Replaced, Sharing, Store, Touched, Version,
 };
 use dewar::{Result, UnixTime};
 use mysql_async::prelude::Queryable;
@@ -61,6 +61,7 @@ pub use builder::MysqlBuilder;
 use self::statements::Statements;
 use self::time::{exactly, rounded_up};
 use crate::server::{Operation, Server};
+use crate::skew;
 use crate::sql::link::{Backend, Link, Repeated, Trouble, Turn, Verdict, work};
 use crate::sql::{KEY_LENGTH, Migrated, PAGE, PURGE_STEP, Table, Tables};
 
@@ -270,6 +271,22 @@ impl Store for MysqlStore {
                 && entry.expires.is_some_and(|expires| expires > now)
         });
         Ok(Some(Page { entries, next }))
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Observation>> {
+        let ask = |mut turn: MysqlTurn| {
+            work(async move {
+                let seconds: Vec<i64> = turn
+                    .query("SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)", Params::Empty)
+                    .await?;
+                Ok(seconds)
+            })
+        };
+        let seconds = self.link.run(Operation::Diagnose, ask).await?;
+        Ok(seconds
+            .into_iter()
+            .map(|seconds| skew::observe(UnixTime::from_seconds(seconds), self.clock.now()))
+            .collect())
     }
 
     fn capabilities(&self) -> Capabilities {

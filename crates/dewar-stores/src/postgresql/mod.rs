@@ -49,8 +49,8 @@ use bytes::Bytes;
 use deadpool_postgres::{ClientWrapper, Manager};
 use dewar::clock::Clock;
 use dewar::store::{
-    Capabilities, Created, Cursor, Deleted, Entry, Expiry, Key, Listing, Page, Purged, Record,
-    Replaced, Sharing, Store, Touched, Version,
+    Capabilities, Created, Cursor, Deleted, Entry, Expiry, Key, Listing, Observation, Page, Purged,
+    Record, Replaced, Sharing, Store, Touched, Version,
 };
 use dewar::{Result, UnixTime};
 use tokio_postgres::types::{ToSql, Type};
@@ -61,6 +61,7 @@ pub use builder::PostgresqlBuilder;
 use self::statements::Statements;
 use self::time::PgTime;
 use crate::server::{Operation, Server};
+use crate::skew;
 use crate::sql::link::{Backend, Link, Repeated, Trouble, Turn, Verdict, work};
 use crate::sql::{Migrated, PAGE, PURGE_STEP, Table, Tables};
 
@@ -271,6 +272,23 @@ impl Store for PostgresqlStore {
                 && entry.expires.is_some_and(|expires| expires > now)
         });
         Ok(Some(Page { entries, next }))
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Observation>> {
+        let ask = |mut turn: PgTurn| {
+            work(async move {
+                let rows = turn
+                    .query("SELECT extract(epoch FROM clock_timestamp())::float8", &[])
+                    .await?;
+                let seconds = rows.first().map(|row| row.try_get::<_, f64>(0));
+                seconds.transpose()
+            })
+        };
+        let seconds = self.link.run(Operation::Diagnose, ask).await?;
+        Ok(seconds
+            .map(|seconds| skew::observe(UnixTime::from_seconds(seconds as i64), self.clock.now()))
+            .into_iter()
+            .collect())
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -42,6 +42,7 @@
 
 mod builder;
 mod commands;
+mod diagnosis;
 mod failure;
 mod link;
 mod listing;
@@ -56,8 +57,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dewar::clock::Clock;
 use dewar::store::{
-    Capabilities, Created, Cursor, Deleted, Expiry, Key, Listing, Page, Purged, Record, Replaced,
-    Sharing, Store, Touched, Version,
+    Capabilities, Created, Cursor, Deleted, Expiry, Key, Listing, Observation, Page, Purged,
+    Record, Replaced, Sharing, Store, Touched, Version,
 };
 use dewar::{Result, UnixTime};
 
@@ -206,6 +207,10 @@ impl Store for RedisStore {
 
     async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
         listing::page(self, prefix, cursor, limit).await.map(Some)
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Observation>> {
+        diagnosis::observe(self).await
     }
 
     fn capabilities(&self) -> Capabilities {

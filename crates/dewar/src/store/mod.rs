@@ -5,6 +5,7 @@
 
 pub mod filesystem;
 pub mod memory;
+mod observation;
 mod outcome;
 mod record;
 
@@ -15,6 +16,7 @@ use bytes::Bytes;
 
 use crate::{Result, UnixTime};
 
+pub use observation::{Observation, Verdict};
 pub use outcome::{Created, Deleted, Purged, Replaced, Touched};
 pub use record::{Cursor, Entry, Key, Page, Record, Version};
 
@@ -60,6 +62,13 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// A page of at most about `limit` records whose key starts with `prefix`, in no order, each at least once if
     /// it lives throughout; `None` for a store that cannot list (see [`Capabilities`]).
     async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>>;
+
+    /// What the server says of itself that matters to sessions: a few questions that change nothing.
+    ///
+    /// A store that has nothing to say leaves this out; what a server does not let its users ask is left out too.
+    async fn diagnose(&self) -> Result<Vec<Observation>> {
+        Ok(Vec::new())
+    }
 
     /// What this store can do.
     fn capabilities(&self) -> Capabilities;

@@ -52,6 +52,12 @@ impl Finding {
         }
     }
 
+    /// The same as something that need not be bad.
+    pub(super) fn doubted(mut self) -> Finding {
+        self.verdict = Verdict::Doubtful;
+        self
+    }
+
     /// What to do next.
     pub(super) fn fix(mut self, fix: impl Into<String>) -> Finding {
         self.fix = Some(fix.into());

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dewar::store::{
-    Created, Cursor, Deleted, Expiry, Key, Listing, Replaced, Sharing, Store, Touched, Version,
+    Created, Cursor, Deleted, Expiry, Key, Listing, Observation, Replaced, Sharing, Store, Touched,
+    Verdict, Version,
 };
 use dewar::{OsRandom, Result, SessionId, UnixTime};
 
@@ -42,6 +43,7 @@ pub(super) async fn examine(
         return;
     }
     latency(store, &key, findings).await;
+    server(store, findings).await;
     if !quick {
         expiry(store, &key, findings).await;
     }
@@ -114,6 +116,35 @@ async fn life(store: &dyn Store, key: &Key, findings: &mut Vec<Finding>) -> Resu
         );
     expect("delete", !revived, "a deleted session stays deleted");
     Ok(())
+}
+
+/// What the server says of itself.
+async fn server(store: &dyn Store, findings: &mut Vec<Finding>) {
+    let observations = match store.diagnose().await {
+        Ok(observations) => observations,
+        Err(error) => {
+            let finding = Finding::of_failure("server", error.into());
+            return findings.push(finding.doubted());
+        }
+    };
+    for Observation {
+        about,
+        verdict,
+        what,
+        fix,
+        ..
+    } in observations
+    {
+        let finding = match verdict {
+            Verdict::Good => Finding::good(about, what),
+            Verdict::Doubtful => Finding::doubtful(about, what),
+            Verdict::Bad => Finding::bad(about, what),
+        };
+        findings.push(match fix {
+            Some(fix) => finding.fix(fix),
+            None => finding,
+        });
+    }
 }
 
 /// How long a load takes: it is a part of every request.
