@@ -177,6 +177,13 @@ impl State {
         }
     }
 
+    /// Takes over what another request wrote, and makes this one's changes to it: those on their way to the store, then
+    /// those made since.
+    pub(crate) fn rebase(&mut self, base: Document, in_flight: &Changes) {
+        let merged = in_flight.apply(base, &self.document);
+        self.document = self.changes.apply(merged, &self.document);
+    }
+
     /// Forgets the id that was planned, because it is taken or is in use now.
     pub(crate) fn forget_next_id(&mut self) {
         self.next_id = None;
