@@ -1,7 +1,6 @@
 """A real Flask app, with Flask's own sessions or Flask-Session's, that serves scripted requests at a time of the test's choice."""
 
 import datetime
-import json
 import warnings
 from typing import Any
 
@@ -9,11 +8,10 @@ import cachelib
 import flask
 import flask_session
 from flask.globals import request_ctx
-from flask_session.base import ServerSideSession
 
 import originals
 from neutral import native, neutral
-from peer import Peer, Refused
+from peer import Peer
 
 
 class FlaskSide:
