@@ -1,8 +1,8 @@
 """The clients that carriers are tested with, each on its real server where there is one.
 
-MongoDB: without `DEWAR_TEST_MONGODB_URL` an emulator answers that has no threads of its own, so it shows that filters,
-indexes and results are used as they must be, and nothing about races between servers. DynamoDB: moto, likewise: its conditions
-are not evaluated atomically, so races are not run there (`races`).
+MongoDB: without `DEWAR_TEST_MONGODB_URL`, mongomock answers: it shows that filters, indexes and results are used as
+they must be, and nothing about races, the server's own expiry or speed. DynamoDB: moto, likewise; its conditions are
+not evaluated atomically. Races are run where `races` says so.
 """
 
 from __future__ import annotations
