@@ -88,18 +88,13 @@ URLS = [
     ("redis", lambda: redis_client(host="h", ssl=True), "rediss://h:6379"),
     (
         "redis",
-        lambda: redis_client(host="h", ssl=True, ssl_cert_reqs="none"),
-        "rediss://h:6379#insecure",
-    ),
-    (
-        "redis",
         lambda: redis_client(unix_socket_path="/run/redis.sock", db=1, password="p w"),
         "redis+unix:///run/redis.sock?db=1&pass=p%20w",
     ),
     (
         "redis",
         lambda: sentinel(password="pw", db=2),
-        "redis+sentinel://:pw@a:26379,b:26380/main%20service/2",
+        "redis+sentinel://:pw@a:26379,b:26380/main service/2",
     ),
     ("memcached", lambda: pymemcache(("cache.example", 11212)), "memcached://cache.example:11212"),
     (
@@ -124,7 +119,7 @@ URLS = [
     (
         "postgresql",
         lambda: psycopg_pool("host=/run/postgresql dbname=app user=u", kwargs={"port": 6432}),
-        "postgresql://u@:6432/app?host=%2Frun%2Fpostgresql",
+        "postgresql://u@%2Frun%2Fpostgresql:6432/app",
     ),
     (
         "postgresql",
@@ -226,6 +221,7 @@ CARRIED = [
     ("redis", redis_pool, "connection class"),
     ("redis", redis_provider, "credential_provider"),
     ("redis", lambda: redis_client(ssl=True, ssl_ca_certs="/etc/own.pem"), "ssl_ca_certs"),
+    ("redis", lambda: redis_client(ssl=True, ssl_cert_reqs="none"), "does not check"),
     ("redis", lambda: redis_client(ssl=True, ssl_check_hostname=False), "host's name"),
     ("redis", lambda: sentinel(watchers={"password": "hunter2"}), "log-in"),
     ("redis", read_replica, "replica"),

@@ -84,14 +84,21 @@ def redis_url(
     service: str | None = None,
 ) -> str:
     check_redis(settings)
-    insecure = tls and str(settings.get("ssl_cert_reqs")) in ("none", "VerifyMode.CERT_NONE", "0")
-    path = f"/{quote(service, safe='')}" if service else ""
+    if tls and str(settings.get("ssl_cert_reqs")) in UNCHECKED:
+        raise Unreadable("the client does not check certificates, and the engine always does")
+    if service and set(service) & set("/?#"):
+        raise Unreadable("the Sentinel service has a name that a URL cannot say")
+    path = f"/{service}" if service else ""
     database = settings.get("db") or 0
     path += f"/{database}" if database else ""
     places = ",".join(f"{bracketed(host)}:{port}" for host, port in hosts)
     scheme = "rediss" if tls else "redis"
     log_in = credentials(settings.get("username"), settings.get("password"))
-    return f"{scheme}{form}://{log_in}{places}{path}{'#insecure' if insecure else ''}"
+    return f"{scheme}{form}://{log_in}{places}{path}"
+
+
+#: How redis-py is told not to check certificates.
+UNCHECKED = ("none", "VerifyMode.CERT_NONE", "0")
 
 
 def check_redis(settings: Mapping[str, Any]) -> None:
@@ -108,8 +115,10 @@ def check_redis(settings: Mapping[str, Any]) -> None:
     for name in ("ssl_validate_ocsp", "ssl_validate_ocsp_stapled"):
         if settings.get(name):
             raise Unreadable(f"the client has TLS settings of its own, {name}")
-    verified = str(settings.get("ssl_cert_reqs")) not in ("none", "VerifyMode.CERT_NONE", "0")
-    if settings.get("ssl_check_hostname") is False and verified:
+    if (
+        settings.get("ssl_check_hostname") is False
+        and str(settings.get("ssl_cert_reqs")) not in UNCHECKED
+    ):
         raise Unreadable("the client checks certificates but not the host's name")
 
 
@@ -330,7 +339,8 @@ def read_postgresql(client: Any, config: Mapping[str, Any]) -> Reading:
     if query.get("options") == "":
         query.pop("options")
     if host.startswith("/"):
-        query["host"], place = host, ""
+        # Beside a host in the query, the engine would take the empty one for another.
+        place = quote(host, safe="")
     else:
         place = bracketed(host)
     words = f"?{urlencode(query, quote_via=quote)}" if query else ""
