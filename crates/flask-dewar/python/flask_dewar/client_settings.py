@@ -302,9 +302,12 @@ def sqlalchemy_url(
         and not url.database.startswith((":", "file:", "/"))
     ):
         # Flask-SQLAlchemy takes it for a path in the instance folder, which the application knows.
-        for app, engines in list(getattr(client, "_app_engines", {}).items()):
-            if app.config is config and bind_key in engines:
-                return engines[bind_key].url, strange
+        from .carriers.sqlalchemy import app_of
+
+        app = app_of(client, config)
+        if app is not None:
+            with app.app_context():
+                return client.engines[bind_key].url, strange
         raise Unreadable(
             "the database's file is relative to the instance folder, and db.init_app was not called yet"
         )
@@ -338,11 +341,8 @@ def read_postgresql(client: Any, config: Mapping[str, Any]) -> Reading:
     query.pop("hostaddr", None)
     if query.get("options") == "":
         query.pop("options")
-    if host.startswith("/"):
-        # Beside a host in the query, the engine would take the empty one for another.
-        place = quote(host, safe="")
-    else:
-        place = bracketed(host)
+    # Not in the query: the engine would take the empty host beside it for another.
+    place = quote(host, safe="") if host.startswith("/") else bracketed(host)
     words = f"?{urlencode(query, quote_via=quote)}" if query else ""
     return Reading(f"postgresql://{log_in}{place}:{port}/{quote(name or '', safe='')}{words}")
 

@@ -6,6 +6,7 @@ to the letter, such as a certificate of one's own, means the client.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,24 @@ class Codec(Protocol):
     def encode(self, session: dict[str, Any]) -> bytes: ...
 
     def decode(self, data: bytes) -> dict[str, Any]: ...
+
+
+class NativeCodec:
+    """The engine's own."""
+
+    def __init__(self, form: str) -> None:
+        self.native = importlib.import_module("flask_dewar._native")
+        self.form = form
+
+    def encode(self, session: dict[str, Any]) -> bytes:
+        data: bytes = self.native.encode(session, self.form)
+        return data
+
+    def decode(self, data: bytes) -> dict[str, Any]:
+        session: dict[str, Any] | None = self.native.decode(data, self.form)
+        if session is None:
+            raise ValueError("the record is none of a session")
+        return session
 
 
 class ConnectionProblem(ValueError):
@@ -75,8 +94,8 @@ def connection(
 ) -> Connection:
     """How sessions of this type reach their store, given the client or URL that the configuration holds.
 
-    A cache needs a `codec`. `SESSION_DEWAR_CONNECTION` forces `"native"` or `"client"`; where that cannot be, a
-    `ConnectionProblem` is raised.
+    A cache keeps dicts: `codec` makes bytes of them and back, the engine's own if None. `SESSION_DEWAR_CONNECTION`
+    forces `"native"` or `"client"`; where that cannot be, a `ConnectionProblem` is raised.
     """
     key = f"SESSION_{kind.upper()}"
     forced = forced_path(config)
@@ -238,7 +257,7 @@ def cachelib_carrier(client: Any, config: Mapping[str, Any], codec: Codec | None
     from .carriers.cachelib import CachelibCarrier
 
     if codec is None:
-        raise ValueError("a cache keeps dicts: connection() needs a codec for it")
+        codec = NativeCodec(config.get("SESSION_SERIALIZATION_FORMAT") or "msgpack")
     if not all(hasattr(client, method) for method in ("get", "set", "delete")):
         raise TypeError("no cache of cachelib")
     return CachelibCarrier(client, codec.encode, codec.decode)

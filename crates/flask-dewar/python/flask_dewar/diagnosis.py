@@ -122,46 +122,38 @@ def findings_of(files: Iterable[Path], config: Mapping[str, Any]) -> list[Findin
 
 
 def application_files(app: Any) -> list[Path]:
-    """The Python files of an application: those beside its module and below, but no installed packages."""
+    """The Python files of an application: its module, what it has imported from its own folder, and its settings.
+
+    Files that nothing imported are of another program, but for those that are named like settings.
+    """
     module = sys.modules.get(getattr(app, "import_name", "") or "")
-    start = getattr(module, "__file__", None) or getattr(app, "root_path", None)
-    if not start:
+    start = getattr(module, "__file__", None)
+    root = getattr(app, "root_path", None)
+    if start:
+        folder = Path(start).resolve().parent
+    elif root:
+        folder = Path(root)
+    else:
         return []
-    place = Path(start)
-    folder = place if place.is_dir() else place.parent
     # A package's own folder is not all of it where the application is in a subpackage.
     while (folder / "__init__.py").exists() and folder.parent != folder:
         folder = folder.parent
-    own = [place] if place.is_file() else []
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and name not in SKIPPED and not is_venv(root, name)
+    files = [Path(start).resolve()] if start else []
+    loaded = (getattr(one, "__file__", None) for one in list(sys.modules.values()))
+    beside = [folder / name for name in SETTINGS]
+    for path in sorted({Path(one).resolve() for one in loaded if one} | set(beside)):
+        inside = path.is_relative_to(folder) and not SKIPPED.intersection(
+            path.relative_to(folder).parts
         )
-        for name in sorted(names):
-            path = Path(root, name)
-            if name.endswith(".py") and path not in own:
-                own.append(path)
-            if len(own) >= MOST_FILES:
-                return own
-    return own
+        if inside and path.suffix == ".py" and path not in files and path.exists():
+            files.append(path)
+    return files[:MOST_FILES]
 
 
-SKIPPED = {
-    "node_modules",
-    "__pycache__",
-    "site-packages",
-    "dist-packages",
-    "migrations",
-    "tests",
-    "test",
-}
+SETTINGS = ("config.py", "settings.py", "default_settings.py")
 
-
-def is_venv(root: str, name: str) -> bool:
-    """Whether a folder is a virtual environment."""
-    return os.path.exists(os.path.join(root, name, "pyvenv.cfg"))
+#: Folders whose files are not the application's own.
+SKIPPED = {"node_modules", "site-packages", "dist-packages", ".venv", "venv"}
 
 
 @dataclass(frozen=True)
@@ -496,16 +488,25 @@ def late_settings(program: Program) -> Iterator[Finding]:
         for line, scope, app in module.bound:
             for one in module.settings:
                 late = one.line > line and module.scopes[one.line] == scope and not one.in_main
-                if late and one.app == app and is_key(one.key):
-                    # Flask reads its own keys at each request; Session reads all of them once.
+                if (
+                    late
+                    and one.app == app
+                    and one.key.startswith("SESSION_")
+                    and not is_flasks(one.key)
+                ):
                     yield Finding(
                         "error",
                         "DW0912",
                         one.key,
                         module.at(one.line),
-                        f"{one.key} is set after Session was given the application in line {line}, and is not seen",
+                        f"{one.key} is set after Session was given the application in line {line}, which reads it then",
                         f"move it before line {line}",
                     )
+
+
+def is_flasks(key: str) -> bool:
+    """Whether Flask itself reads a key, at each request."""
+    return key.startswith("SESSION_COOKIE_") or key == "SESSION_REFRESH_EACH_REQUEST"
 
 
 def forgotten_init_app(program: Program) -> Iterator[Finding]:
