@@ -144,8 +144,8 @@ def served(command, **environment):
         process.communicate(timeout=30)
 
 
-GUNICORN = [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:PORT", "runner:app"]
-DEV_SERVER = [sys.executable, "-m", "flask", "--app", "runner", "run", "--port", "PORT"]
+GUNICORN = [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:PORT", "explaining:app"]
+DEV_SERVER = [sys.executable, "-m", "flask", "--app", "explaining", "run", "--port", "PORT"]
 
 
 @pytest.mark.parametrize("command", [GUNICORN, DEV_SERVER], ids=["gunicorn", "flask run"])

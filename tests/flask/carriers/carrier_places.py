@@ -17,6 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
+SOURCE = Path(__file__).parents[3] / "crates" / "flask-dewar" / "python"
+
 Opened = Any  # two carriers, or why there are none
 
 
@@ -50,6 +54,13 @@ def url_of(server: str) -> str | None:
 def missing(server: str) -> str:
     name = server.lower().replace("_", "-")
     return f'no server: eval "$(scripts/servers start {name} && scripts/servers env)" sets DEWAR_TEST_{server}_URL'
+
+
+def absent(why: str) -> None:
+    """A server that is not there is skipped here, and a failure in CI."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def redis(stack: ExitStack, folder: Path, options: dict[str, Any], **settings: Any) -> Opened:

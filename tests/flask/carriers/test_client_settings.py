@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import carrier_places as places
 import flask
-import places
 import pytest
 from flask_dewar.clients import ConnectionProblem, connection
 
@@ -264,9 +264,7 @@ def test_a_cluster_is_reached_by_its_nodes():
 
     url = places.url_of("REDIS_CLUSTER")
     if not url:
-        from conftest import absent
-
-        absent(places.missing("REDIS_CLUSTER"))
+        places.absent(places.missing("REDIS_CLUSTER"))
     first = url.partition("://")[2].partition(",")[0]
     client = RedisCluster.from_url(f"redis://{first}")
     made = connection("redis", client, {})
@@ -282,9 +280,7 @@ def test_psycopg2_pools_and_open_connections_are_read():
 
     url = places.url_of("POSTGRESQL")
     if not url:
-        from conftest import absent
-
-        absent(places.missing("POSTGRESQL"))
+        places.absent(places.missing("POSTGRESQL"))
     pool = ThreadedConnectionPool(1, 2, url)
     assert connection("postgresql", pool, {}).url == url
     pool.closeall()
@@ -380,10 +376,9 @@ def test_a_process_patched_by_gevent_uses_the_client():
         "made = connection('redis', redis.Redis(), {})\n"
         "print(made.path, made.why)"
     )
-    from conftest import SOURCE
 
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-W", "ignore", "-c", program, str(SOURCE)],
+        [sys.executable, "-W", "ignore", "-c", program, str(places.SOURCE)],
         capture_output=True,
         text=True,
         timeout=60,

@@ -10,11 +10,10 @@ import warnings
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
+import carrier_places as places
 import flask
 import msgspec
-import places
 import pytest
-from conftest import absent
 from flask_dewar.clients import connection
 
 LIFETIME = 31 * 86_400
@@ -73,13 +72,13 @@ class Case:
 def redis(stack, folder):
     import redis
 
-    url = places.url_of("REDIS") or absent(places.missing("REDIS"))
+    url = places.url_of("REDIS") or places.absent(places.missing("REDIS"))
     return Case("redis", stack.enter_context(redis.Redis.from_url(url)))
 
 
 def memcached(make):
     def case(stack, folder):
-        url = urlsplit(places.url_of("MEMCACHED") or absent(places.missing("MEMCACHED")))
+        url = urlsplit(places.url_of("MEMCACHED") or places.absent(places.missing("MEMCACHED")))
         client = make(url.hostname, url.port)
         stack.callback(getattr(client, "close", None) or client.disconnect_all)
         return Case("memcached", client)
@@ -109,7 +108,7 @@ def sqlalchemy(server):
         if server == "memory":
             url = "sqlite://"
         elif server:
-            url = places.url_of(server) or absent(places.missing(server))
+            url = places.url_of(server) or places.absent(places.missing(server))
         url = url.replace("postgresql://", "postgresql+psycopg://").replace(
             "mysql://", "mysql+pymysql://"
         )
