@@ -240,7 +240,7 @@ const REDIS: Scope = Scope::Stores(&["redis"]);
 const MEMCACHED: Scope = Scope::Stores(&["memcached"]);
 const CACHELIB: Scope = Scope::Stores(&["cachelib"]);
 const MONGODB: Scope = Scope::Stores(&["mongodb"]);
-const SQLALCHEMY: Scope = Scope::Stores(&["sqlalchemy"]);
+const SQLALCHEMY: Scope = Scope::Stores(&["sqlalchemy", "sqlite", "mysql"]);
 const POSTGRESQL: Scope = Scope::Stores(&["postgresql"]);
 const DYNAMODB: Scope = Scope::Stores(&["dynamodb"]);
 
