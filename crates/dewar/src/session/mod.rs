@@ -1,6 +1,7 @@
 //! The session that a handler works with.
 
 pub(crate) mod changes;
+mod mirror;
 pub(crate) mod state;
 mod typed;
 
