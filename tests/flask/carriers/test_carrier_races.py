@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import carrier_places as places
@@ -77,17 +78,19 @@ def test_replace_touch_and_delete_never_bring_a_session_back(place):
     for turn in range(10):
         key = place.key(str(turn))
         place.store.create(key, counted(0), place.later())
+        deadline = time.monotonic() + 30
 
-        def work(at, store, key=key):
+        def work(at, store, key=key, deadline=deadline):
             if at == 0:
                 store.delete(key)
                 assert store.load(key) is None
             elif at % 2:
                 while found := store.load(key):
+                    assert time.monotonic() < deadline, "the session lives on"
                     store.replace(key, counted(number(found[0]) + 1), place.later(), found[1])
             else:
                 while store.touch(key, place.later()):
-                    pass
+                    assert time.monotonic() < deadline, "the session lives on"
 
         race(place, work, 4)
         assert place.store.load(key) is None

@@ -84,6 +84,7 @@ def test_a_wrong_type_is_answered_with_the_one_that_was_meant():
         "from flask_session import Session\nSession(app)\napp.config['SESSION_COOKIE_NAME'] = 'mine'\n",
         "from flask_session import Session\nSession(app)\nother.config['SESSION_TYPE'] = 'redis'\n",
         "def one():\n    Session(app)\ndef two():\n    app.config['SESSION_TYPE'] = 'redis'\n",
+        "SESSION_TYPES = ['redis']\nSESSION_COUNT = 3\n",
         "this is no Python",
         "",
     ],

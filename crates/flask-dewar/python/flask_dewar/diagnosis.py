@@ -16,7 +16,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 #: Configuration keys of Flask, Flask-Session and Dewar that decide whether sessions work.
-KEY_PREFIXES = ("SESSION_", "SECRET_KEY", "PERMANENT_SESSION_LIFETIME")
+KEYS = frozenset(
+    """
+    SECRET_KEY SECRET_KEY_FALLBACKS PERMANENT_SESSION_LIFETIME SESSION_COOKIE_NAME SESSION_COOKIE_DOMAIN
+    SESSION_COOKIE_PATH SESSION_COOKIE_HTTPONLY SESSION_COOKIE_SECURE SESSION_COOKIE_PARTITIONED
+    SESSION_COOKIE_SAMESITE SESSION_REFRESH_EACH_REQUEST SESSION_TYPE SESSION_PERMANENT SESSION_USE_SIGNER
+    SESSION_KEY_PREFIX SESSION_ID_LENGTH SESSION_SERIALIZATION_FORMAT SESSION_CLEANUP_N_REQUESTS SESSION_FILE_DIR
+    SESSION_FILE_MODE SESSION_FILE_THRESHOLD SESSION_REDIS SESSION_MEMCACHED SESSION_CACHELIB SESSION_MONGODB
+    SESSION_MONGODB_DB SESSION_MONGODB_COLLECT SESSION_SQLALCHEMY SESSION_SQLALCHEMY_TABLE
+    SESSION_SQLALCHEMY_SEQUENCE SESSION_SQLALCHEMY_SCHEMA SESSION_SQLALCHEMY_BIND_KEY SESSION_POSTGRESQL
+    SESSION_POSTGRESQL_TABLE SESSION_POSTGRESQL_SCHEMA SESSION_DYNAMODB SESSION_DYNAMODB_TABLE
+    SESSION_DYNAMODB_TABLE_EXISTS SESSION_MYSQL SESSION_SQLITE SESSION_ABSOLUTE_LIFETIME SESSION_DEWAR_CONNECTION
+    """.split()  # noqa: SIM905
+)
 
 SESSION_TYPES = [
     "null",
@@ -145,10 +157,15 @@ def application_files(app: Any) -> list[Path]:
         inside = path.is_relative_to(folder) and not SKIPPED.intersection(
             path.relative_to(folder).parts
         )
+        if path.is_relative_to(OWN):
+            continue
         if inside and path.suffix == ".py" and path not in files and path.exists():
             files.append(path)
     return files[:MOST_FILES]
 
+
+#: This package, where it lies within an application's folder.
+OWN = Path(__file__).resolve().parent
 
 SETTINGS = ("config.py", "settings.py", "default_settings.py")
 
@@ -378,7 +395,7 @@ def calls(node: ast.stmt) -> Iterator[ast.Call]:
 
 def is_key(name: str) -> bool:
     """Whether a name is that of a configuration key about sessions."""
-    return name.startswith(KEY_PREFIXES) and name.isupper()
+    return name in KEYS
 
 
 def is_main(test: ast.expr) -> bool:
@@ -506,7 +523,7 @@ def late_settings(program: Program) -> Iterator[Finding]:
 
 def is_flasks(key: str) -> bool:
     """Whether Flask itself reads a key, at each request."""
-    return key.startswith("SESSION_COOKIE_") or key == "SESSION_REFRESH_EACH_REQUEST"
+    return key.startswith(("SESSION_COOKIE_", "SECRET_KEY", "PERMANENT_", "SESSION_REFRESH_"))
 
 
 def forgotten_init_app(program: Program) -> Iterator[Finding]:
