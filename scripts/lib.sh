@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Shared by scripts/test and .ci/run: what they say, what they install, how they count. Sourced from the repository's root.
 
+# shellcheck source=scripts/apt.sh
+source scripts/apt.sh
+
 cache=$PWD/.cache
 mkdir -p "$cache"
 
@@ -23,18 +26,8 @@ install() {
     local command=$1
     shift
     command -v "$command" >/dev/null && return
-    local as_root=()
-    if [[ $(id -u) != 0 ]]; then
-        command -v sudo >/dev/null && sudo -n true 2>/dev/null || return 1
-        as_root=(sudo -n)
-    fi
-    command -v apt-get >/dev/null || return 1
     say "apt-get install $*"
-    if [[ -z ${package_lists_are_fresh:-} ]]; then
-        "${as_root[@]}" apt-get update -qq && package_lists_are_fresh=yes
-    fi
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >"$cache/apt.log" 2>&1 ||
-        { tail -n 20 "$cache/apt.log"; return 1; }
+    apt_install "$@" >"$cache/apt.log" 2>&1 || { tail -n 20 "$cache/apt.log"; return 1; }
 }
 
 need_rust() {

@@ -13,7 +13,7 @@ class Refused(Exception):
 
 class Peer:
     def __init__(self, program: str) -> None:
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="ascii")
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
 
     def ask(self, op: str, **arguments: Any) -> Any:
         """The answer's `ok`; raises `Refused` with its `refused`."""

@@ -3,16 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dewar::config::{Config, KEYS, Preset, Setting};
+use dewar::config::{Config, KEYS, Preset};
 use dewar::store::filesystem::FilesystemStore;
 use dewar::store::{Cursor, Key, Page, Store};
-use dewar_stores::memcached::MemcachedStore;
-use dewar_stores::mysql::MysqlStore;
-use dewar_stores::postgresql::PostgresqlStore;
-use dewar_stores::redis::RedisStore;
-use dewar_stores::sql::Tables;
-use dewar_stores::sqlite::SqliteStore;
-use dewar_stores::{Availability, KINDS, Kind};
+use dewar_stores::{Availability, KINDS, Kind, Place};
 use sha2::{Digest, Sha256};
 
 use crate::exit::{Exit, Failure, Outcome};
@@ -52,54 +46,33 @@ pub(crate) fn resolve(given: &str, ui: &mut Ui) -> Outcome<String> {
     Ok(given.into())
 }
 
-/// Opens the store of a URL: a line for each kind.
+/// Opens the store of a URL.
 pub(crate) fn open(url: &str, missing: Missing) -> Outcome<Opened> {
-    if let Some(folder) = url.strip_prefix("filesystem:") {
-        return open_folder(Path::new(folder), missing);
+    match url.strip_prefix("filesystem:") {
+        Some(folder) => open_folder(Path::new(folder), missing),
+        None => open_place(place_of(url)?, missing),
     }
-    let kind = Kind::of_url(url).ok_or_else(unknown_scheme)?;
-    let name = format!("{} at {}", kind.name, address(url));
-    let store: Arc<dyn Store> = match kind.name {
-        "memcached" => Arc::new(MemcachedStore::builder(url).build()?),
-        "mysql" => Arc::new(MysqlStore::builder(url).tables(tables(missing)).build()?),
-        "postgresql" => Arc::new(
-            PostgresqlStore::builder(url)
-                .tables(tables(missing))
-                .build()?,
-        ),
-        "redis" => Arc::new(RedisStore::builder(url).build()?),
-        "sqlite" => Arc::new(SqliteStore::builder(url).tables(tables(missing)).open()?),
-        _ => return Err(cannot_open(kind)),
-    };
-    Ok(Opened {
-        store,
-        name,
-        folder: None,
-    })
 }
 
-/// The URL of the store that a configuration means.
-pub(crate) fn url_of(config: &Config) -> Outcome<String> {
-    let text = |key: &str| match config.get(key) {
-        Some(Setting::Text(text)) => Some(text.clone()),
-        _ => None,
-    };
-    let kind = text("SESSION_TYPE").map(|kind| kind.to_ascii_lowercase());
+/// Opens the store that a configuration means.
+pub(crate) fn open_configured(config: &Config, missing: Missing) -> Outcome<Opened> {
+    let kind = config
+        .text("SESSION_TYPE")?
+        .map(|kind| kind.to_ascii_lowercase());
     match kind.as_deref() {
         Some("filesystem") => {
-            let folder = text("SESSION_FILE_DIR").unwrap_or_else(|| default_text("SESSION_FILE_DIR"));
-            Ok(format!("filesystem:{folder}"))
+            let folder = config.text("SESSION_FILE_DIR")?.unwrap_or_default();
+            open_folder(Path::new(&folder), missing)
         }
-        Some("redis") => Ok(text("SESSION_REDIS").unwrap_or_else(|| "redis://127.0.0.1:6379".into())),
-        Some("sqlalchemy" | "sqlite") => text("SESSION_SQLALCHEMY").ok_or_else(|| no_address("SESSION_SQLALCHEMY")),
-        Some("postgresql") => text("SESSION_POSTGRESQL").ok_or_else(|| no_address("SESSION_POSTGRESQL")),
-        Some("memcached") => text("SESSION_MEMCACHED").ok_or_else(|| no_address("SESSION_MEMCACHED")),
         Some("memory") => Err(Failure::unusable("SESSION_TYPE is 'memory': the sessions are within the processes that serve them, out of reach")
             .hint("--store names another store by its URL")),
         Some("cookie" | "null") | None => Err(Failure::unusable("no store is configured: SESSION_TYPE names none")
             .hint("set FLASK_SESSION_TYPE, or name a store by its URL: --store filesystem:FOLDER")),
-        Some(other) => Err(Failure::unusable(format!("this command cannot open a store of SESSION_TYPE '{}'", other.escape_debug()))
-            .hint("dewar config check says whether the name is right")),
+        Some(_) => match Place::of_config(config) {
+            Ok(Some(place)) => open_place(place, missing),
+            Ok(None) => Err(Failure::unusable("SESSION_TYPE names no store that this command can open")),
+            Err(error) => Err(Failure::unusable(error.to_string()).hint("--store names a store by its URL; dewar config check says what else is wrong")),
+        },
     }
 }
 
@@ -155,41 +128,32 @@ fn open_folder(folder: &Path, missing: Missing) -> Outcome<Opened> {
     })
 }
 
-/// Whether a table that is absent is made.
-fn tables(missing: Missing) -> Tables {
-    match missing {
-        Missing::Refuse => Tables::Expect,
-        Missing::Make => Tables::Create,
+fn open_place(place: Place, missing: Missing) -> Outcome<Opened> {
+    let place = match missing {
+        Missing::Refuse => place.expect_table(),
+        Missing::Make => place,
+    };
+    Ok(Opened {
+        store: place.open()?,
+        name: place.to_string(),
+        folder: None,
+    })
+}
+
+fn place_of(url: &str) -> Outcome<Place> {
+    if Kind::of_url(url).is_some() {
+        return Ok(Place::of_url(url)?);
     }
-}
-
-fn cannot_open(kind: &Kind) -> Failure {
-    Failure::usage(format!("this command cannot open {}", kind.name))
-}
-
-/// Where a URL leads, without user, password and options.
-fn address(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    // `sqlite:///app.db` is a relative path, `sqlite:////srv/app.db` an absolute one.
-    rest.strip_prefix('/').unwrap_or(rest)
-}
-
-fn unknown_scheme() -> Failure {
     let built = KINDS
         .iter()
         .filter(|kind| kind.availability == Availability::BuiltIn);
     let schemes: Vec<_> = built
         .filter_map(|kind| Some(format!("{}://", kind.schemes.first()?)))
         .collect();
-    Failure::usage("that is not the URL of a store").hint(format!(
-        "write filesystem:FOLDER, or a URL that starts with {}",
-        schemes.join(" or ")
-    ))
-}
-
-fn no_address(key: &str) -> Failure {
-    Failure::unusable(format!("{key} is not set: the store's URL is not known"))
-        .hint("set it, or name the store by its URL: --store")
+    Err(
+        Failure::usage("that is not the URL of a store").hint(format!(
+            "write filesystem:FOLDER, or a URL that starts with {}",
+            schemes.join(" or ")
+        )),
+    )
 }

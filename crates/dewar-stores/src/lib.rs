@@ -8,7 +8,7 @@
 //! | `redis` | `redis` | `redis::RedisStore` |
 //! | `sqlite` | `sqlite` | `sqlite::SqliteStore` |
 //!
-//! [`KINDS`] is the same table for programs.
+//! [`KINDS`] is the same table for programs. [`engine`] opens the store that a configuration means.
 //!
 //! What all of them have in common:
 //!
@@ -20,6 +20,7 @@
 //!   [`Error::is_temporary`](dewar::Error::is_temporary) says whether the same call may succeed later.
 
 mod kinds;
+mod open;
 #[cfg(any(
     feature = "memcached",
     feature = "mysql",
@@ -43,3 +44,4 @@ pub mod sql;
 pub mod sqlite;
 
 pub use kinds::{Availability, KINDS, Kind};
+pub use open::{Place, engine, open};

@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::values::{self, Refusal};
+use super::values::{self, Parse};
 use super::{
-    Config, CookieSettings, Interface, KEYS, Key, Kind, OnStoreFailure, Origin, Permanence,
-    Problem, RecordFormat, Refresh, SameSite, Scope, ServerSideSettings, Setting, Settings,
-    Severity, SignedCookieSettings, StoreSettings,
+    Config, CookieSettings, Interface, KEYS, Kind, OnStoreFailure, Origin, Permanence, Problem,
+    RecordFormat, Refresh, SameSite, Scope, ServerSideSettings, Settings, SignedCookieSettings,
+    StoreSettings,
 };
 use crate::signing::{Digest, KeyDerivation, Keyring, SecretKey};
 
@@ -254,8 +254,6 @@ struct Reader<'a> {
     problems: &'a mut Vec<Problem>,
 }
 
-type Parse<T> = fn(&Key, &Setting) -> Result<T, Refusal>;
-
 impl Reader<'_> {
     /// The value, or the key's default; `None` if it cannot be read.
     fn value<T>(&mut self, name: &'static str, parse: Parse<T>) -> Option<T> {
@@ -264,23 +262,10 @@ impl Reader<'_> {
 
     /// The value, or the key's default, if it has any.
     fn optional<T>(&mut self, name: &'static str, parse: Parse<T>) -> Option<Option<T>> {
-        let key = Key::find(name)?;
-        let default = key.default.setting();
-        let value = self.config.get(name).unwrap_or(&default);
-        if *value == Setting::Null {
-            return Some(None);
-        }
-        match parse(key, value) {
-            Ok(value) => Some(Some(value)),
-            Err(refusal) => {
-                self.problems.push(Problem {
-                    code: refusal.code,
-                    severity: Severity::Error,
-                    key: name.into(),
-                    origin: self.config.origin(name).clone(),
-                    what: refusal.what,
-                    fix: refusal.fix,
-                });
+        match self.config.read(name, parse) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.problems.push(*problem);
                 None
             }
         }
@@ -308,10 +293,17 @@ impl Reader<'_> {
         for key in KEYS {
             match (key.scope, key.kind) {
                 (Scope::Stores(["filesystem" | "memory"]), _) => {}
-                (Scope::Stores(_), Kind::Text) => drop(self.optional(key.name, values::text)),
-                (Scope::Stores(_), Kind::Bool) => drop(self.optional(key.name, values::boolean)),
+                (Scope::Stores(_), Kind::Text) => self.look(key.name, values::text),
+                (Scope::Stores(_), Kind::Bool) => self.look(key.name, values::boolean),
+                (Scope::Stores(_), Kind::Duration) => self.look(key.name, values::duration),
+                (Scope::Stores(_), Kind::Integer) => self.look(key.name, values::count),
                 _ => {}
             }
         }
+    }
+
+    /// Reports a value that cannot be read.
+    fn look<T>(&mut self, name: &'static str, parse: Parse<T>) {
+        self.optional(name, parse);
     }
 }

@@ -7,6 +7,7 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::Serialize;
 
 use super::draft::Draft;
+use super::values::{self, Parse, Refusal};
 use super::{Code, Environment, Key, Origin, Problem, Report, Setting, Settings, Severity, checks};
 use crate::{Error, ErrorKind, Result};
 
@@ -194,6 +195,87 @@ impl Config {
     pub fn get(&self, key: &str) -> Option<&Setting> {
         let entry = self.values.get(key)?;
         (entry.value != Setting::Null).then_some(&entry.value)
+    }
+
+    /// The text of `key` or its default, for stores that are opened from a configuration.
+    ///
+    /// ```
+    /// use dewar::config::Config;
+    ///
+    /// let config = Config::new().set("SESSION_MONGODB_DB", 3);
+    /// assert_eq!(config.text("SESSION_MONGODB_COLLECT")?.as_deref(), Some("sessions"));
+    /// assert!(config.text("SESSION_MONGODB_DB").is_err());
+    /// # Ok::<(), dewar::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if it is not a text.
+    pub fn text(&self, key: &str) -> Result<Option<String>> {
+        self.read(key, values::text).map_err(Error::from)
+    }
+
+    /// Whether `key` or its default is true.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if it is neither true nor false.
+    pub fn flag(&self, key: &str) -> Result<bool> {
+        let flag = self.read(key, values::boolean)?;
+        Ok(flag.unwrap_or_default())
+    }
+
+    /// The number of `key` or its default; zero or more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if it is no such number.
+    pub fn number(&self, key: &str) -> Result<Option<usize>> {
+        self.read(key, values::count).map_err(Error::from)
+    }
+
+    /// The duration of `key` or its default.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if it is no duration, or a negative one.
+    pub fn duration(&self, key: &str) -> Result<Option<Duration>> {
+        let Some(duration) = self.read(key, values::duration)? else {
+            return Ok(None);
+        };
+        Duration::try_from(duration).map(Some).map_err(|_| {
+            self.problem(
+                key,
+                Refusal::new(
+                    Code::OutOfRange,
+                    "the duration is negative".into(),
+                    "write a duration of zero or more",
+                ),
+            )
+            .into()
+        })
+    }
+
+    /// The value of `key`, or else its default, in its type; `None` if it has neither.
+    pub(super) fn read<T>(&self, key: &str, parse: Parse<T>) -> Result<Option<T>, Box<Problem>> {
+        let Some(known) = Key::find(key) else {
+            return Ok(None);
+        };
+        let default = known.default.setting();
+        match self.get(key).unwrap_or(&default) {
+            Setting::Null => Ok(None),
+            value => match parse(known, value) {
+                Ok(value) => Ok(Some(value)),
+                Err(refusal) => Err(Box::new(self.problem(key, refusal))),
+            },
+        }
+    }
+
+    fn problem(&self, key: &str, refusal: Refusal) -> Problem {
+        Problem {
+            code: refusal.code,
+            severity: Severity::Error,
+            key: key.into(),
+            origin: self.origin(key).clone(),
+            what: refusal.what,
+            fix: refusal.fix,
+        }
     }
 
     /// Where the value of `key` comes from.

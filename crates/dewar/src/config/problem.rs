@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::Origin;
+use crate::{Error, ErrorKind};
 
 /// Something that the check of a configuration found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,18 @@ pub struct Problem {
     pub what: String,
     /// How to put it right.
     pub fix: String,
+}
+
+impl From<Box<Problem>> for Error {
+    fn from(problem: Box<Problem>) -> Error {
+        Error::from(*problem)
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Error {
+        Error::new(ErrorKind::Config, problem.to_string())
+    }
 }
 
 /// Whether an engine can be built nevertheless.

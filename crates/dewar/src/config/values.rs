@@ -25,6 +25,9 @@ impl Refusal {
 
 type Parsed<T> = Result<T, Refusal>;
 
+/// Reads the value of a key.
+pub(super) type Parse<T> = fn(&Key, &Setting) -> Parsed<T>;
+
 pub(super) fn text(key: &Key, value: &Setting) -> Parsed<String> {
     match value {
         Setting::Text(text) => Ok(text.clone()),

@@ -6,12 +6,14 @@
 //! | `server_sessions` | sessions that are kept in a store |
 //! | `concurrency` | nothing is lost, nothing ended comes back |
 //! | `failures` | what a failing store does to a request |
+//! | `events` | what is told and counted of all that, as docs/sessions.md lists it |
 //! | `values` | typed reads and writes, flash messages, the null session |
 
 #![allow(clippy::unwrap_used)]
 
 mod concurrency;
 mod cookie_sessions;
+mod events;
 mod failures;
 mod server_sessions;
 mod support;

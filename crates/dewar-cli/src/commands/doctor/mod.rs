@@ -101,8 +101,8 @@ impl Doctor {
             Some(Setting::Text(kind)) => Some(kind.to_ascii_lowercase()),
             _ => None,
         };
-        let url = match (&self.store, kind.as_deref()) {
-            (Some(url), _) => stores::resolve(url, ui)?,
+        let opened = match (&self.store, kind.as_deref()) {
+            (Some(url), _) => stores::open(&stores::resolve(url, ui)?, Missing::Make),
             (None, Some("memory")) => {
                 findings.push(
                     Finding::doubtful("memory", "sessions live in each process by itself: several workers do not share them, and a restart ends them")
@@ -114,15 +114,9 @@ impl Doctor {
                 cookie::examine(config, findings);
                 return Ok(());
             }
-            (None, Some(_)) => match stores::url_of(config) {
-                Ok(url) => url,
-                Err(failure) => {
-                    findings.push(Finding::of_failure("address", failure));
-                    return Ok(());
-                }
-            },
+            (None, Some(_)) => stores::open_configured(config, Missing::Make),
         };
-        match stores::open(&url, Missing::Make) {
+        match opened {
             Ok(place) => {
                 let prefix = super::sessions::key_prefix(config);
                 let bar = ui.progress("examining the store");

@@ -84,7 +84,7 @@ impl StoreOptions {
         let config = self.config.read();
         let place = match &self.store {
             Some(url) => stores::open(&stores::resolve(url, ui)?, Missing::Refuse)?,
-            None => stores::open(&stores::url_of(&config)?, Missing::Refuse)?,
+            None => stores::open_configured(&config, Missing::Refuse)?,
         };
         let prefix = self.prefix.clone().unwrap_or_else(|| key_prefix(&config));
         Ok(Sessions { place, prefix })

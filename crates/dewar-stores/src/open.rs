@@ -1,0 +1,420 @@
+//! From a configuration or a URL to a store: the one place that knows which builder takes which key.
+
+use std::fmt;
+use std::sync::Arc;
+
+use dewar::config::{Config, Setting};
+use dewar::store::Store;
+use dewar::{Engine, Error, ErrorKind, Result};
+
+use crate::kinds::{Availability, KINDS, Kind};
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
+use crate::sql::{Table, Tables};
+
+/// An engine for this configuration, whose store is opened as the configuration says.
+///
+/// ```no_run
+/// use dewar::config::Config;
+///
+/// // FLASK_SESSION_TYPE=redis FLASK_SESSION_REDIS=redis://cache.example:6379
+/// let engine = dewar_stores::engine(Config::from_env())?;
+/// # let _ = engine; Ok::<(), dewar::Error>(())
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::Config`] with every problem of the configuration, or if the store's URL or table cannot be; what a
+/// server says shows when it is first used.
+pub fn engine(config: Config) -> Result<Engine> {
+    // All problems at once come before the first one of the store.
+    config.settings()?;
+    let builder = match open(&config)? {
+        Some(store) => Engine::builder(config).shared_store(store),
+        None => Engine::builder(config),
+    };
+    builder.build()
+}
+
+/// The store that the configuration means; `None` where the engine needs none or makes it itself: `null`, `cookie`,
+/// `memory` and `filesystem`.
+///
+/// # Errors
+/// [`ErrorKind::Config`] if the address is missing or wrong, or this program was built without that store.
+pub fn open(config: &Config) -> Result<Option<Arc<dyn Store>>> {
+    Place::of_config(config)?
+        .map(|place| place.open())
+        .transpose()
+}
+
+/// Where a store is, and how it is to be opened.
+///
+/// ```
+/// use dewar_stores::Place;
+///
+/// let place = Place::of_url("redis://user:password@cache.example:6380/1")?;
+/// assert_eq!(place.kind().name, "redis");
+/// assert_eq!(place.to_string(), "redis at cache.example:6380/1");
+/// # Ok::<(), dewar::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Place {
+    kind: &'static Kind,
+    url: String,
+    /// The key that holds the URL, which messages name.
+    key: Option<&'static str>,
+    assumed: bool,
+    expect_table: bool,
+    config: Config,
+}
+
+impl Place {
+    /// The store at a connection URL, with defaults for everything else.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if no store has URLs of this scheme.
+    pub fn of_url(url: impl Into<String>) -> Result<Place> {
+        let url = url.into();
+        let kind = Kind::of_url(&url).ok_or_else(unknown_scheme)?;
+        Ok(Place {
+            kind,
+            url,
+            key: None,
+            assumed: false,
+            expect_table: false,
+            config: Config::new(),
+        })
+    }
+
+    /// The store that a configuration means; `None` for those that the engine makes itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if there is no address, or it is one of another store.
+    pub fn of_config(config: &Config) -> Result<Option<Place>> {
+        let named = config.text("SESSION_TYPE")?.unwrap_or_default();
+        let named = named.to_ascii_lowercase();
+        let Some(keys) = KEYS.iter().find(|keys| keys.session_type == named) else {
+            return match named.as_str() {
+                "" | "null" | "cookie" | "memory" | "filesystem" => Ok(None),
+                _ => Err(wrong(format!(
+                    "SESSION_TYPE is '{}', and this program has no store of that name",
+                    named.escape_debug()
+                ))),
+            };
+        };
+        let given = address(config, keys.address)?;
+        let assumed = given.is_none();
+        let Some(given) = given.or_else(|| keys.usual.map(str::to_owned)) else {
+            return Err(wrong(format!(
+                "{} is not set, so it is not known where the sessions are: set it to {}",
+                keys.address, keys.example
+            )));
+        };
+        let url = keys.url(given);
+        let kind = match keys.kind {
+            Some(name) => Kind::named(name),
+            None => Kind::of_url(&url).filter(|kind| SQL.contains(&kind.name)),
+        };
+        let kind = kind.ok_or_else(|| {
+            wrong(format!(
+                "{} is not the URL of such a store: write one like {}",
+                keys.address, keys.example
+            ))
+        })?;
+        Ok(Some(Place {
+            kind,
+            url,
+            key: Some(keys.address),
+            assumed,
+            expect_table: config.flag("SESSION_TABLE_EXISTS")?,
+            config: config.clone(),
+        }))
+    }
+
+    /// What kind of store it is.
+    pub fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+
+    /// The key that is not set although it should say where the store is, so that the usual address on this machine
+    /// was assumed, as Flask-Session does.
+    pub fn assumed(&self) -> Option<&'static str> {
+        self.key.filter(|_| self.assumed)
+    }
+
+    /// Makes no table, and no SQLite file, that is not there: its absence is an error of the first operation.
+    #[must_use]
+    pub fn expect_table(mut self) -> Place {
+        self.expect_table = true;
+        self
+    }
+
+    /// Opens the store; a server is not connected to before it is first used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if the URL or a setting cannot be, or this program was built without that store.
+    pub fn open(&self) -> Result<Arc<dyn Store>> {
+        if let Some(key) = self.assumed() {
+            tracing::warn!(target: "dewar", "{key} is not set: sessions go to {self}, as with Flask-Session; set it to say so");
+        }
+        self.build().map_err(|error| match self.key {
+            Some(key) if error.kind() == ErrorKind::Config => {
+                wrong(format!("{key} ({}): {error}", self.config.origin(key)))
+            }
+            _ => error,
+        })
+    }
+
+    fn build(&self) -> Result<Arc<dyn Store>> {
+        let config = &self.config;
+        let connect = config.duration("SESSION_CONNECT_TIMEOUT")?;
+        let operation = config.duration("SESSION_OPERATION_TIMEOUT")?;
+        let connections = config.number("SESSION_CONNECTIONS")?;
+        match self.kind.name {
+            #[cfg(feature = "memcached")]
+            "memcached" => {
+                use crate::memcached::{MemcachedBuilder, MemcachedStore};
+                let builder = MemcachedStore::builder(&*self.url);
+                let builder = set(builder, connect, MemcachedBuilder::connect_timeout);
+                let builder = set(builder, operation, MemcachedBuilder::operation_timeout);
+                let builder = set(builder, connections, MemcachedBuilder::connections);
+                Ok(Arc::new(builder.build()?))
+            }
+            #[cfg(feature = "mysql")]
+            "mysql" => {
+                use crate::mysql::{MysqlBuilder, MysqlStore};
+                let builder = MysqlStore::builder(&*self.url).table(self.sqlalchemy_table()?);
+                let builder = set(builder, connect, MysqlBuilder::connect_timeout);
+                let builder = set(builder, operation, MysqlBuilder::operation_timeout);
+                let builder = set(builder, connections, MysqlBuilder::connections);
+                Ok(Arc::new(builder.tables(self.tables()).build()?))
+            }
+            #[cfg(feature = "postgresql")]
+            "postgresql" => {
+                use crate::postgresql::{PostgresqlBuilder, PostgresqlStore};
+                let table = match self.key {
+                    Some("SESSION_SQLALCHEMY") => self.sqlalchemy_table()?,
+                    _ => self.postgresql_table()?,
+                };
+                let builder = PostgresqlStore::builder(&*self.url).table(table);
+                let builder = set(builder, connect, PostgresqlBuilder::connect_timeout);
+                let builder = set(builder, operation, PostgresqlBuilder::operation_timeout);
+                let builder = set(builder, connections, PostgresqlBuilder::connections);
+                Ok(Arc::new(builder.tables(self.tables()).build()?))
+            }
+            #[cfg(feature = "redis")]
+            "redis" => {
+                use crate::redis::{RedisBuilder, RedisStore};
+                let builder = RedisStore::builder(&*self.url);
+                let builder = set(builder, connect, RedisBuilder::connect_timeout);
+                let builder = set(builder, operation, RedisBuilder::operation_timeout);
+                Ok(Arc::new(builder.build()?))
+            }
+            #[cfg(feature = "sqlite")]
+            "sqlite" => {
+                use crate::sqlite::{SqliteBuilder, SqliteStore};
+                let builder = SqliteStore::builder(&*self.url).table(self.sqlalchemy_table()?);
+                let builder = set(builder, operation, SqliteBuilder::operation_timeout);
+                Ok(Arc::new(builder.tables(self.tables()).open()?))
+            }
+            name => Err(wrong(format!(
+                "this program was built without the store '{name}': build it with the feature `{}` of dewar-stores",
+                self.kind.feature
+            ))),
+        }
+    }
+
+    #[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
+    fn tables(&self) -> Tables {
+        match self.expect_table {
+            true => Tables::Expect,
+            false => Tables::Create,
+        }
+    }
+
+    #[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
+    fn sqlalchemy_table(&self) -> Result<Table> {
+        let mut table = self.shaped(
+            Table::sqlalchemy(),
+            "SESSION_SQLALCHEMY_TABLE",
+            "SESSION_SQLALCHEMY_SCHEMA",
+        )?;
+        if let Some(column) = self.config.text("SESSION_SQLALCHEMY_KEY_COLUMN")? {
+            table = named("SESSION_SQLALCHEMY_KEY_COLUMN", table.key_column(&column))?;
+        }
+        if let Some(sequence) = self.config.text("SESSION_SQLALCHEMY_SEQUENCE")? {
+            table = named(
+                "SESSION_SQLALCHEMY_SEQUENCE",
+                table.with_sequence(&sequence),
+            )?;
+        }
+        Ok(table)
+    }
+
+    #[cfg(feature = "postgresql")]
+    fn postgresql_table(&self) -> Result<Table> {
+        self.shaped(
+            Table::postgresql(),
+            "SESSION_POSTGRESQL_TABLE",
+            "SESSION_POSTGRESQL_SCHEMA",
+        )
+    }
+
+    #[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
+    fn shaped(&self, mut table: Table, name: &str, schema: &str) -> Result<Table> {
+        if let Some(text) = self.config.text(name)? {
+            table = named(name, table.named(&text))?;
+        }
+        if let Some(text) = self.config.text(schema)? {
+            table = named(schema, table.in_schema(&text))?;
+        }
+        Ok(table)
+    }
+}
+
+/// Kind and address, without user, password and options.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = self
+            .url
+            .split_once("://")
+            .map_or(&*self.url, |(_, rest)| rest);
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        // `sqlite:///app.db` is a relative path, `sqlite:////srv/app.db` an absolute one.
+        let address = match self.kind.name {
+            "sqlite" if self.url.contains("://") => rest.strip_prefix('/').unwrap_or(rest),
+            _ => rest,
+        };
+        write!(f, "{} at {address}", self.kind.name)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Place({self})")
+    }
+}
+
+/// The builder with a value, where there is one.
+fn set<B, T>(builder: B, value: Option<T>, setter: fn(B, T) -> B) -> B {
+    match value {
+        Some(value) => setter(builder, value),
+        None => builder,
+    }
+}
+
+/// The keys of a session type.
+struct Keys {
+    session_type: &'static str,
+    /// The kind of store; `None` where the URL decides.
+    kind: Option<&'static str>,
+    address: &'static str,
+    /// Where Flask-Session looks if the address is not set.
+    usual: Option<&'static str>,
+    example: &'static str,
+}
+
+const KEYS: &[Keys] = &[
+    Keys {
+        session_type: "memcached",
+        kind: Some("memcached"),
+        address: "SESSION_MEMCACHED",
+        usual: Some("memcached://127.0.0.1:11211"),
+        example: "memcached://127.0.0.1:11211",
+    },
+    Keys {
+        session_type: "mysql",
+        kind: Some("mysql"),
+        address: "SESSION_MYSQL",
+        usual: None,
+        example: "mysql://user:password@host/database",
+    },
+    Keys {
+        session_type: "postgresql",
+        kind: Some("postgresql"),
+        address: "SESSION_POSTGRESQL",
+        usual: None,
+        example: "postgresql://user:password@host/database",
+    },
+    Keys {
+        session_type: "redis",
+        kind: Some("redis"),
+        address: "SESSION_REDIS",
+        usual: Some("redis://127.0.0.1:6379"),
+        example: "redis://127.0.0.1:6379",
+    },
+    Keys {
+        session_type: "sqlalchemy",
+        kind: None,
+        address: "SESSION_SQLALCHEMY",
+        usual: None,
+        example: "sqlite:///sessions.db or postgresql://user:password@host/database",
+    },
+    Keys {
+        session_type: "sqlite",
+        kind: Some("sqlite"),
+        address: "SESSION_SQLITE",
+        usual: None,
+        example: "sqlite:///sessions.db",
+    },
+];
+
+/// The kinds that `sqlalchemy` may mean.
+const SQL: &[&str] = &["mysql", "postgresql", "sqlite"];
+
+impl Keys {
+    /// The URL of an address that may be a bare `host:port`.
+    fn url(&self, given: String) -> String {
+        match self.session_type {
+            "memcached" | "redis" if !given.contains(':') || is_host_and_port(&given) => {
+                format!("{}://{given}", self.session_type)
+            }
+            _ => given,
+        }
+    }
+}
+
+fn is_host_and_port(address: &str) -> bool {
+    !address.contains("://")
+        && address.split(',').all(|one| {
+            one.rsplit_once(':')
+                .is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+        })
+}
+
+/// The text of an address; a list of texts is one of several servers.
+fn address(config: &Config, key: &'static str) -> Result<Option<String>> {
+    let Some(Setting::List(servers)) = config.get(key) else {
+        return config.text(key);
+    };
+    let texts = servers.iter().map(|server| match server {
+        Setting::Text(text) => Ok(text.as_str()),
+        _ => Err(wrong(format!(
+            "{key} ({}): write a list of texts, such as [\"10.0.0.1:11211\", \"10.0.0.2:11211\"]",
+            config.origin(key)
+        ))),
+    });
+    let texts = texts.collect::<Result<Vec<_>>>()?;
+    Ok(Some(texts.join(",")))
+}
+
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
+fn named(key: &str, table: Result<Table>) -> Result<Table> {
+    table.map_err(|error| wrong(format!("{key}: {error}")))
+}
+
+fn unknown_scheme() -> Error {
+    let built = KINDS
+        .iter()
+        .filter(|kind| kind.availability == Availability::BuiltIn);
+    let schemes: Vec<_> = built
+        .filter_map(|kind| Some(format!("{}://", kind.schemes.first()?)))
+        .collect();
+    wrong(format!(
+        "that is not the URL of a store: write one that starts with {}",
+        schemes.join(" or ")
+    ))
+}
+
+fn wrong(message: String) -> Error {
+    Error::new(ErrorKind::Config, message)
+}

@@ -1,0 +1,188 @@
+//! Stores that are opened from a configuration: every key reaches its builder, every mistake names its key.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use dewar::UnixTime;
+use dewar::config::{Config, Setting};
+use dewar::store::{Created, Key, Store};
+use dewar_stores::Place;
+use dewar_stores::sql::{Table, Tables};
+use dewar_stores::sqlite::SqliteStore;
+
+/// The place that a configuration means, as messages name it.
+fn place(config: &Config) -> String {
+    Place::of_config(config).unwrap().unwrap().to_string()
+}
+
+fn mistake(config: &Config) -> String {
+    let opened = dewar_stores::open(config);
+    let error = opened.map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), dewar::ErrorKind::Config);
+    error.to_string()
+}
+
+fn of_type(name: &str) -> Config {
+    Config::new().session_type(name)
+}
+
+#[test]
+fn the_address_is_a_url_a_host_or_a_list_of_hosts() {
+    let redis = |address: &str| place(&of_type("redis").set("SESSION_REDIS", address));
+    assert_eq!(
+        redis("rediss://app:secret@cache.example:6380/1?x=1"),
+        "redis at cache.example:6380/1"
+    );
+    assert_eq!(redis("cache.example:6380"), "redis at cache.example:6380");
+    assert_eq!(redis("cache.example"), "redis at cache.example");
+
+    let servers = ["10.0.0.1:11211", "10.0.0.2:11211"]
+        .map(Setting::from)
+        .to_vec();
+    let memcached = of_type("Memcached").set("SESSION_MEMCACHED", Setting::List(servers));
+    assert_eq!(
+        place(&memcached),
+        "memcached at 10.0.0.1:11211,10.0.0.2:11211"
+    );
+    assert!(dewar_stores::open(&memcached).unwrap().is_some());
+
+    let sql = |address: &str| place(&of_type("sqlalchemy").set("SESSION_SQLALCHEMY", address));
+    assert_eq!(
+        sql("postgresql+psycopg2://app:secret@db.example/shop"),
+        "postgresql at db.example/shop"
+    );
+    assert_eq!(
+        sql("mysql+pymysql://app:secret@db.example/shop"),
+        "mysql at db.example/shop"
+    );
+    assert_eq!(sql("sqlite:///shop.db"), "sqlite at shop.db");
+}
+
+#[test]
+fn an_address_that_is_assumed_says_so() {
+    let assumed = |config: Config| Place::of_config(&config).unwrap().unwrap().assumed();
+    assert_eq!(assumed(of_type("redis")), Some("SESSION_REDIS"));
+    assert_eq!(assumed(of_type("memcached")), Some("SESSION_MEMCACHED"));
+    assert_eq!(
+        assumed(of_type("redis").set("SESSION_REDIS", "redis://cache.example")),
+        None
+    );
+    assert_eq!(place(&of_type("redis")), "redis at 127.0.0.1:6379");
+}
+
+#[test]
+fn the_engine_makes_the_others_itself() {
+    for name in ["null", "cookie", "memory", "filesystem"] {
+        assert!(
+            dewar_stores::open(&of_type(name)).unwrap().is_none(),
+            "{name}"
+        );
+    }
+    assert!(dewar_stores::open(&Config::new()).unwrap().is_none());
+    assert!(
+        dewar_stores::engine(of_type("memory"))
+            .unwrap()
+            .store()
+            .is_some()
+    );
+}
+
+#[test]
+fn mistakes_name_their_key_and_no_password() {
+    let missing = mistake(&of_type("postgresql"));
+    assert!(
+        missing.contains("SESSION_POSTGRESQL is not set"),
+        "{missing}"
+    );
+
+    let other_service =
+        mistake(&of_type("sqlalchemy").set("SESSION_SQLALCHEMY", "redis://:secret@cache.example"));
+    assert!(
+        other_service.starts_with("SESSION_SQLALCHEMY is not the URL"),
+        "{other_service}"
+    );
+
+    let wrong_scheme =
+        mistake(&of_type("redis").set("SESSION_REDIS", "https://:secret@cache.example"));
+    assert!(
+        wrong_scheme.starts_with("SESSION_REDIS (") && wrong_scheme.contains("open.rs:"),
+        "{wrong_scheme}"
+    );
+
+    let table = of_type("sqlite")
+        .set("SESSION_SQLITE", "sqlite:///x.db")
+        .set("SESSION_SQLALCHEMY_TABLE", "a\0b");
+    assert!(
+        mistake(&table).contains("SESSION_SQLALCHEMY_TABLE"),
+        "{}",
+        mistake(&table)
+    );
+
+    let zero = of_type("redis")
+        .set("SESSION_REDIS", "redis://cache.example")
+        .set("SESSION_CONNECT_TIMEOUT", 0);
+    assert!(
+        mistake(&zero).contains("more than zero") || mistake(&zero).contains("longer than zero"),
+        "{}",
+        mistake(&zero)
+    );
+
+    for message in [other_service, wrong_scheme] {
+        assert!(!message.contains("secret"), "{message}");
+    }
+}
+
+#[test]
+fn all_problems_of_the_configuration_come_before_those_of_the_store() {
+    let wrong = of_type("postgresql")
+        .set("SESSION_ID_LENGTH", 8)
+        .set("SESSION_USE_SIGNER", true);
+    let report = dewar_stores::engine(wrong)
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        report.contains("SESSION_ID_LENGTH") && report.contains("SECRET_KEY"),
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn table_and_column_reach_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop.db");
+    let config = of_type("sqlite")
+        .set("SESSION_SQLITE", file.as_path())
+        .set("SESSION_SQLALCHEMY_TABLE", "logins")
+        .set("SESSION_SQLALCHEMY_KEY_COLUMN", "login");
+    let expires = UnixTime::now() + Duration::from_secs(60);
+    let key = Key::new("session:a".to_owned());
+
+    let expecting = config.clone().set("SESSION_TABLE_EXISTS", true);
+    let refused = dewar_stores::open(&expecting).map(|_| ());
+    assert!(
+        refused.is_err() && !file.exists(),
+        "a table that must exist was made"
+    );
+
+    let store = dewar_stores::open(&config).unwrap().unwrap();
+    let created = store
+        .create(&key, Bytes::from_static(b"x"), expires)
+        .await
+        .unwrap();
+    assert!(matches!(created, Created::Done(_)));
+
+    let table = Table::sqlalchemy()
+        .named("logins")
+        .unwrap()
+        .key_column("login")
+        .unwrap();
+    let same = SqliteStore::builder(file.to_str().unwrap())
+        .table(table)
+        .tables(Tables::Expect)
+        .open()
+        .unwrap();
+    assert!(same.load(&key).await.unwrap().is_some());
+}
