@@ -2,6 +2,8 @@
 
 from typing import Any, final
 
+__all__ = ["Engine", "Session", "Store", "check", "decode", "encode"]
+
 @final
 class Store:
     """A place that keeps sessions; one for the whole application, whatever becomes of its configuration."""
