@@ -70,7 +70,19 @@ fn no_secret_is_ever_shown() {
 
 #[test]
 fn the_examples_of_the_manual_are_true() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/command.md");
+    examples_are_true("command.md");
+}
+
+#[test]
+fn the_examples_of_the_guide_to_troubles_are_true() {
+    examples_are_true("troubleshooting.md");
+}
+
+/// Runs the commands of a page, all in one folder for each block.
+fn examples_are_true(page: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs")
+        .join(page);
     let expected = fs::read_to_string(&file).unwrap();
     let mut actual = String::new();
     for (number, part) in expected.split("```").enumerate() {

@@ -31,6 +31,40 @@
 //! [`save`](dewar::Session::save) whenever something should be kept; what was written before the response started is
 //! saved with it, cookie included.
 //!
+//! # New keys without a restart
+//!
+//! The layer's engine is a clone of the application's, so new keys reach both. Here they are read again on SIGHUP, by a
+//! task that the application starts:
+//!
+//! ```no_run
+//! use dewar::config::{Config, Environment};
+//! use dewar::{Engine, engine::Reload};
+//! use tokio::signal::unix::{SignalKind, signal};
+//!
+//! fn configuration() -> Config {
+//!     // FLASK_SECRET_KEY_FILE names a file that changes; `Config::file` reads a whole file of settings.
+//!     Config::new().environment(Environment::of_process())
+//! }
+//!
+//! async fn take_new_keys(engine: Engine) -> std::io::Result<()> {
+//!     let mut hangups = signal(SignalKind::hangup())?;
+//!     while hangups.recv().await.is_some() {
+//!         match engine.reload_keys(&configuration()) {
+//!             Ok(Reload::Changed) => tracing::info!("new keys"),
+//!             Ok(_) => {}
+//!             Err(error) => tracing::error!("the keys stay as they are: {error}"),
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # async fn run() -> dewar::Result<()> {
+//! let engine = Engine::new(configuration())?;
+//! tokio::spawn(take_new_keys(engine.clone()));
+//! let layer = dewar_tower::SessionLayer::new(engine);
+//! # Ok(()) }
+//! ```
+//!
 //! # Without axum
 //!
 //! Any tower service can have the layer; inside, [`Session::open`] takes the place of the extractor.

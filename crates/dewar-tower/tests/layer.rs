@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use dewar::Engine;
 use dewar::config::Config;
-use dewar::engine::Reply;
+use dewar::engine::{Reload, Reply};
 use dewar::plan::Reason;
 use dewar_tower::{Error, Session, SessionLayer, Typed};
 use http_body_util::BodyExt;
@@ -111,6 +111,21 @@ async fn a_handler_that_does_not_use_its_session_leaves_no_trace() {
             assert!(!response.headers().contains_key(VARY));
         }
     }
+}
+
+#[tokio::test]
+async fn new_keys_reach_an_application_that_serves() {
+    const NEW: &str = "9f3c1e77a05bd2846cf01b9de35a7482";
+    let engine = cookie_engine();
+    let app = shop(engine.clone());
+    let first = cookie(&send(&app, "POST", "/add", None).await).unwrap();
+    let keys = Config::new().secret_key(NEW).secret_key_fallbacks([KEY]);
+    assert_eq!(engine.reload_keys(&keys).unwrap(), Reload::Changed);
+    let second = cookie(&send(&app, "POST", "/add", Some(&first)).await).unwrap();
+    // Only the new key signs now.
+    let after = shop(Engine::new(Config::new().secret_key(NEW)).unwrap());
+    let response = send(&after, "GET", "/read", Some(&second)).await;
+    assert_eq!(text(response).await, "[42,42]");
 }
 
 #[tokio::test]

@@ -70,6 +70,11 @@ pub(crate) fn closed(decision: &Decision) {
     count!("dewar_sessions_closed_total", "reason" => decision.reason.label());
 }
 
+pub(crate) fn keys_replaced(accepted: usize) {
+    tracing::info!(target: TARGET, accepted, "secret keys replaced");
+    count!("dewar_keys_replaced_total");
+}
+
 pub(crate) fn config_warning(problem: &Problem) {
     tracing::warn!(target: TARGET, "{problem}");
 }

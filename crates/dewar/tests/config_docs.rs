@@ -53,9 +53,14 @@ fn tables() -> String {
         )
         .unwrap();
     }
-    out.push_str("\n## Findings\n\nThe stable code of each finding of the check at start-up, with what it is about.\n\n| code | finding |\n| --- | --- |\n");
+    out.push_str("\n## Findings\n\nThe stable code of each finding of the check at start-up, with what it is about; each has its page in [diagnostics](diagnostics/README.md).\n\n| code | finding |\n| --- | --- |\n");
     for code in Code::ALL {
-        writeln!(out, "| {code} | {} |", cell(code.meaning())).unwrap();
+        writeln!(
+            out,
+            "| [{code}](diagnostics/{code}.md) | {} |",
+            cell(code.meaning())
+        )
+        .unwrap();
     }
     out
 }

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use dewar::ErrorKind;
-use dewar::config::{Code, Config, Severity};
+use dewar::config::{Code, Config, Severity, Stage};
 use serde_json::{Value, json};
 
 const KEY: &str = "0f3a9c5e7b1d2468ace013579bdf0246";
+const OLD_KEY: &str = "5d7c02b9e4a81f6370c6d2b58e19f4a3";
 
 /// A configuration by name, with its errors and its warnings.
 struct Row(
@@ -45,6 +46,7 @@ fn rows() -> Vec<Row> {
         secrets(),
         cookies(),
         lifetimes_and_stores(),
+        domains(),
     ]
     .into_iter()
     .flatten()
@@ -120,9 +122,17 @@ fn secrets() -> Vec<Row> {
         Row("signer without a key", memory(json!({ "SESSION_USE_SIGNER": true })), &["DW0202"], &[]),
         Row("empty key", json!({ "SECRET_KEY": "" }), &["DW0203"], &[]),
         Row("empty key and empty fallback", json!({ "SECRET_KEY": "", "SECRET_KEY_FALLBACKS": [""] }), &["DW0203", "DW0205"], &[]),
-        Row("short key", json!({ "SECRET_KEY": "dev" }), &[], &["DW0204"]),
-        Row("short key of a signer", memory(json!({ "SESSION_USE_SIGNER": true, "SECRET_KEY": "dev" })), &[], &["DW0204"]),
-        Row("empty fallback", key(json!({ "SECRET_KEY_FALLBACKS": ["old", ""] })), &["DW0205"], &[]),
+        Row("short key", json!({ "SECRET_KEY": "q7Zx" }), &[], &["DW0204"]),
+        Row("short key of a signer", memory(json!({ "SESSION_USE_SIGNER": true, "SECRET_KEY": "q7Zx" })), &[], &["DW0204"]),
+        Row("short fallback", key(json!({ "SECRET_KEY_FALLBACKS": [OLD_KEY, "q7Zx", "q7Zy"] })), &[], &["DW0204"]),
+        Row("key of a tutorial", json!({ "SECRET_KEY": "dev" }), &[], &["DW0208"]),
+        Row("key of the documentation", json!({ "SECRET_KEY": "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf" }), &[], &["DW0208"]),
+        Row("key of a tutorial that signs ids", memory(json!({ "SESSION_USE_SIGNER": true, "SECRET_KEY": "super secret key" })), &[], &["DW0208"]),
+        Row("fallback of a tutorial", key(json!({ "SECRET_KEY_FALLBACKS": ["change-me"] })), &[], &["DW0208"]),
+        Row("a long key of words", json!({ "SECRET_KEY": "our company name 2024" }), &[], &["DW0207"]),
+        Row("a key that repeats", json!({ "SECRET_KEY": "abcabcabcabcabcabcabcabcabcabcabc" }), &[], &["DW0207"]),
+        Row("a fallback that repeats", key(json!({ "SECRET_KEY_FALLBACKS": ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] })), &[], &["DW0207"]),
+        Row("empty fallback", key(json!({ "SECRET_KEY_FALLBACKS": [OLD_KEY, ""] })), &["DW0205"], &[]),
         Row("key among its fallbacks", key(json!({ "SECRET_KEY_FALLBACKS": [KEY] })), &[], &["DW0206"]),
     ]
 }
@@ -139,6 +149,8 @@ fn cookies() -> Vec<Row> {
         Row("domain with space", key(json!({ "SESSION_COOKIE_DOMAIN": "example.org " })), &["DW0302"], &[]),
         Row("domain that is not ASCII", key(json!({ "SESSION_COOKIE_DOMAIN": "bücher.example" })), &["DW0302"], &[]),
         Row("domain with an empty label", key(json!({ "SESSION_COOKIE_DOMAIN": "a..b" })), &["DW0302"], &[]),
+        Row("domain of many labels", key(json!({ "SESSION_COOKIE_DOMAIN": "a.b.example.co.uk" })), &[], &[]),
+        Row("domain of this machine", key(json!({ "SESSION_COOKIE_DOMAIN": "localhost" })), &[], &[]),
         Row("relative path", key(json!({ "SESSION_COOKIE_PATH": "shop" })), &["DW0303"], &[]),
         Row("path with an attribute", key(json!({ "SESSION_COOKIE_PATH": "/; HttpOnly" })), &["DW0303"], &[]),
         Row("relative root", key(json!({ "APPLICATION_ROOT": "shop" })), &["DW0303"], &[]),
@@ -162,6 +174,16 @@ fn lifetimes_and_stores() -> Vec<Row> {
         Row("absolute lifetime of zero", key(json!({ "SESSION_ABSOLUTE_LIFETIME": 0 })), &["DW0401"], &[]),
         Row("absolute below idle", key(json!({ "SESSION_ABSOLUTE_LIFETIME": "1h" })), &[], &["DW0402"]),
         Row("refresh after the end", key(json!({ "SESSION_REFRESH_AFTER": "31d" })), &[], &["DW0403"]),
+        Row("browser sessions kept for a month", memory(json!({ "SESSION_PERMANENT": false })), &[], &["DW0404"]),
+        Row("browser sessions with a lifetime", memory(json!({ "SESSION_PERMANENT": false, "PERMANENT_SESSION_LIFETIME": "31d" })), &[], &[]),
+        Row("browser sessions in cookies", key(json!({ "SESSION_PERMANENT": false })), &[], &[]),
+        Row("prefix without an end", memory(json!({ "SESSION_KEY_PREFIX": "shop" })), &[], &["DW0505"]),
+        Row("prefix with an end", memory(json!({ "SESSION_KEY_PREFIX": "shop_" })), &[], &[]),
+        Row("prefix with a space", json!({ "SESSION_TYPE": "memcached", "SESSION_KEY_PREFIX": "my shop:" }), &["DW0506"], &[]),
+        Row("prefix with a space in Redis", json!({ "SESSION_TYPE": "redis", "SESSION_KEY_PREFIX": "my shop:" }), &[], &[]),
+        Row("id too long for memcached", json!({ "SESSION_TYPE": "memcached", "SESSION_ID_LENGTH": 192 }), &["DW0506"], &[]),
+        Row("the longest id in memcached", json!({ "SESSION_TYPE": "memcached", "SESSION_ID_LENGTH": 181 }), &[], &[]),
+        Row("id too long for a table", json!({ "SESSION_TYPE": "postgresql", "SESSION_ID_LENGTH": 192 }), &["DW0506"], &[]),
         Row("short ids", memory(json!({ "SESSION_ID_LENGTH": 15 })), &["DW0501"], &[]),
         Row("long ids", memory(json!({ "SESSION_ID_LENGTH": 193 })), &["DW0501"], &[]),
         Row("negative ids", memory(json!({ "SESSION_ID_LENGTH": -32 })), &["DW0501"], &[]),
@@ -177,6 +199,22 @@ fn lifetimes_and_stores() -> Vec<Row> {
             &["DW0101", "DW0503"],
         ),
     ]
+}
+
+#[cfg(feature = "public-suffixes")]
+#[rustfmt::skip]
+fn domains() -> Vec<Row> {
+    vec![
+        Row("domain of a country", key(json!({ "SESSION_COOKIE_DOMAIN": "co.uk" })), &["DW0307"], &[]),
+        Row("domain of everybody", key(json!({ "SESSION_COOKIE_DOMAIN": ".COM" })), &["DW0307"], &[]),
+        Row("domain of a host for many", key(json!({ "SESSION_COOKIE_DOMAIN": "github.io" })), &["DW0307"], &[]),
+        Row("own domain at a host for many", key(json!({ "SESSION_COOKIE_DOMAIN": "shop.github.io" })), &[], &[]),
+    ]
+}
+
+#[cfg(not(feature = "public-suffixes"))]
+fn domains() -> Vec<Row> {
+    Vec::new()
 }
 
 fn codes(config: &Config, severity: Severity) -> Vec<&'static str> {
@@ -228,16 +266,50 @@ fn each_code_has_a_configuration_that_finds_it() {
         .flat_map(|row| row.2.iter().chain(row.3))
         .copied()
         .collect();
-    // Findings about sources; they are in `config_sources.rs`.
+    // Findings about sources; they are in `config_sources.rs` and `config_files.rs`.
     let elsewhere = [
         Code::SecretFileUnreadable,
         Code::SecretGivenTwice,
         Code::SourceNotATable,
         Code::VariableNotUnicode,
+        Code::FileUnreadable,
+        Code::FileSyntax,
+        Code::SectionMissing,
+        Code::SectionNotChosen,
+        Code::SecretFileOpen,
     ];
-    for code in Code::ALL.iter().filter(|code| !elsewhere.contains(code)) {
+    let elsewhere = |code: &Code| {
+        let off = *code == Code::CookieDomainPublic && !cfg!(feature = "public-suffixes");
+        off || elsewhere.contains(code)
+    };
+    for code in Code::ALL.iter().filter(|code| !elsewhere(code)) {
         assert!(found.contains(code.as_str()), "{code} is never tested");
     }
+}
+
+#[test]
+fn keys_that_can_be_guessed_are_errors_in_production() {
+    for weak in ["dev", "q7Zx", "our company name 2024"] {
+        for (values, key) in [
+            (json!({ "SECRET_KEY": weak }), "SECRET_KEY"),
+            (
+                key(json!({ "SECRET_KEY_FALLBACKS": [OLD_KEY, weak] })),
+                "SECRET_KEY_FALLBACKS",
+            ),
+        ] {
+            let config = Config::new().merge("table", values);
+            assert!(config.settings().is_ok(), "{weak}");
+            let live = config.stage(Stage::Production);
+            let report = live.check();
+            assert_eq!(report.problems.len(), 1, "{report}");
+            assert_eq!(report.problems[0].key, key);
+            assert_eq!(report.problems[0].severity, Severity::Error);
+            assert!(!report.to_string().contains(weak), "{report}");
+            assert!(live.settings().is_err());
+        }
+    }
+    let sound = Config::new().merge("table", key(json!({ "SECRET_KEY_FALLBACKS": [OLD_KEY] })));
+    assert!(sound.stage(Stage::Production).check().problems.is_empty());
 }
 
 #[test]
@@ -250,14 +322,17 @@ the configuration has 2 errors and 1 warning
 error[DW0103] SESSION_TYPE: 'memcache' is not known
   from: settings.toml
    fix: did you mean 'memcached'? Known are: null, cookie, memory, filesystem, redis, memcached, mongodb, sqlalchemy, sqlite, postgresql, mysql, dynamodb, cachelib
+  page: https://github.com/dewar-rs/dewar/blob/main/docs/diagnostics/DW0103.md
 
 error[DW0504] SESSION_FILE_MODE: the decimal number 600 is 0o1130; 0600 was probably meant in octal
   from: settings.toml
    fix: write octal digits as text, \"0600\", or as Python's number 384; the owner must be able to read and write
+  page: https://github.com/dewar-rs/dewar/blob/main/docs/diagnostics/DW0504.md
 
 warning[DW0101] SESSION_COOKIE_SECUR: there is no such key, so it has no effect
   from: settings.toml
-   fix: did you mean SESSION_COOKIE_SECURE?";
+   fix: did you mean SESSION_COOKIE_SECURE?
+  page: https://github.com/dewar-rs/dewar/blob/main/docs/diagnostics/DW0101.md";
     assert_eq!(config.settings().unwrap_err().to_string(), expected);
 }
 
@@ -268,10 +343,12 @@ the configuration has 0 errors and 2 warnings
 
 warning[DW0201] SECRET_KEY: neither SECRET_KEY nor SESSION_TYPE is set: sessions can be read (they are empty), and writing fails
    fix: set SECRET_KEY for sessions in signed cookies (make one with: python3 -c 'import secrets; print(secrets.token_hex())'), or SESSION_TYPE for a store
+  page: https://github.com/dewar-rs/dewar/blob/main/docs/diagnostics/DW0201.md
 
 warning[DW0106] SESSION_FILE_DIR: it has no effect: SESSION_TYPE is not set, so sessions live nowhere
   from: app.toml
-   fix: set SESSION_TYPE to filesystem, or remove SESSION_FILE_DIR";
+   fix: set SESSION_TYPE to filesystem, or remove SESSION_FILE_DIR
+  page: https://github.com/dewar-rs/dewar/blob/main/docs/diagnostics/DW0106.md";
     let config = Config::new().merge("app.toml", json!({ "SESSION_FILE_DIR": "/srv/sessions" }));
     assert_eq!(config.check().to_string(), expected);
 }

@@ -195,7 +195,7 @@ fn every_value_knows_its_origin() {
 #[test]
 fn plain_names_are_read_only_on_request_and_lose_to_the_prefix() {
     let variables = [
-        ("SECRET_KEY", "the plain key of this test"),
+        ("SECRET_KEY", "9f3c1e77a05bd2846cf01b9de35a7482"),
         ("SESSION_COOKIE_NAME", "plain"),
         ("FLASK_SESSION_COOKIE_NAME", "prefixed"),
         ("SESSION_MANAGER", "local/host:@/tmp/.ICE-unix/1"),
@@ -243,12 +243,13 @@ fn a_secret_may_be_in_a_file() {
     }
     let fallbacks = path("old", b"the first\nthe second\n");
     let config = from([
-        ("FLASK_SECRET_KEY", "0123456789abcdefg"),
+        ("FLASK_SECRET_KEY", "9f3c1e77a05bd2846cf01b9de35a7482"),
         ("FLASK_SECRET_KEY_FALLBACKS_FILE", &fallbacks),
     ]);
     assert_eq!(
         keys(&config),
-        Keyring::new("0123456789abcdefg").with_fallbacks(["the first", "the second"])
+        Keyring::new("9f3c1e77a05bd2846cf01b9de35a7482")
+            .with_fallbacks(["the first", "the second"])
     );
 }
 
@@ -268,7 +269,7 @@ fn a_secret_file_that_cannot_be_used_is_an_error() {
     assert_eq!(codes(&endless), ["DW0001"]);
     let twice = from([
         ("FLASK_SECRET_KEY_FILE", "/dev/null"),
-        ("FLASK_SECRET_KEY", "0123456789abcdefg"),
+        ("FLASK_SECRET_KEY", "9f3c1e77a05bd2846cf01b9de35a7482"),
     ]);
     assert_eq!(codes(&twice), ["DW0002"]);
 }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ except ImportError:
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import places  # noqa: E402
+import carrier_places as places  # noqa: E402
 
 
 class Clock:
@@ -84,15 +83,5 @@ def place(kind: places.Kind, tmp_path: Path) -> Iterator[Place]:
     with ExitStack() as stack:
         opened = kind.open(stack, tmp_path, options)
         if isinstance(opened, str):
-            absent(opened)
+            places.absent(opened)
         yield Place(opened[0], opened[1], clock, kind)
-
-
-def absent(why: str) -> None:
-    """A server that is not there is skipped here, and a failure in CI."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(why)
-    pytest.skip(why)
-
-
-Racing = Callable[[int], Any]

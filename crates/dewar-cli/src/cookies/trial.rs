@@ -1,10 +1,10 @@
 //! What else could have signed a cookie that none of the keys fits: the mistakes that people make with keys.
 
 use dewar::SessionId;
-use dewar::signing::{Digest, KeyDerivation, Keyring, Scheme, SecretKey, Signer};
+use dewar::signing::{Digest, KeyDerivation, Keyring, Scheme, SecretKey, Signer, well_known_keys};
 
 use super::shape::{SIGNATURES, Shape};
-use crate::keys::{FoundKey, Keys, well_known_keys};
+use crate::keys::{FoundKey, Keys};
 
 /// Something that the signature fits after all.
 pub(super) struct Fit {

@@ -1,9 +1,10 @@
 use std::path::{Path, PathBuf};
 
+use dewar::config::dotenv;
 use dewar::signing::SecretKey;
 use zeroize::Zeroizing;
 
-use super::{dotenv, toml};
+use super::toml;
 use crate::exit::{Failure, Outcome};
 use crate::files;
 

@@ -278,13 +278,7 @@ impl Reader<'_> {
     }
 
     fn session_type(&mut self) -> Option<ChosenType> {
-        const NAME: &str = "SESSION_TYPE";
-        // `FLASK_SESSION_TYPE=null` is JSON's null; whoever writes it means the type of that name.
-        let from_variable = matches!(self.config.origin(NAME), Origin::Variable(_));
-        if from_variable && self.config.get(NAME).is_none() {
-            return Some(ChosenType::Named("null"));
-        }
-        let name = self.optional(NAME, values::session_type)?;
+        let name = self.optional("SESSION_TYPE", values::session_type)?;
         Some(name.map_or(ChosenType::Unset, ChosenType::Named))
     }
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{Code, Config, Key, Kind, Origin, Problem, Setting, Severity};
+use super::exposure::Exposure;
+use super::{Code, Config, KEYS, Key, Kind, Origin, Problem, Setting, Severity, Stage};
 
 /// Environment variables that configure sessions, read as Flask's `Config.from_prefixed_env` reads them.
 ///
@@ -14,6 +15,8 @@ use super::{Code, Config, Key, Kind, Origin, Problem, Setting, Severity};
 /// - `FLASK_A__B` sets the item `B` of the table `A`. None of the keys of sessions is a table.
 /// - `FLASK_SECRET_KEY_FILE` names a file that holds the secret, for mounted secrets; so for every key that is
 ///   secret. One newline at its end is not part of the secret. `SECRET_KEY_FALLBACKS_FILE` holds a key a line.
+/// - A systemd credential of the variable's name, `LoadCredential=FLASK_SECRET_KEY:/etc/shop/key`, is such a file too.
+/// - `DEWAR_ENV` says whether this is production ([`Stage`]), and which section of a file holds.
 ///
 /// ```
 /// use dewar::config::{Config, Environment};
@@ -30,6 +33,16 @@ pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
     prefix: String,
     plain: PlainNames,
+    /// The `.env` file that the variables stand in, if they are not the process's.
+    file: Option<Lines>,
+}
+
+/// Where variables stand in a file.
+#[derive(Clone)]
+struct Lines {
+    name: String,
+    numbers: BTreeMap<OsString, u32>,
+    exposure: Exposure,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,6 +53,9 @@ enum PlainNames {
 
 /// The most bytes that are read of a file with a secret.
 const SECRET_FILE_LIMIT: u64 = 64 * 1024;
+
+/// The variable in which systemd names the folder of a service's credentials.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// The deepest table that `__` makes.
 const NESTING_LIMIT: usize = 16;
@@ -61,6 +77,7 @@ impl Environment {
                 .collect(),
             prefix: "FLASK_".into(),
             plain: PlainNames::Ignored,
+            file: None,
         }
     }
 
@@ -80,7 +97,40 @@ impl Environment {
         self
     }
 
+    /// The value of a variable, if it is set and not empty.
+    #[cfg(feature = "files")]
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        let value = self.variables.get(&OsString::from(name))?;
+        Some(value.to_str()?.to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// The variables of a `.env` file instead, by the same names.
+    #[cfg(feature = "files")]
+    pub(super) fn with_variables_of(
+        self,
+        variables: impl IntoIterator<Item = (String, String)>,
+        name: String,
+        numbers: BTreeMap<OsString, u32>,
+        exposure: Exposure,
+    ) -> Environment {
+        Environment {
+            prefix: self.prefix,
+            plain: self.plain,
+            file: Some(Lines {
+                name,
+                numbers,
+                exposure,
+            }),
+            ..Environment::of(variables)
+        }
+    }
+
     pub(super) fn read_into(self, config: &mut Config) {
+        let stage = self.variables.get(&OsString::from(Stage::VARIABLE));
+        if let Some(stage) = stage.and_then(|stage| stage.to_str()) {
+            config.hint_stage(Stage::of_name(stage));
+        }
+        self.read_credentials(config);
         if self.plain == PlainNames::Read {
             for (name, value) in &self.variables {
                 let Some(name) = name.to_str() else { continue };
@@ -107,7 +157,7 @@ impl Environment {
         if let Some(secret) = secret {
             return self.read_file(variable, secret, Path::new(value), config);
         }
-        let origin = Origin::Variable(variable.into());
+        let origin = self.origin(variable);
         let Some(value) = value.to_str() else {
             // A variable that has nothing to do with sessions is nobody's business here.
             if Key::find(key).is_some() {
@@ -122,8 +172,16 @@ impl Environment {
             }
             return;
         };
+        // It is JSON's null, but whoever writes it means the type of that name.
+        if key == "SESSION_TYPE" && value.trim() == "null" {
+            return config.put(key.into(), "null".into(), origin);
+        }
+        let exposure = match &self.file {
+            Some(file) => file.exposure,
+            None => Exposure::Limited,
+        };
         match key.split_once("__") {
-            None => config.put(key.into(), parse(value), origin),
+            None => config.put_from(key.into(), parse(value), origin, exposure),
             Some((table, rest)) => {
                 let mut whole = match config.get(table) {
                     Some(Setting::Table(items)) => Setting::Table(items.clone()),
@@ -135,31 +193,79 @@ impl Environment {
         }
     }
 
+    fn origin(&self, variable: &str) -> Origin {
+        match &self.file {
+            None => Origin::Variable(variable.into()),
+            Some(file) => Origin::Source {
+                name: file.name.clone(),
+                line: file.numbers.get(&OsString::from(variable)).copied(),
+            },
+        }
+    }
+
+    /// Secrets that systemd hands over: files by the variables' names in a folder of the service's own.
+    fn read_credentials(&self, config: &mut Config) {
+        let Some(folder) = self.variables.get(&OsString::from(CREDENTIALS)) else {
+            return;
+        };
+        let names = match self.plain {
+            PlainNames::Read => &["", self.prefix.as_str()][..],
+            PlainNames::Ignored => &[self.prefix.as_str()][..],
+        };
+        for prefix in names {
+            for key in KEYS.iter().filter(|key| key.is_secret()) {
+                let variable = format!("{prefix}{}", key.name);
+                let path = Path::new(folder).join(&variable);
+                if path.exists() {
+                    self.take_file(CREDENTIALS, &variable, key, &path, config);
+                }
+            }
+        }
+    }
+
     fn read_file(&self, variable: &str, key: &'static Key, path: &Path, config: &mut Config) {
+        let direct = variable.strip_suffix("_FILE").unwrap_or(variable);
+        self.take_file(variable, direct, key, path, config);
+    }
+
+    /// Takes the secret in a file that `variable` leads to, unless the variable `direct` holds one too.
+    fn take_file(
+        &self,
+        variable: &str,
+        direct: &str,
+        key: &'static Key,
+        path: &Path,
+        config: &mut Config,
+    ) {
         let problem = |code, what, fix: &str| Problem {
             code,
             severity: Severity::Error,
             key: key.name.into(),
-            origin: Origin::Variable(variable.into()),
+            origin: self.origin(variable),
             what,
             fix: fix.into(),
         };
-        let direct = variable.strip_suffix("_FILE").unwrap_or(variable);
         if self.variables.contains_key(&OsString::from(direct)) {
             return config.report(problem(
                 Code::SecretGivenTwice,
-                format!("both {direct} and {variable} are set"),
-                "remove one of the two variables",
+                match variable {
+                    CREDENTIALS => {
+                        format!("both the variable {direct} and a credential of that name are set")
+                    }
+                    _ => format!("both {direct} and {variable} are set"),
+                },
+                "remove one of the two",
             ));
         }
         let fix = "name a file that this process may read and that holds nothing but the secret";
         match secret_file(path) {
-            Ok(bytes) => {
+            Ok((bytes, exposure)) => {
                 let origin = Origin::SecretFile {
                     variable: variable.into(),
                     path: PathBuf::from(path),
                 };
-                config.put(key.name.into(), from_file(key.kind, &bytes), origin);
+                let value = from_file(key.kind, &bytes);
+                config.put_from(key.name.into(), value, origin, exposure);
             }
             Err(error) => {
                 let what = format!("the file {path:?} cannot be read: {error}");
@@ -209,12 +315,12 @@ fn nest(table: &mut Setting, path: &str, value: Setting, depth: usize) {
     }
 }
 
-fn secret_file(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
+fn secret_file(path: &Path) -> std::io::Result<(Zeroizing<Vec<u8>>, Exposure)> {
     // Room for all from the start: a buffer that grows leaves copies of the secret behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_FILE_LIMIT as usize + 1));
-    File::open(path)?
-        .take(SECRET_FILE_LIMIT + 1)
-        .read_to_end(&mut bytes)?;
+    let file = File::open(path)?;
+    let exposure = Exposure::of(&file, path);
+    file.take(SECRET_FILE_LIMIT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > SECRET_FILE_LIMIT {
         return Err(std::io::Error::other("it is larger than 64 KiB"));
     }
@@ -224,7 +330,7 @@ fn secret_file(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
             bytes.pop();
         }
     }
-    Ok(bytes)
+    Ok((bytes, exposure))
 }
 
 fn from_file(kind: Kind, bytes: &[u8]) -> Setting {

@@ -7,8 +7,11 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::Serialize;
 
 use super::draft::Draft;
+use super::exposure::Exposure;
 use super::values::{self, Parse, Refusal};
-use super::{Code, Environment, Key, Origin, Problem, Report, Setting, Settings, Severity, checks};
+use super::{
+    Code, Environment, Key, Origin, Problem, Report, Setting, Settings, Severity, Stage, checks,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// Values for Flask's and Flask-Session's configuration keys, each with its origin.
@@ -38,6 +41,10 @@ pub struct Config {
     values: BTreeMap<String, Entry>,
     /// What went wrong while values were collected.
     problems: Vec<Problem>,
+    /// What the code says.
+    stage: Option<Stage>,
+    /// What sections and variables say.
+    hinted_stage: Option<Stage>,
 }
 
 /// Checked settings, and what should be said about them nevertheless.
@@ -159,6 +166,27 @@ impl Config {
         self
     }
 
+    /// The values of a TOML, JSON or `.env` file, each with its line, as [`ConfigFile`](super::ConfigFile) reads them.
+    ///
+    /// What is wrong with the file is in the report, with everything else.
+    ///
+    /// ```
+    /// use dewar::config::{Config, Environment};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("session.toml");
+    /// std::fs::write(&path, "SESSION_TYPE = 'memory'\nSESSION_COOKIE_NAME = shop\n")?;
+    /// let report = Config::new().file(&path).settings().unwrap_err().to_string();
+    /// assert!(report.contains("session.toml:2"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "files")]
+    #[must_use]
+    pub fn file(mut self, file: impl Into<super::ConfigFile>) -> Config {
+        file.into().read_into(&mut self);
+        self
+    }
+
     /// The values of a source that is no serde source, such as Flask's `app.config`; `name` is what reports call it.
     ///
     /// ```
@@ -189,6 +217,20 @@ impl Config {
     pub fn environment(mut self, environment: Environment) -> Config {
         environment.read_into(&mut self);
         self
+    }
+
+    /// Says whether this is production, whatever sections and `DEWAR_ENV` say.
+    #[must_use]
+    pub fn stage(mut self, stage: Stage) -> Config {
+        self.stage = Some(stage);
+        self
+    }
+
+    /// Whether this is production: what the code says; or else whether a section or `DEWAR_ENV` says that it is.
+    pub fn current_stage(&self) -> Stage {
+        self.stage
+            .or(self.hinted_stage)
+            .unwrap_or(Stage::Development)
     }
 
     /// The value that is set for `key`, which may be a secret.
@@ -328,13 +370,41 @@ impl Config {
         (Report { problems }, draft.into_settings())
     }
 
+    /// Takes note of what a section or a variable says; once one says production, it is.
+    pub(super) fn hint_stage(&mut self, stage: Stage) {
+        if self.hinted_stage != Some(Stage::Production) {
+            self.hinted_stage = Some(stage);
+        }
+    }
+
+    /// Whether the value of `key` comes from a file that every user of the machine may read.
+    pub(super) fn is_exposed(&self, key: &str) -> bool {
+        let entry = self.values.get(key);
+        entry.is_some_and(|entry| entry.exposure == Exposure::Everybody)
+    }
+
     /// Sets a value, unless its key has nothing to do with sessions.
     pub(super) fn put(&mut self, key: String, value: Setting, origin: Origin) {
+        self.put_from(key, value, origin, Exposure::Limited);
+    }
+
+    /// Sets a value that comes from a file.
+    pub(super) fn put_from(
+        &mut self,
+        key: String,
+        value: Setting,
+        origin: Origin,
+        exposure: Exposure,
+    ) {
         let ours = matches!(origin, Origin::Code(_))
             || key.to_ascii_uppercase().starts_with("SESSION_")
             || Key::find(&key).is_some()
             || Key::nearest(&key).is_some();
-        let entry = Entry { value, origin };
+        let entry = Entry {
+            value,
+            origin,
+            exposure,
+        };
         if ours {
             self.values.insert(key, entry);
         }
@@ -380,6 +450,7 @@ impl<'de> Deserialize<'de> for Config {
 struct Entry {
     value: Setting,
     origin: Origin,
+    exposure: Exposure,
 }
 
 impl Drop for Entry {

@@ -93,7 +93,8 @@ impl fmt::Display for Problem {
         if self.origin != Origin::Default {
             writeln!(f, "  from: {}", self.origin)?;
         }
-        write!(f, "   fix: {}", self.fix)
+        writeln!(f, "   fix: {}", self.fix)?;
+        write!(f, "  page: {}", self.code.page())
     }
 }
 
@@ -126,6 +127,15 @@ macro_rules! codes {
                 }
             }
 
+            /// The address of the page that says what it means and how to put it right, with an example.
+            pub const fn page(self) -> &'static str {
+                match self {
+                    $(Code::$variant => concat!(
+                        env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/diagnostics/", $text, ".md"
+                    ),)*
+                }
+            }
+
             /// What the finding is, in a few words.
             pub const fn meaning(self) -> &'static str {
                 match self {
@@ -141,6 +151,10 @@ codes! {
     SecretGivenTwice = "DW0002", "a secret is given both directly and as a file";
     SourceNotATable = "DW0003", "a source is no table of keys and values";
     VariableNotUnicode = "DW0004", "an environment variable is not UTF-8";
+    FileUnreadable = "DW0005", "a configuration file cannot be read";
+    FileSyntax = "DW0006", "a configuration file breaks the rules of its format";
+    SectionMissing = "DW0007", "a configuration file has no section of the name that was chosen";
+    SectionNotChosen = "DW0008", "a configuration file has sections, and none was chosen";
     UnknownKey = "DW0101", "no such key";
     WrongType = "DW0102", "a value of the wrong type";
     UnknownValue = "DW0103", "a value that is none of those that the key knows";
@@ -150,22 +164,29 @@ codes! {
     SessionsUnavailable = "DW0201", "neither a session type nor a secret key, so that sessions cannot be written";
     SecretKeyMissing = "DW0202", "what was chosen needs a secret key, and there is none";
     SecretKeyEmpty = "DW0203", "the secret key is empty";
-    SecretKeyShort = "DW0204", "the secret key is short enough to be guessed";
+    SecretKeyShort = "DW0204", "a key is short enough to be guessed";
     FallbackEmpty = "DW0205", "a fallback key is empty";
     FallbackIsSecretKey = "DW0206", "the secret key is among its own fallbacks";
+    SecretKeyWeak = "DW0207", "a key leaves so little to chance that it can be found by trying";
+    SecretKeyWellKnown = "DW0208", "a key stands in documentation or a tutorial";
+    SecretFileOpen = "DW0209", "every user of the machine may read the file that a key is in";
     CookieName = "DW0301", "browsers would not accept the cookie's name";
     CookieDomain = "DW0302", "the cookie's domain is no host name";
     CookiePath = "DW0303", "the cookie's path is no path";
     SameSiteNoneInsecure = "DW0304", "browsers drop a cookie with `SameSite=None` that is not `Secure`";
     CookieNamePrefix = "DW0305", "the cookie's name starts with `__Host-` or `__Secure-` and breaks its rules";
     PartitionedMeansSecure = "DW0306", "a partitioned cookie is `Secure` although that is not set";
+    CookieDomainPublic = "DW0307", "the cookie's domain belongs to everybody (a public suffix)";
     LifetimeOutOfRange = "DW0401", "a lifetime is shorter than a second, or absurdly long";
     AbsoluteLifetimeShorter = "DW0402", "the absolute lifetime is shorter than the idle one";
     RefreshTooLate = "DW0403", "sessions expire before use extends them";
+    LifetimeOfBrowserSessions = "DW0404", "sessions that end with the browser are kept in the store for 31 days";
     IdLength = "DW0501", "session ids would be guessable, or longer than is accepted";
     KeyPrefixEmpty = "DW0502", "store keys without a prefix";
     FileModeOpen = "DW0503", "other users may reach session files";
     FileMode = "DW0504", "a file mode that is no mode, or was written in decimal";
+    KeyPrefixOpen = "DW0505", "other keys may begin with the key prefix";
+    KeyPrefixUnusable = "DW0506", "the store does not take keys with this prefix";
 }
 
 impl fmt::Display for Code {

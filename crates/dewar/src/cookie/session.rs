@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Rejection;
 use crate::UnixTime;
 use crate::config::SignedCookieSettings;
-use crate::signing::{Scheme, UrlSafeTimedSerializer};
+use crate::signing::{Keyring, Scheme, UrlSafeTimedSerializer};
 
 /// Flask's signed session cookie: `[.]payload . timestamp . signature`.
 ///
@@ -29,10 +29,19 @@ pub struct Opened {
 impl SessionCookie {
     /// The cookie as `settings` have it signed.
     pub fn new(settings: &SignedCookieSettings) -> SessionCookie {
-        let scheme = Scheme::new(settings.salt.as_str())
+        SessionCookie::with_keys(&settings.keys, &SessionCookie::scheme(settings))
+    }
+
+    /// How `settings` have it signed, apart from the keys.
+    pub(crate) fn scheme(settings: &SignedCookieSettings) -> Scheme {
+        Scheme::new(settings.salt.as_str())
             .with_digest(settings.digest)
-            .with_key_derivation(settings.key_derivation);
-        let serializer = UrlSafeTimedSerializer::new(&settings.keys, &scheme);
+            .with_key_derivation(settings.key_derivation)
+    }
+
+    /// The cookie with these keys.
+    pub(crate) fn with_keys(keys: &Keyring, scheme: &Scheme) -> SessionCookie {
+        let serializer = UrlSafeTimedSerializer::new(keys, scheme);
         SessionCookie(serializer.with_compression_from(COMPRESSED_FROM))
     }
 

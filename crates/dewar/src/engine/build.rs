@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
+use super::keys::Signing;
 use super::{Engine, Inner, Interface, Server};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ServerSideSettings, StoreSettings};
+use crate::config::{Config, ServerSideSettings, SignedCookieSettings, StoreSettings};
 use crate::cookie::{CookieTemplate, SessionCookie, SignedId};
 use crate::plan::Policy;
 use crate::store::Store;
@@ -89,13 +90,14 @@ impl EngineBuilder {
             config::Interface::Null { missing } => Interface::Null {
                 missing: missing.as_str().into(),
             },
-            config::Interface::SignedCookie(signed) => {
-                Interface::Cookie(SessionCookie::new(signed))
-            }
+            config::Interface::SignedCookie(signed) => Interface::Cookie(session_cookie(signed)),
             config::Interface::ServerSide(server) => Interface::Server(Server {
                 store: open_store(server, self.store, &self.clock)?,
                 key_prefix: server.key_prefix.clone(),
-                signer: server.signer.as_ref().map(SignedId::new),
+                signer: server
+                    .signer
+                    .clone()
+                    .map(|keys| Signing::new(keys, SignedId::new)),
                 id_bytes: server.id_bytes,
                 format: server.format.into(),
                 cleanup_every: server.cleanup_every,
@@ -112,6 +114,14 @@ impl EngineBuilder {
             random: self.random,
         })))
     }
+}
+
+/// The cookie as these settings have it signed, whatever the keys of the moment are.
+fn session_cookie(settings: &SignedCookieSettings) -> Signing<SessionCookie> {
+    let scheme = SessionCookie::scheme(settings);
+    Signing::new(settings.keys.clone(), move |keys| {
+        SessionCookie::with_keys(keys, &scheme)
+    })
 }
 
 fn open_store(

@@ -196,13 +196,18 @@ impl Engine {
                     .permanent()
                     .then(|| self.0.policy.expires(state.created(), now));
                 let set_cookie = match &self.0.interface {
-                    Interface::Cookie(cookie) => self.seal(cookie, state, expires, now)?,
+                    Interface::Cookie(cookie) => {
+                        self.seal(&cookie.now().signer, state, expires, now)?
+                    }
                     Interface::Server(server) => {
                         let Saved::InStore(stored) = &state.saved else {
                             return Ok(None);
                         };
                         match &server.signer {
-                            Some(signer) => self.0.cookie.set(&signer.sign(&stored.id), expires)?,
+                            Some(signer) => {
+                                let value = signer.now().signer.sign(&stored.id);
+                                self.0.cookie.set(&value, expires)?
+                            }
                             None => self.0.cookie.set(stored.id.expose(), expires)?,
                         }
                     }

@@ -3,6 +3,7 @@
 mod build;
 mod close;
 mod execute;
+mod keys;
 mod open;
 
 use std::fmt;
@@ -11,6 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use self::build::EngineBuilder;
 pub use self::close::Reply;
+pub use self::keys::Reload;
+use self::keys::Signing;
 use crate::clock::Clock;
 use crate::config::{Config, OnStoreFailure, Permanence};
 use crate::cookie::{CookieTemplate, SessionCookie, SignedId};
@@ -62,7 +65,7 @@ enum Interface {
     /// Reads find nothing, writes fail and name the setting that is missing.
     Null { missing: Arc<str> },
     /// The data is in the cookie.
-    Cookie(SessionCookie),
+    Cookie(Signing<SessionCookie>),
     /// The data is in a store, the id in the cookie.
     Server(Server),
 }
@@ -70,7 +73,7 @@ enum Interface {
 struct Server {
     store: Arc<dyn Store>,
     key_prefix: String,
-    signer: Option<SignedId>,
+    signer: Option<Signing<SignedId>>,
     id_bytes: usize,
     format: Format,
     cleanup_every: Option<u32>,

@@ -50,7 +50,9 @@ impl Engine {
         let opened = match (&self.0.interface, &value) {
             (_, None) => Ok(self.fresh()),
             (Interface::Null { .. }, Some(_)) => Ok(self.fresh()),
-            (Interface::Cookie(cookie), Some(value)) => self.unseal(cookie, value, now),
+            (Interface::Cookie(cookie), Some(value)) => {
+                self.unseal(&cookie.now().signer, value, now)
+            }
             (Interface::Server(server), Some(value)) => match server.read_id(value) {
                 Ok(id) => return Begun::Stored(server, id),
                 Err(rejection) => Err(rejection),
@@ -157,7 +159,7 @@ enum Begun<'e> {
 impl Server {
     fn read_id(&self, value: &[u8]) -> Result<SessionId, Rejection> {
         match &self.signer {
-            Some(signer) => signer.open(value),
+            Some(signer) => signer.now().signer.open(value),
             None => std::str::from_utf8(value)
                 .ok()
                 .and_then(SessionId::parse)

@@ -3,6 +3,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::{known, strength};
 use crate::{Random, Result};
 
 /// A secret key: bytes that are never shown and are wiped from memory when dropped.
@@ -50,6 +51,31 @@ impl SecretKey {
     /// Whether the key has no bytes at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// About how many bits of chance are in the key, at most: what its alphabet allows, less what repeats or reads as
+    /// words. Fewer than 80 can be tried out; a new key has 256.
+    ///
+    /// ```
+    /// use dewar::signing::SecretKey;
+    ///
+    /// assert!(SecretKey::new("9f3c1e77a05bd2846cf01b9de35a7482").estimated_bits() > 110);
+    /// assert!(SecretKey::new("our company's key of 2024").estimated_bits() < 80);
+    /// ```
+    pub fn estimated_bits(&self) -> u32 {
+        strength::estimated_bits(&self.0)
+    }
+
+    /// Where the key stands for everybody to read, if it is known to.
+    ///
+    /// ```
+    /// use dewar::signing::SecretKey;
+    ///
+    /// assert!(SecretKey::new("Super-Secret-Key!").well_known().is_some());
+    /// assert!(SecretKey::new("9f3c1e77a05bd2846cf01b9de35a7482").well_known().is_none());
+    /// ```
+    pub fn well_known(&self) -> Option<&'static str> {
+        known::well_known(&self.0)
     }
 
     /// The key's bytes. Whoever has them can make any session: keep them out of logs.

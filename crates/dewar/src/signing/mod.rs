@@ -13,17 +13,19 @@
 mod base64;
 mod digest;
 mod error;
-
 mod key;
+mod known;
 mod scheme;
 mod serializer;
 mod signer;
+mod strength;
 mod timed;
 mod zlib;
 
 pub use digest::{Digest, KeyDerivation};
 pub use error::BadData;
 pub use key::{Keyring, SecretKey};
+pub use known::well_known_keys;
 pub use scheme::{Scheme, Separator};
 pub use serializer::{UrlSafeSerializer, UrlSafeTimedSerializer};
 pub use signer::Signer;

@@ -7,6 +7,7 @@
 //! | `concurrency` | nothing is lost, nothing ended comes back |
 //! | `failures` | what a failing store does to a request |
 //! | `events` | what is told and counted of all that, as docs/sessions.md lists it |
+//! | `reload` | new keys in a running engine end no session |
 //! | `values` | typed reads and writes, flash messages, the null session |
 
 #![allow(clippy::unwrap_used)]
@@ -15,6 +16,7 @@ mod concurrency;
 mod cookie_sessions;
 mod events;
 mod failures;
+mod reload;
 mod server_sessions;
 mod support;
 mod values;

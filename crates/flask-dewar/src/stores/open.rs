@@ -20,37 +20,48 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>> {
             "SESSION_TYPE names no store: the session is kept in the cookie, or nowhere",
         ));
     };
-    match server.store {
+    let name = match server.store {
         StoreSettings::Memory { capacity } => {
-            Ok(Arc::new(MemoryStore::new(capacity, Arc::new(SystemClock))))
+            return Ok(Arc::new(MemoryStore::new(capacity, Arc::new(SystemClock))));
         }
         StoreSettings::Filesystem { directory, mode } => {
-            Ok(Arc::new(FilesystemStore::at(directory).mode(mode).open()?))
+            return Ok(Arc::new(FilesystemStore::at(directory).mode(mode).open()?));
         }
-        _ => in_lanes(config),
-    }
-}
-
-fn in_lanes(config: &Config) -> Result<Arc<dyn Store>> {
-    // A lane serves one thread at a time.
-    let one_connection = [("SESSION_CONNECTIONS".to_owned(), 1_i64.into())];
-    let config = config.clone().source("flask_dewar", one_connection);
-    let place = Place::of_config(&config)?.ok_or_else(|| refused("SESSION_TYPE names no store"))?;
-    if let Some(key) = place.assumed() {
+        StoreSettings::Other { name } => name,
+        _ => {
+            return Err(refused(
+                "SESSION_TYPE names a store that this package does not know",
+            ));
+        }
+    };
+    // A lane serves one thread at a time, with one connection.
+    let config = config.clone().set("SESSION_CONNECTIONS", 1);
+    let place = Place::of_config(&config)?.ok_or_else(|| {
+        refused(&format!(
+            "SESSION_TYPE is '{name}', which needs an object that the application made"
+        ))
+    })?;
+    if let (Some(key), Some(usual)) = (place.assumed(), place.usual_address()) {
         return Err(refused(&format!(
-            "{key} is not set: set it to the URL of the server, or to a client that the application made. Flask-Session \
-             would use {place} without a word; if that is meant, say so"
+            "SESSION_TYPE is '{name}', and {key} is not set: set it to the address of the server, such as '{usual}', or to a \
+             client that the application made. Nothing is assumed, so that no session goes to another server than the \
+             one that is meant"
         )));
     }
-    let lanes = match place.kind().name {
+    match place.kind().name {
         // It closes what a child inherited by itself: SQLite must know of every connection to a file in a process.
         "sqlite" => {
             let store = place.open()?;
-            Lanes::new(Box::new(move || Ok(store.clone())))
+            lanes(move || Ok(store.clone()))
         }
-        _ => Lanes::new(Box::new(move || place.open())),
-    };
-    Ok(Arc::new(lanes?))
+        _ => lanes(move || place.open()),
+    }
+}
+
+fn lanes(
+    open: impl Fn() -> Result<Arc<dyn Store>> + Send + Sync + 'static,
+) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(Lanes::new(Box::new(open))?))
 }
 
 fn refused(what: &str) -> Error {

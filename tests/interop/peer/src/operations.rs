@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dewar::SessionId;
 use dewar::clock::ManualClock;
+use dewar::config::{Config, ConfigFile, Setting};
 use dewar::config::{CookieSettings, SameSite};
 use dewar::cookie::{self, CookieTemplate, SignedId};
 use dewar::data::{Document, Format};
@@ -84,7 +85,38 @@ pub(crate) fn answer(command: &Command) -> Result<Json, Fault> {
             wait(folder(command)?.delete(&key(command)?))?;
             Ok(Json::Null)
         }
+        "config_file" => config_file(command),
         _ => Err(command.wrong("op")),
+    }
+}
+
+/// The keys that a configuration file sets.
+fn config_file(command: &Command) -> Result<Json, Fault> {
+    let mut file = ConfigFile::at(command.text("path")?);
+    if let Some(section) = command.optional_text("section")? {
+        file = file.section(section);
+    }
+    let config = Config::new().file(file);
+    let values = config
+        .keys()
+        .filter_map(|key| Some((key.to_owned(), setting(config.get(key)?))));
+    Ok(Json::Object(values.collect()))
+}
+
+fn setting(setting: &Setting) -> Json {
+    match setting {
+        Setting::Bool(value) => json!(value),
+        Setting::Integer(value) => json!(value),
+        Setting::Float(value) => json!(value),
+        Setting::Text(value) => json!(value),
+        Setting::List(items) => items.iter().map(self::setting).collect(),
+        Setting::Table(items) => {
+            let items = items
+                .iter()
+                .map(|(key, value)| (key.clone(), self::setting(value)));
+            Json::Object(items.collect())
+        }
+        _ => Json::Null,
     }
 }
 

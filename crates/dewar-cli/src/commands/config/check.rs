@@ -77,6 +77,7 @@ pub(in crate::commands) fn as_json(problems: &[&Problem]) -> Value {
             "origin": problem.origin.to_string(),
             "what": problem.what,
             "fix": problem.fix,
+            "page": problem.code.page(),
         })
     });
     problems.collect()

@@ -22,7 +22,7 @@ impl Explain {
             return list(ui);
         };
         let key = find(name, &self.config)?;
-        let facts = self.facts(key);
+        let facts = self.facts(key)?;
         match ui.output() {
             Output::Json => {
                 let facts = facts
@@ -39,8 +39,8 @@ impl Explain {
         Ok(Exit::Done)
     }
 
-    fn facts(&self, key: &Key) -> Vec<(&'static str, String)> {
-        let config = self.config.read();
+    fn facts(&self, key: &Key) -> Outcome<Vec<(&'static str, String)>> {
+        let config = self.config.read_usable()?;
         let variable = self.config.variable(key.name);
         let set_with = match key.kind {
             Kind::Secret | Kind::SecretList | Kind::Connection => {
@@ -52,7 +52,7 @@ impl Explain {
             (None, _) | (_, Origin::Default) => "not set".into(),
             (Some(value), origin) => format!("{} ({origin})", shown(Some(key), value)),
         };
-        vec![
+        Ok(vec![
             ("key", key.name.into()),
             ("meaning", key.meaning.into()),
             ("type", kind(key.kind)),
@@ -61,7 +61,7 @@ impl Explain {
             ("documented", documentation(key)),
             ("variable", set_with),
             ("now", now),
-        ]
+        ])
     }
 }
 

@@ -1,9 +1,11 @@
 //! `dewar config`: what is configured, by whom, and whether it is right.
 
-use clap::{Args, Subcommand};
-use dewar::config::{Config, Environment, Key, Preset, Setting};
+use std::path::PathBuf;
 
-use crate::exit::Outcome;
+use clap::{Args, Subcommand};
+use dewar::config::{Code, Config, ConfigFile, Environment, Key, Preset, Setting, Stage};
+
+use crate::exit::{Failure, Outcome};
 use crate::text::time;
 use crate::ui::Ui;
 
@@ -41,6 +43,14 @@ impl Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Configuration")]
 pub(super) struct ConfigOptions {
+    /// A TOML, JSON or .env file of settings; variables of the environment override it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The section of the file, such as production; without it, the one that DEWAR_ENV names
+    #[arg(long, value_name = "NAME", requires = "config")]
+    section: Option<String>,
+
     /// What stands before the keys' names in the environment, without the underscore
     #[arg(long, value_name = "NAME", default_value = "FLASK")]
     env_prefix: String,
@@ -51,12 +61,51 @@ pub(super) struct ConfigOptions {
 }
 
 impl ConfigOptions {
+    /// The configuration, for a command that reports what is wrong with it.
     pub(super) fn read(&self) -> Config {
         let environment = Environment::of_process().with_prefix(&self.env_prefix);
-        Config::new().environment(match self.plain_names {
+        let environment = match self.plain_names {
             true => environment.with_plain_names(),
             false => environment,
-        })
+        };
+        let mut config = Config::new();
+        if let Some(path) = &self.config {
+            let mut file = ConfigFile::at(path).environment(environment.clone());
+            if let Some(section) = &self.section {
+                file = file.section(section);
+            }
+            config = config.file(file);
+        }
+        config.environment(environment)
+    }
+
+    /// The configuration as a server that real users depend on sees it, unless something says that it is none.
+    pub(super) fn for_users(&self, config: Config) -> Config {
+        let said = self.section.is_some() || std::env::var_os("DEWAR_ENV").is_some();
+        match said {
+            true => config,
+            false => config.stage(Stage::Production),
+        }
+    }
+
+    /// The configuration, unless its file cannot be taken: what is not in it would be somewhere else than was meant.
+    pub(super) fn read_usable(&self) -> Outcome<Config> {
+        let config = self.read();
+        let problems = config.check().problems;
+        let broken = problems.iter().find(|problem| {
+            matches!(
+                problem.code,
+                Code::FileUnreadable | Code::FileSyntax | Code::SectionMissing
+            )
+        });
+        match broken {
+            None => Ok(config),
+            Some(problem) => Err(Failure::unusable(format!(
+                "{}: {}",
+                problem.origin, problem.what
+            ))
+            .hint(problem.fix.clone())),
+        }
     }
 
     /// The variable that sets a key.

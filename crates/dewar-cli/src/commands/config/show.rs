@@ -27,7 +27,7 @@ pub(in crate::commands) struct Line {
 
 impl Show {
     pub(super) fn run(self, ui: &mut Ui) -> Outcome {
-        let config = self.config.read();
+        let config = self.config.read_usable()?;
         let mut lines = set(&config);
         if self.all {
             let unset = KEYS

@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::config::{ConfigOptions, problems_as_json, set_values};
 use crate::exit::{Exit, Outcome};
-use crate::keys;
 use crate::stores::{self, Missing};
 use crate::text::count;
 use crate::ui::{BAD, DOUBTFUL, GOOD, Output, STRONG, Ui};
@@ -40,9 +39,9 @@ impl Doctor {
     async fn examine(&self, ui: &mut Ui) -> Outcome {
         let config = self.config.read();
         let mut findings = Vec::new();
-        keys_of(&config, &mut findings);
         self.sessions(&config, ui, &mut findings).await?;
 
+        let config = self.config.for_users(config);
         let report = config.check();
         let named = self.store.is_some();
         // A store that is named here stands for the SESSION_TYPE that is missing.
@@ -126,38 +125,6 @@ impl Doctor {
             Err(failure) => findings.push(Finding::of_failure("open", failure)),
         }
         Ok(())
-    }
-}
-
-/// Whether the keys are good ones.
-fn keys_of(config: &Config, findings: &mut Vec<Finding>) {
-    let mut judge = |name: String, value: &Setting| {
-        let bytes = match value {
-            Setting::Text(text) => text.as_bytes(),
-            Setting::Bytes(bytes) => bytes.as_slice(),
-            _ => return,
-        };
-        let fix = "make a new one with dewar key new, or dewar key rotate";
-        if let Some(place) = keys::well_known(bytes) {
-            findings.push(
-                Finding::bad(
-                    "key",
-                    format!("{name} is well known, from {place}: anybody can sign with it"),
-                )
-                .fix(fix),
-            );
-        } else if !bytes.is_empty() && keys::estimated_bits(bytes) < 80 {
-            findings
-                .push(Finding::doubtful("key", format!("{name} can be found by trying")).fix(fix));
-        }
-    };
-    if let Some(key) = config.get("SECRET_KEY") {
-        judge("SECRET_KEY".into(), key);
-    }
-    if let Some(Setting::List(fallbacks)) = config.get("SECRET_KEY_FALLBACKS") {
-        for (at, key) in fallbacks.iter().enumerate() {
-            judge(format!("SECRET_KEY_FALLBACKS[{at}]"), key);
-        }
     }
 }
 

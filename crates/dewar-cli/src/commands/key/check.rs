@@ -154,16 +154,16 @@ impl Verdict {
         let mut verdict = Verdict {
             name,
             bytes: key.len(),
-            estimated_bits: keys::estimated_bits(key.expose()),
+            estimated_bits: key.estimated_bits(),
             findings: Vec::new(),
         };
-        verdict.judge(key.expose());
+        verdict.judge(key);
         verdict
     }
 
-    fn judge(&mut self, key: &[u8]) {
+    fn judge(&mut self, secret: &SecretKey) {
         const MAKE: &str = "make a new one with: dewar key new";
-        if key.is_empty() {
+        if secret.is_empty() {
             return self.add(
                 Severity::Error,
                 "empty",
@@ -171,7 +171,7 @@ impl Verdict {
                 MAKE,
             );
         }
-        if let Some(place) = keys::well_known(key) {
+        if let Some(place) = secret.well_known() {
             let message = format!("the key is well known, from {place}: anybody can sign with it");
             return self.add(Severity::Error, "well-known", message, MAKE);
         }
@@ -187,6 +187,7 @@ impl Verdict {
             );
             self.add(Severity::Warning, "weak", message, MAKE);
         }
+        let key = secret.expose();
         let quote = key[0];
         if key.len() > 1 && (quote == b'"' || quote == b'\'') && key.last() == Some(&quote) {
             self.add(

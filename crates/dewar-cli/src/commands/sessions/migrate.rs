@@ -68,7 +68,7 @@ struct Tally {
 
 impl Migrate {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
-        let prefix = key_prefix(&self.config.read());
+        let prefix = key_prefix(&self.config.read_usable()?);
         let from_prefix = self.from_prefix.as_ref().unwrap_or(&prefix);
         let to_prefix = self.to_prefix.as_ref().unwrap_or(&prefix);
         let source = stores::resolve(&self.from, ui)?;

@@ -81,7 +81,7 @@ struct Sessions {
 
 impl StoreOptions {
     fn open(&self, ui: &mut Ui) -> Outcome<Sessions> {
-        let config = self.config.read();
+        let config = self.config.read_usable()?;
         let place = match &self.store {
             Some(url) => stores::open(&stores::resolve(url, ui)?, Missing::Refuse)?,
             None => stores::open_configured(&config, Missing::Refuse)?,

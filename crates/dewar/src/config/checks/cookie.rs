@@ -42,6 +42,36 @@ pub(super) fn domain(findings: &mut Findings<'_>) {
     );
 }
 
+pub(super) fn public_domain(findings: &mut Findings<'_>) {
+    let Some(Some(domain)) = &findings.draft.cookie_domain else {
+        return;
+    };
+    let host = domain.strip_prefix('.').unwrap_or(domain);
+    if is_public_suffix(&host.to_ascii_lowercase()) {
+        findings.error(
+            Code::CookieDomainPublic,
+            "SESSION_COOKIE_DOMAIN",
+            format!(
+                "{} is a public suffix, below which others have their sites; browsers would drop the cookie",
+                quoted(domain)
+            ),
+            "write your own domain, or leave it unset for this host only",
+        );
+    }
+}
+
+/// Whether anybody can have a name directly below this one; of names such as `localhost` nothing is known.
+#[cfg(feature = "public-suffixes")]
+fn is_public_suffix(host: &str) -> bool {
+    psl::suffix(host.as_bytes())
+        .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == host.as_bytes())
+}
+
+#[cfg(not(feature = "public-suffixes"))]
+fn is_public_suffix(_: &str) -> bool {
+    false
+}
+
 fn is_label(label: &str) -> bool {
     let letter = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     (1..=63).contains(&label.len()) && label.bytes().all(letter)

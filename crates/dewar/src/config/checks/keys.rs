@@ -1,12 +1,15 @@
 use super::Findings;
-use crate::config::Code;
 use crate::config::draft::{ChosenType, Place};
+use crate::config::{Code, Severity, Stage};
 use crate::signing::SecretKey;
 
 const MAKE_ONE: &str = "make one with: python3 -c 'import secrets; print(secrets.token_hex())'";
 
 /// Keys below this many bytes can be found by trying.
 const SHORTEST: usize = 16;
+
+/// Keys with fewer bits of chance can too, however long they are.
+const FEWEST_BITS: u32 = 80;
 
 pub(super) fn sessions_unavailable(findings: &mut Findings<'_>) {
     let draft = findings.draft;
@@ -42,15 +45,77 @@ pub(super) fn secret_key_empty(findings: &mut Findings<'_>) {
     }
 }
 
-pub(super) fn secret_key_short(findings: &mut Findings<'_>) {
-    let length = used_key(findings).map_or(0, SecretKey::len);
-    if (1..SHORTEST).contains(&length) {
-        findings.warning(
-            Code::SecretKeyShort,
-            "SECRET_KEY",
-            format!("the key has {length} bytes: whoever finds it by trying can make any session"),
-            format!("use {SHORTEST} random bytes or more; {MAKE_ONE}"),
-        );
+pub(super) fn well_known(findings: &mut Findings<'_>) {
+    each_key(findings, Code::SecretKeyWellKnown, |key| {
+        let place = key.well_known()?;
+        let what = format!("is well known, from {place}: anybody can make any session with it");
+        Some((what, MAKE_ONE.into()))
+    });
+}
+
+pub(super) fn short(findings: &mut Findings<'_>) {
+    each_key(findings, Code::SecretKeyShort, |key| {
+        let unknown = key.well_known().is_none();
+        (unknown && (1..SHORTEST).contains(&key.len())).then(|| {
+            let bytes = key.len();
+            (
+                format!("has {bytes} bytes: whoever finds it by trying can make any session"),
+                format!("use {SHORTEST} random bytes or more; {MAKE_ONE}"),
+            )
+        })
+    });
+}
+
+pub(super) fn weak(findings: &mut Findings<'_>) {
+    each_key(findings, Code::SecretKeyWeak, |key| {
+        let bits = key.estimated_bits();
+        let other = key.len() < SHORTEST || key.well_known().is_some();
+        (!other && bits < FEWEST_BITS).then(|| {
+            (
+                format!("leaves at most about {bits} bits to chance: whoever finds it by trying can make any session"),
+                format!("draw a key by chance; {MAKE_ONE}"),
+            )
+        })
+    });
+}
+
+pub(super) fn open_files(findings: &mut Findings<'_>) {
+    for key in ["SECRET_KEY", "SECRET_KEY_FALLBACKS"] {
+        if findings.draft.signs() && findings.config.is_exposed(key) {
+            findings.warning(
+                Code::SecretFileOpen,
+                key,
+                "every user of this machine may read the file that the key is in",
+                "make it its owner's alone: chmod 600 FILE; in Kubernetes set defaultMode to 0400",
+            );
+        }
+    }
+}
+
+/// Reports the first key of the setting, and the first of its fallbacks, that `judge` finds fault with; with such a
+/// key no engine is made in production.
+fn each_key(
+    findings: &mut Findings<'_>,
+    code: Code,
+    judge: impl Fn(&SecretKey) -> Option<(String, String)>,
+) {
+    let severity = match findings.config.current_stage() {
+        Stage::Production => Severity::Error,
+        Stage::Development => Severity::Warning,
+    };
+    if let Some((what, fix)) = used_key(findings).and_then(&judge) {
+        findings.push(severity, code, "SECRET_KEY", format!("the key {what}"), fix);
+    }
+    let Some(keys) = used_fallbacks(findings) else {
+        return;
+    };
+    let found = keys
+        .iter()
+        .enumerate()
+        .find_map(|(at, key)| Some((at, judge(key)?)));
+    if let Some((at, (what, fix))) = found {
+        let what = format!("key {} of {} {what}", at + 1, keys.len());
+        findings.push(severity, code, "SECRET_KEY_FALLBACKS", what, fix);
     }
 }
 

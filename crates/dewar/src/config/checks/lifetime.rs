@@ -2,6 +2,7 @@ use jiff::SignedDuration;
 
 use super::Findings;
 use crate::config::Code;
+use crate::config::draft::Place;
 
 /// A hundred years. Far beyond it a date does not fit into a cookie's `Expires`.
 const LONGEST: SignedDuration = SignedDuration::from_hours(100 * 365 * 24);
@@ -76,6 +77,20 @@ pub(super) fn refresh_too_late(findings: &mut Findings<'_>) {
             "SESSION_REFRESH_AFTER",
             format!("it is {after:#}, and sessions expire after {idle:#}: use alone never extends one"),
             "set it to a part of PERMANENT_SESSION_LIFETIME, or SESSION_REFRESH_EACH_REQUEST to false if that is meant",
+        );
+    }
+}
+
+pub(super) fn of_browser_sessions(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    let in_store = matches!(draft.place(), Some(Place::Store(_)));
+    let unset = findings.config.get("PERMANENT_SESSION_LIFETIME").is_none();
+    if in_store && unset && draft.permanent == Some(Some(false)) {
+        findings.warning(
+            Code::LifetimeOfBrowserSessions,
+            "SESSION_PERMANENT",
+            "cookies end with the browser, and records stay in the store for 31 days: PERMANENT_SESSION_LIFETIME, which is not set, holds for all sessions, as in Flask-Session",
+            "set PERMANENT_SESSION_LIFETIME to how long a session may be unused, such as '12h'; '31d' if that is meant",
         );
     }
 }

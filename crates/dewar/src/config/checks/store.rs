@@ -1,5 +1,6 @@
 use super::Findings;
 use crate::config::draft::{ChosenType, Place};
+use crate::config::setting::quoted;
 use crate::config::{Code, Key, Scope};
 
 pub(super) fn unknown_keys(findings: &mut Findings<'_>) {
@@ -110,6 +111,60 @@ pub(super) fn empty_key_prefix(findings: &mut Findings<'_>) {
             "set a prefix that only these sessions have; the default is 'session:'",
         );
     }
+}
+
+pub(super) fn open_key_prefix(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    let Some(prefix) = draft.key_prefix.as_ref() else {
+        return;
+    };
+    // After another character, neither a session id nor the rest of a longer prefix can follow unnoticed.
+    if draft.server_side_likely() && prefix.ends_with(|c: char| c.is_ascii_alphanumeric()) {
+        findings.warning(
+            Code::KeyPrefixOpen,
+            "SESSION_KEY_PREFIX",
+            format!(
+                "keys of others may begin with it, such as {}: listing, counting and removing sessions would meet them",
+                quoted(&format!("{prefix}2:"))
+            ),
+            format!("end it with a sign: {}; sessions under the old prefix are not found then", quoted(&format!("{prefix}:"))),
+        );
+    }
+}
+
+pub(super) fn unusable_key_prefix(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    let (Some(Place::Store(store)), Some(prefix), Some(bytes)) =
+        (draft.place(), &draft.key_prefix, draft.id_length)
+    else {
+        return;
+    };
+    let longest = match store {
+        "memcached" => 250,
+        "sqlalchemy" | "sqlite" | "postgresql" | "mysql" => 255,
+        _ => return,
+    };
+    // Base64 without padding.
+    let id = usize::try_from(bytes)
+        .unwrap_or(0)
+        .saturating_mul(4)
+        .div_ceil(3);
+    let what = if store == "memcached" && prefix.contains(|c: char| c == ' ' || c.is_control()) {
+        format!("{store} takes no keys with spaces or control characters")
+    } else if prefix.len().saturating_add(id) > longest {
+        format!(
+            "{store} takes keys of at most {longest} bytes; prefix and session id make {}",
+            prefix.len() + id
+        )
+    } else {
+        return;
+    };
+    findings.error(
+        Code::KeyPrefixUnusable,
+        "SESSION_KEY_PREFIX",
+        what,
+        "write a short prefix of letters and digits with a sign at its end; the default is 'session:'",
+    );
 }
 
 pub(super) fn open_file_mode(findings: &mut Findings<'_>) {

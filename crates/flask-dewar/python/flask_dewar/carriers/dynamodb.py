@@ -122,12 +122,11 @@ class DynamoDBCarrier:
     @operation("listing sessions")
     def list(self, prefix: str, cursor: str | None, limit: int) -> Listing | None:
         self._prepared()
-        condition, values = LIVE, {":now": self._now()}
+        condition = LIVE
+        values: dict[str, Any] = {":now": self._now()}
         if prefix:
-            condition, values = (
-                f"{LIVE} AND begins_with(id, :prefix)",
-                {**values, ":prefix": prefix},
-            )
+            condition += " AND begins_with(id, :prefix)"
+            values[":prefix"] = prefix
         options: dict[str, Any] = {"ExclusiveStartKey": {"id": cursor}} if cursor else {}
         page = self.client.scan(
             TableName=self.table,

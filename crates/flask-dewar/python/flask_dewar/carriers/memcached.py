@@ -181,8 +181,8 @@ class Pymemcache:
             self.client.delete(key, noreply=False)
 
 
-#: One call of pylibmc at a time in this process: with several at once, on connections of their own even, `gets` at times
-#: finds nothing where there is a record (seen with pylibmc 1.6.3 on libmemcached 1.0.16, as soon as one of them writes).
+#: One call of pylibmc at a time in this process: with several at once, even on connections of their own, `gets` at
+#: times finds nothing where there is a record (seen with pylibmc 1.6.3, libmemcached 1.0.16, once one of them writes).
 PYLIBMC = threading.Lock()
 
 

@@ -244,8 +244,19 @@ def engine_of(client: Any, bind_key: str | None, config: Any) -> Callable[[], sa
 
 
 def _engines(client: Any, config: Any) -> Any:
-    for app, engines in list(getattr(client, "_app_engines", {}).items()):
-        if app.config is config:
-            with app.app_context():
-                return client.engines or engines
-    return client.engines
+    app = app_of(client, config)
+    if app is None:
+        return client.engines
+    with app.app_context():
+        return client.engines
+
+
+def app_of(client: Any, config: Any) -> Any:
+    """The application that a Flask-SQLAlchemy instance was given and that has this configuration, or a copy of it."""
+    apps = list(getattr(client, "_app_engines", {}))
+    same = [app for app in apps if app.config is config]
+    keys = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_BINDS")
+    same = same or [
+        app for app in apps if all(app.config.get(key) == config.get(key) for key in keys)
+    ]
+    return same[0] if len(same) == 1 else None

@@ -1,8 +1,8 @@
 """The clients that carriers are tested with, each on its real server where there is one.
 
-MongoDB: without `DEWAR_TEST_MONGODB_URL` an emulator answers that has no threads of its own, so it shows that filters,
-indexes and results are used as they must be, and nothing about races between servers. DynamoDB: moto, likewise: its conditions
-are not evaluated atomically, so races are not run there (`races`).
+MongoDB: without `DEWAR_TEST_MONGODB_URL`, mongomock answers: it shows that filters, indexes and results are used as
+they must be, and nothing about races, the server's own expiry or speed. DynamoDB: moto, likewise; its conditions are
+not evaluated atomically. Races are run where `races` says so.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import pytest
+
+SOURCE = Path(__file__).parents[3] / "crates" / "flask-dewar" / "python"
 
 Opened = Any  # two carriers, or why there are none
 
@@ -50,6 +54,13 @@ def url_of(server: str) -> str | None:
 def missing(server: str) -> str:
     name = server.lower().replace("_", "-")
     return f'no server: eval "$(scripts/servers start {name} && scripts/servers env)" sets DEWAR_TEST_{server}_URL'
+
+
+def absent(why: str) -> None:
+    """A server that is not there is skipped here, and a failure in CI."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def redis(stack: ExitStack, folder: Path, options: dict[str, Any], **settings: Any) -> Opened:

@@ -1,5 +1,5 @@
 /// About how many bits of chance are in a key, at most: what its alphabet allows, less what repeats or reads as words.
-pub(crate) fn estimated_bits(key: &[u8]) -> u32 {
+pub(super) fn estimated_bits(key: &[u8]) -> u32 {
     let bits_each = bits_of_alphabet(key);
     let words = reads_as_words(key);
     let mut bits = 0.0;

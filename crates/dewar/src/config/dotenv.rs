@@ -1,20 +1,43 @@
+//! `.env` files, read as python-dotenv reads them.
+
+use std::fmt;
 use std::ops::Range;
 
-/// A `NAME=value` of a `.env` file, read as python-dotenv reads it, with where its value stands.
-#[derive(Debug)]
-pub(super) struct Assignment {
-    pub(super) name: String,
-    pub(super) value: String,
+use zeroize::Zeroize;
+
+/// A `NAME=value` of a `.env` file, with where its value stands; may be a secret, so it is wiped when dropped.
+#[non_exhaustive]
+pub struct Assignment {
+    /// The name, as it is written.
+    pub name: String,
+    /// The value, without quotes and escapes.
+    pub value: String,
     /// The value with its quotes.
-    pub(super) place: Range<usize>,
+    pub place: Range<usize>,
     /// What stands before the name: blanks and `export`.
-    pub(super) lead: Range<usize>,
+    pub lead: Range<usize>,
     /// Just after the line on which the value ends.
-    pub(super) end: usize,
+    pub end: usize,
+}
+
+impl Drop for Assignment {
+    fn drop(&mut self) {
+        self.value.zeroize();
+    }
+}
+
+/// The name and the place only.
+impl fmt::Debug for Assignment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Assignment")
+            .field("name", &self.name)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
 }
 
 /// All assignments in order; lines that are none are passed over.
-pub(super) fn assignments(text: &str) -> Vec<Assignment> {
+pub fn assignments(text: &str) -> Vec<Assignment> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < text.len() {
@@ -31,7 +54,7 @@ pub(super) fn assignments(text: &str) -> Vec<Assignment> {
 }
 
 /// A value that python-dotenv and shells read back as this text.
-pub(super) fn quoted(value: &str) -> String {
+pub fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.,:/+=@%[]\"".contains(c);
     // A quote at the beginning would be taken for the value's own.
     if !value.is_empty() && !value.starts_with('"') && value.chars().all(plain) {
@@ -125,7 +148,7 @@ mod tests {
         let text = "# c\nA=one # two\n export B = 'it\\'s #1'\nC=\"a\\nb\" # x\nD=\nE=x#y\nF='two\nlines'\nnot one\nG='open\n";
         let found: Vec<_> = assignments(text)
             .into_iter()
-            .map(|a| (a.name, a.value))
+            .map(|a| (a.name.clone(), a.value.clone()))
             .collect();
         let expected = [
             ("A", "one"),
@@ -155,7 +178,7 @@ mod tests {
         #[test]
         fn any_line_that_is_quoted_reads_back(value in "[^\r\0]{0,40}") {
             let text = format!("K={}\nL=1\n", quoted(&value));
-            let read: Vec<_> = assignments(&text).into_iter().map(|found| found.value).collect();
+            let read: Vec<_> = assignments(&text).into_iter().map(|found| found.value.clone()).collect();
             proptest::prop_assert_eq!(read, [value, "1".to_owned()]);
         }
     }

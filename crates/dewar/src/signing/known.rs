@@ -1,5 +1,5 @@
 /// Where a key that everybody knows stands, if this is one.
-pub(crate) fn well_known(key: &[u8]) -> Option<&'static str> {
+pub(super) fn well_known(key: &[u8]) -> Option<&'static str> {
     let exact = EXACT.iter().find(|(known, _)| *known == key);
     if let Some((_, place)) = exact {
         return Some(place);
@@ -15,8 +15,8 @@ pub(crate) fn well_known(key: &[u8]) -> Option<&'static str> {
         .then_some("a placeholder of tutorials and examples")
 }
 
-/// All keys that can be tried on a cookie, with where they stand.
-pub(crate) fn all() -> impl Iterator<Item = &'static [u8]> {
+/// Keys that stand in documentation and tutorials, to be tried on a cookie: whoever knows one can make any session.
+pub fn well_known_keys() -> impl Iterator<Item = &'static [u8]> {
     let spelled = SPELLED.iter().map(|known| known.as_bytes());
     EXACT.iter().map(|(known, _)| *known).chain(spelled)
 }
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn every_spelling_that_is_tried_on_cookies_is_known() {
-        for key in all() {
+        for key in well_known_keys() {
             assert!(
                 well_known(key).is_some(),
                 "{}",

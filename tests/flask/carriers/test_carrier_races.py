@@ -6,7 +6,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import places
+import carrier_places as places
 import pytest
 
 # python-memcached leaves the connections of threads that have ended to the garbage collector.
