@@ -41,15 +41,16 @@ need_rust() {
 # A Python with the original libraries in .cache/venv, made again when their versions change.
 need_python() {
     python=$cache/venv/bin/python
-    cmp -s tests/requirements.txt "$cache/venv/requirements.txt" && return
+    local wanted=(tests/requirements.txt tests/flask/requirements.txt)
+    cat "${wanted[@]}" | cmp -s - "$cache/venv/requirements.txt" && return
     install python3 python3 || { echo "missing: python3, 3.11 or newer"; exit 1; }
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "missing: Python 3.11 or newer"; exit 1; }
     # Debian's python3 comes without the module that puts pip into a venv.
     python3 -c 'import ensurepip' 2>/dev/null || install python-venv-is-missing python3-venv || true
     say "Python environment in .cache/venv"
     python3 -m venv --clear "$cache/venv"
-    "$python" -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
-    cp tests/requirements.txt "$cache/venv/requirements.txt"
+    "$python" -m pip install --quiet --disable-pip-version-check "${wanted[@]/#/--requirement=}"
+    cat "${wanted[@]}" >"$cache/venv/requirements.txt"
 }
 
 # counted NAME COMMAND...: runs a command, adds up the tests that it reports, and counts its failure if it reports none.

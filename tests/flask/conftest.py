@@ -16,7 +16,7 @@ SERVERS = {
     "redis": ("DEWAR_TEST_REDIS_URL", "SESSION_REDIS"),
     "memcached": ("DEWAR_TEST_MEMCACHED_URL", "SESSION_MEMCACHED"),
     "postgresql": ("DEWAR_TEST_POSTGRESQL_URL", "SESSION_POSTGRESQL"),
-    "mysql": ("DEWAR_TEST_MYSQL_URL", "SESSION_SQLALCHEMY"),
+    "mysql": ("DEWAR_TEST_MYSQL_URL", "SESSION_MYSQL"),
 }
 
 TYPES = ["memory", "filesystem", "sqlite", *SERVERS]
@@ -29,11 +29,15 @@ def config(request: pytest.FixtureRequest, tmp_path: Any) -> dict[str, Any]:
 
 
 def config_for(kind: str, folder: Any) -> dict[str, Any]:
-    settings = {"SESSION_TYPE": kind, "SESSION_KEY_PREFIX": f"{uuid.uuid4().hex[:8]}:", "TESTING": True}
+    settings = {
+        "SESSION_TYPE": kind,
+        "SESSION_KEY_PREFIX": f"{uuid.uuid4().hex[:8]}:",
+        "TESTING": True,
+    }
     if kind == "filesystem":
         settings["SESSION_FILE_DIR"] = str(folder / "sessions")
     elif kind == "sqlite":
-        settings["SESSION_SQLALCHEMY"] = f"sqlite:///{folder / 'sessions.db'}"
+        settings["SESSION_SQLITE"] = f"sqlite:///{folder / 'sessions.db'}"
     elif kind in SERVERS:
         variable, key = SERVERS[kind]
         if variable not in os.environ:

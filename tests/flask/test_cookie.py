@@ -62,14 +62,18 @@ scalars = (
     | st.binary(max_size=20)
     | st.uuids()
     | st.text(max_size=10).map(Markup)
-    | st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30)).map(lambda at: at.replace(microsecond=0, tzinfo=UTC))
+    | st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30)).map(
+        lambda at: at.replace(microsecond=0, tzinfo=UTC)
+    )
 )
 values = st.recursive(
     scalars,
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.lists(inner, max_size=4).map(tuple)
-        | st.dictionaries(st.text(max_size=8) | st.sampled_from([" t", " di", " b"]), inner, max_size=4)
+        | st.dictionaries(
+            st.text(max_size=8) | st.sampled_from([" t", " di", " b"]), inner, max_size=4
+        )
     ),
     max_leaves=12,
 )
@@ -120,7 +124,9 @@ def test_nested_changes_are_saved_without_marking_them() -> None:
 def test_old_keys_are_read_and_the_new_one_signs() -> None:
     old = app_with(None)
     old.secret_key = "the key of last year, long enough"
-    new = app_with(flask_dewar.SecureCookieSessionInterface(), SECRET_KEY_FALLBACKS=[old.secret_key])
+    new = app_with(
+        flask_dewar.SecureCookieSessionInterface(), SECRET_KEY_FALLBACKS=[old.secret_key]
+    )
     assert transfer(old, new, {"name": "ada"}) == {"name": "ada"}
     assert transfer(new, flasks, {"name": "ada"}) == {"name": "ada"}
     new.config["SECRET_KEY_FALLBACKS"].clear()
@@ -153,8 +159,12 @@ def test_salt_digest_and_derivation_of_a_subclass_are_followed() -> None:
         ("get_cookie_samesite", "Strict", "SameSite=Strict"),
     ],
 )
-def test_methods_that_an_application_replaces_are_asked(name: str, value: Any, expected: str) -> None:
-    interface = type("Mine", (flask_dewar.SecureCookieSessionInterface,), {name: lambda self, app: value})()
+def test_methods_that_an_application_replaces_are_asked(
+    name: str, value: Any, expected: str
+) -> None:
+    interface = type(
+        "Mine", (flask_dewar.SecureCookieSessionInterface,), {name: lambda self, app: value}
+    )()
     response = app_with(interface).test_client().get("/append")
     assert expected in response.headers["Set-Cookie"]
 
@@ -171,7 +181,11 @@ def test_a_json_provider_of_the_application_is_used() -> None:
     class Provider(flask.json.provider.DefaultJSONProvider):
         @staticmethod
         def default(o: Any) -> Any:
-            return "a set" if isinstance(o, set) else flask.json.provider.DefaultJSONProvider.default(o)
+            return (
+                "a set"
+                if isinstance(o, set)
+                else flask.json.provider.DefaultJSONProvider.default(o)
+            )
 
     app = app_with(flask_dewar.SecureCookieSessionInterface())
     app.json = Provider(app)
@@ -222,12 +236,18 @@ def test_a_lifetime_that_each_request_sets_anew_is_followed() -> None:
 
     response = app.test_client().get("/nothing")
     expires = response.headers["Set-Cookie"].split("Expires=")[1].split(";")[0]
-    left = datetime.strptime(expires, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC) - datetime.now(UTC)
+    left = datetime.strptime(expires, "%a, %d %b %Y %H:%M:%S GMT").replace(
+        tzinfo=UTC
+    ) - datetime.now(UTC)
     assert timedelta(minutes=4) < left < timedelta(minutes=6)
 
 
-def test_a_configuration_that_the_engine_refuses_is_left_to_flask(caplog: pytest.LogCaptureFixture) -> None:
-    app = app_with(flask_dewar.SecureCookieSessionInterface(), SESSION_COOKIE_DOMAIN="localhost:5000")
+def test_a_configuration_that_the_engine_refuses_is_left_to_flask(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = app_with(
+        flask_dewar.SecureCookieSessionInterface(), SESSION_COOKIE_DOMAIN="localhost:5000"
+    )
     response = app.test_client().get("/append")
     assert "session=" in response.headers["Set-Cookie"]
     assert "SESSION_COOKIE_DOMAIN" in caplog.text and KEY not in caplog.text

@@ -28,7 +28,9 @@ def test_what_is_set_is_there_in_the_next_request(make_app: App) -> None:
     client = make_app().test_client()
     response = client.get("/set/name/ada")
     assert cookie(response)
-    assert "Path=/" in response.headers["Set-Cookie"] and "HttpOnly" in response.headers["Set-Cookie"]
+    assert (
+        "Path=/" in response.headers["Set-Cookie"] and "HttpOnly" in response.headers["Set-Cookie"]
+    )
     assert response.headers["Vary"] == "Cookie"
     assert client.get("/get/name").text == "ada"
     assert client.get("/pop/name").text == "ada"
@@ -103,7 +105,12 @@ def test_a_session_is_a_dict_for_whoever_looks(make_app: App) -> None:
         real = session._get_current_object()  # type: ignore[attr-defined]
         assert {**real} == plain and pickle.loads(pickle.dumps(real)) == plain
         assert copy.copy(real) == plain and copy.deepcopy(real) == plain and len(real) == 2
-        assert isinstance(real, flask_dewar.ServerSideSession) and real.sid and not real.new and real.permanent
+        assert (
+            isinstance(real, flask_dewar.ServerSideSession)
+            and real.sid
+            and not real.new
+            and real.permanent
+        )
 
 
 def test_session_transaction_reads_and_writes(make_app: App) -> None:
@@ -145,7 +152,9 @@ def test_every_type_comes_back_where_types_are_kept(make_app: App) -> None:
     with client.session_transaction() as session:
         found = {key: session[key] for key in values}
     assert found == values
-    assert {key: type(value) for key, value in found.items()} == {key: type(value) for key, value in values.items()}
+    assert {key: type(value) for key, value in found.items()} == {
+        key: type(value) for key, value in values.items()
+    }
 
 
 def test_a_value_that_cannot_be_stored_is_named(make_app: App) -> None:

@@ -28,7 +28,9 @@ def test_a_misspelt_session_type_is_told_what_was_meant() -> None:
 def test_all_problems_are_in_one_error() -> None:
     with pytest.raises(ConfigurationError) as caught:
         start(SESSION_TYPE="memory", SESSION_ID_LENGTH=2, SESSION_COOKIE_SAMESITE="sometimes")
-    assert "SESSION_ID_LENGTH" in str(caught.value) and "SESSION_COOKIE_SAMESITE" in str(caught.value)
+    assert "SESSION_ID_LENGTH" in str(caught.value) and "SESSION_COOKIE_SAMESITE" in str(
+        caught.value
+    )
 
 
 @pytest.mark.parametrize("kind", ["redis", "memcached", "postgresql"])

@@ -2,6 +2,8 @@
 
 from typing import Any, final
 
+__all__ = ["Engine", "Session", "Store", "check", "decode", "encode"]
+
 @final
 class Store:
     """A place that keeps sessions; one for the whole application, whatever becomes of its configuration."""
@@ -21,7 +23,9 @@ class Store:
 class Engine:
     """Opens and closes the sessions of an application, as its configuration says."""
 
-    def __new__(cls, config: dict[str, Any], overrides: dict[str, Any], store: Store | None = None) -> Engine: ...
+    def __new__(
+        cls, config: dict[str, Any], overrides: dict[str, Any], store: Store | None = None
+    ) -> Engine: ...
     def serves(self, config: dict[str, Any]) -> bool: ...
     def open(self, cookie_header: str | None, data: Any) -> Session: ...
     def delete_expired(self, limit: int) -> tuple[int, bool]: ...

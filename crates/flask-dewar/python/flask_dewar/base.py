@@ -31,7 +31,10 @@ class ServerSideSession(lazy.Rebuildable, CallbackDict[str, Any], SessionMixin):
     accessed = False
 
     def __init__(
-        self, initial: Mapping[str, Any] | None = None, sid: str | None = None, permanent: bool | None = None
+        self,
+        initial: Mapping[str, Any] | None = None,
+        sid: str | None = None,
+        permanent: bool | None = None,
     ) -> None:
         super().__init__(initial, lazy.mark_modified)
         if sid is not None:
@@ -168,7 +171,9 @@ class ServerSideSessionInterface(SessionInterface):
             return Store.carried(client)
         # Imported when needed: it looks at the libraries of all clients.
         clients = importlib.import_module("flask_dewar.clients")
-        connection = clients.connection(self.session_type, client, {**app.config, **self._overrides})
+        connection = clients.connection(
+            self.session_type, client, {**app.config, **self._overrides}
+        )
         self._overrides.update(connection.settings)
         if connection.url is None:
             return Store.carried(connection.carrier)
@@ -202,15 +207,25 @@ class ServerSideSessionInterface(SessionInterface):
             return
         state = session.__dict__
         set_cookie, varies = handle.close(
-            self._engine_for(app), session, state.pop("_cleared", False), session.modified, session.accessed
+            self._engine_for(app),
+            session,
+            state.pop("_cleared", False),
+            session.modified,
+            session.accessed,
         )
         if set_cookie is not None:
             self._set_cookie(app, session, response, set_cookie)
         if varies:
             headers.vary_by_cookie(response)
 
-    def _set_cookie(self, app: Flask, session: SessionMixin, response: Response, set_cookie: str) -> None:
-        if session and replaces(self, "should_set_cookie") and not self.should_set_cookie(app, session):
+    def _set_cookie(
+        self, app: Flask, session: SessionMixin, response: Response, set_cookie: str
+    ) -> None:
+        if (
+            session
+            and replaces(self, "should_set_cookie")
+            and not self.should_set_cookie(app, session)
+        ):
             return
         if session and replaces(self, "get_expiration_time"):
             name, value = set_cookie.split(";", 1)[0].split("=", 1)
@@ -261,12 +276,17 @@ class StoredSessions:
 def replaces(interface: SessionInterface, name: str) -> bool:
     """Whether a subclass, or somebody on the object itself, replaced one of Flask's methods."""
     original = getattr(SessionInterface, name, None)
-    return original is not None and (name in vars(interface) or getattr(type(interface), name) is not original)
+    return original is not None and (
+        name in vars(interface) or getattr(type(interface), name) is not original
+    )
 
 
 def is_carrier(client: object) -> bool:
     """Whether an object carries records itself, as `flask_dewar.carriers` describe it."""
-    return all(callable(getattr(client, name, None)) for name in ("load", "create", "replace", "delete_unchanged"))
+    return all(
+        callable(getattr(client, name, None))
+        for name in ("load", "create", "replace", "delete_unchanged")
+    )
 
 
 def no_session_type(app: Flask) -> ConfigurationError:

@@ -76,7 +76,9 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         # Flask extends a permanent session also when nobody reached for it. SESSION_REFRESH_AFTER, which Flask does not
         # know, asks for Dewar's way: only use extends it, and only now and then.
-        extends = app.config["SESSION_REFRESH_EACH_REQUEST"] and "SESSION_REFRESH_AFTER" not in app.config
+        extends = (
+            app.config["SESSION_REFRESH_EACH_REQUEST"] and "SESSION_REFRESH_AFTER" not in app.config
+        )
         if lazy.is_pending(session):
             if not extends or not lazy.has_cookie(session):
                 return
@@ -102,14 +104,21 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         if REPLACED[cls] or not REPLACEABLE.isdisjoint(self.__dict__):
             return None
         serializer = self.serializer
-        if type(serializer) is not TaggedJSONSerializer or len(serializer.order) != len(FLASKS_TAGS):
+        if type(serializer) is not TaggedJSONSerializer or len(serializer.order) != len(
+            FLASKS_TAGS
+        ):
             return None
         provider = app.json
         if type(provider) is not DefaultJSONProvider or "default" in provider.__dict__:
             return None
         parts = (self.salt, self.digest_method, self.key_derivation, self.session_class)
         current = self._engine
-        if current is not None and current[0] is app and current[1] == parts and current[2].serves(app.config):
+        if (
+            current is not None
+            and current[0] is app
+            and current[1] == parts
+            and current[2].serves(app.config)
+        ):
             return current[2]
         return self._build_engine(app, parts)
 
@@ -118,7 +127,10 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         digest = DIGESTS.get(digest_method)
         if digest is None or key_derivation not in KEY_DERIVATIONS or not isinstance(salt, str):
             return None
-        if not issubclass(session_class, SecureCookieSession) or session_class.__init__ not in USUAL_INITS:
+        if (
+            not issubclass(session_class, SecureCookieSession)
+            or session_class.__init__ not in USUAL_INITS
+        ):
             return None
         overrides = {
             "SESSION_TYPE": "cookie",
@@ -136,7 +148,9 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         except ConfigurationError as error:
             if self._refused != str(error):
                 self._refused = str(error)
-                app.logger.warning("Flask's own sessions are used instead of Dewar's, because %s", error)
+                app.logger.warning(
+                    "Flask's own sessions are used instead of Dewar's, because %s", error
+                )
             return None
         self._engine = (app, parts, engine)
         return engine
@@ -147,7 +161,9 @@ class Replaced(dict[type[Any], bool]):
 
     def __missing__(self, cls: type[Any]) -> bool:
         original = flask_sessions.SecureCookieSessionInterface
-        replaced = any(getattr(cls, name, None) is not getattr(original, name, None) for name in REPLACEABLE)
+        replaced = any(
+            getattr(cls, name, None) is not getattr(original, name, None) for name in REPLACEABLE
+        )
         self[cls] = replaced
         return replaced
 

@@ -15,4 +15,7 @@ class DynamoDBSessionInterface(ServerSideSessionInterface):
     session_class = DynamoDBSession
     session_type = "dynamodb"
     client_key = "SESSION_DYNAMODB"
-    arguments = {"table_name": "SESSION_DYNAMODB_TABLE", "table_exists": "SESSION_DYNAMODB_TABLE_EXISTS"}
+    arguments = {
+        "table_name": "SESSION_DYNAMODB_TABLE",
+        "table_exists": "SESSION_DYNAMODB_TABLE_EXISTS",
+    }

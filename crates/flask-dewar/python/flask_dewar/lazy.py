@@ -126,7 +126,17 @@ class Modified:
 
 
 READING_AND_WRITING = [
-    *("__bool__", "__contains__", "__delitem__", "__eq__", "__getitem__", "__ior__", "__iter__", "__len__", "__ne__"),
+    *(
+        "__bool__",
+        "__contains__",
+        "__delitem__",
+        "__eq__",
+        "__getitem__",
+        "__ior__",
+        "__iter__",
+        "__len__",
+        "__ne__",
+    ),
     *("__or__", "__reduce_ex__", "__repr__", "__reversed__", "__ror__", "__setitem__", "__str__"),
     *("clear", "copy", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"),
 ]

@@ -14,5 +14,5 @@ class MySqlSessionInterface(ServerSideSessionInterface):
 
     session_class = MySqlSession
     session_type = "mysql"
-    client_key = "SESSION_SQLALCHEMY"
+    client_key = "SESSION_MYSQL"
     arguments = {"table": "SESSION_SQLALCHEMY_TABLE", "schema": "SESSION_SQLALCHEMY_SCHEMA"}

@@ -14,5 +14,5 @@ class SqliteSessionInterface(ServerSideSessionInterface):
 
     session_class = SqliteSession
     session_type = "sqlite"
-    client_key = "SESSION_SQLALCHEMY"
+    client_key = "SESSION_SQLITE"
     arguments = {"table": "SESSION_SQLALCHEMY_TABLE"}
