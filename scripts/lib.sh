@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Shared by scripts/test and .ci/run: what they say, what they install, how they count. Sourced from the repository's root.
 
+# shellcheck source=scripts/apt.sh
+source scripts/apt.sh
+
 cache=$PWD/.cache
 mkdir -p "$cache"
 
@@ -23,18 +26,8 @@ install() {
     local command=$1
     shift
     command -v "$command" >/dev/null && return
-    local as_root=()
-    if [[ $(id -u) != 0 ]]; then
-        command -v sudo >/dev/null && sudo -n true 2>/dev/null || return 1
-        as_root=(sudo -n)
-    fi
-    command -v apt-get >/dev/null || return 1
     say "apt-get install $*"
-    if [[ -z ${package_lists_are_fresh:-} ]]; then
-        "${as_root[@]}" apt-get update -qq && package_lists_are_fresh=yes
-    fi
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >"$cache/apt.log" 2>&1 ||
-        { tail -n 20 "$cache/apt.log"; return 1; }
+    apt_install "$@" >"$cache/apt.log" 2>&1 || { tail -n 20 "$cache/apt.log"; return 1; }
 }
 
 need_rust() {
@@ -48,15 +41,19 @@ need_rust() {
 # A Python with the original libraries in .cache/venv, made again when their versions change.
 need_python() {
     python=$cache/venv/bin/python
-    cmp -s tests/requirements.txt "$cache/venv/requirements.txt" && return
+    local wanted=(tests/requirements.txt tests/flask/requirements.txt)
+    cat "${wanted[@]}" | cmp -s - "$cache/venv/requirements.txt" && return
     install python3 python3 || { echo "missing: python3, 3.11 or newer"; exit 1; }
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "missing: Python 3.11 or newer"; exit 1; }
     # Debian's python3 comes without the module that puts pip into a venv.
     python3 -c 'import ensurepip' 2>/dev/null || install python-venv-is-missing python3-venv || true
+    # pylibmc is built here: it has no wheel.
+    [[ -e /usr/include/libmemcached/memcached.h ]] ||
+        install libmemcached-is-missing gcc libc6-dev libmemcached-dev python3-dev zlib1g-dev || true
     say "Python environment in .cache/venv"
     python3 -m venv --clear "$cache/venv"
-    "$python" -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
-    cp tests/requirements.txt "$cache/venv/requirements.txt"
+    "$python" -m pip install --quiet --disable-pip-version-check "${wanted[@]/#/--requirement=}"
+    cat "${wanted[@]}" >"$cache/venv/requirements.txt"
 }
 
 # counted NAME COMMAND...: runs a command, adds up the tests that it reports, and counts its failure if it reports none.

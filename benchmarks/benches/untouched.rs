@@ -1,4 +1,4 @@
-//! What a session costs an axum request: without the layer, untouched, read, written.
+//! What a session costs an axum request: without any layer, with one that does nothing, untouched, read, written.
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -14,6 +14,7 @@ use dewar_benchmarks::{KEY, session};
 use dewar_tower::{Session, SessionLayer};
 use pollster::block_on;
 use tower::ServiceExt;
+use tower::util::MapResponseLayer;
 
 async fn bare() -> &'static str {
     "hello"
@@ -55,6 +56,11 @@ fn untouched(criterion: &mut Criterion) {
     let bare = routes();
     let value = cookie(&signed);
     group.bench_function("no layer", |bencher| bencher.iter(|| request(&bare, "/bare", &value)));
+    // What axum itself takes for a layer, whichever it is.
+    let nothing = routes().layer(MapResponseLayer::new(|response: Response<Body>| response));
+    group.bench_function("a layer that does nothing", |bencher| {
+        bencher.iter(|| request(&nothing, "/bare", &value));
+    });
     for (name, engine) in [("signed cookie", signed), ("memory", memory)] {
         let value = cookie(&engine);
         let app = routes().layer(SessionLayer::new(engine));

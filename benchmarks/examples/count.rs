@@ -7,10 +7,17 @@
 
 use std::hint::black_box;
 
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use axum::routing::get;
 use dewar::Engine;
 use dewar::config::Config;
 use dewar_benchmarks::{Floor, KEY, session};
+use dewar_tower::SessionLayer;
 use pollster::block_on;
+use tower::ServiceExt;
+use tower::util::MapResponseLayer;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +35,12 @@ fn main() {
         reply.set_cookie().expect("a cookie").split(';').next().expect("a pair").to_owned()
     });
     let value = cookie.strip_prefix("session=").expect("the name");
+    let routes = Router::new().route("/", get(async || "hello"));
+    let app = match what.as_str() {
+        "axum/a layer that does nothing" => routes.layer(MapResponseLayer::new(|response: Response<Body>| response)),
+        "axum/untouched" => routes.layer(SessionLayer::new(engine.clone())),
+        _ => routes,
+    };
     for _ in 0..times {
         match what.as_str() {
             "floor/open+save" => {
@@ -48,6 +61,10 @@ fn main() {
                 black_box(session.get::<u64>("visits").expect("a number"));
                 black_box(engine.close(&session).await.expect("a reply"));
             }),
+            "axum/no layer" | "axum/a layer that does nothing" | "axum/untouched" => {
+                let request = Request::builder().uri("/").header("cookie", &cookie).body(Body::empty());
+                black_box(block_on(app.clone().oneshot(request.expect("a request")))).expect("a response");
+            }
             other => panic!("there is no {other}"),
         }
     }

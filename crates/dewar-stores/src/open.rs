@@ -100,12 +100,17 @@ impl Place {
                 ))),
             };
         };
-        let given = address(config, keys.address)?;
+        let mut set = keys
+            .addresses
+            .iter()
+            .filter(|key| config.get(key).is_some());
+        let key = *set.next().unwrap_or(&keys.addresses[0]);
+        let given = address(config, key)?;
         let assumed = given.is_none();
         let Some(given) = given.or_else(|| keys.usual.map(str::to_owned)) else {
             return Err(wrong(format!(
                 "{} is not set, so it is not known where the sessions are: set it to {}",
-                keys.address, keys.example
+                key, keys.example
             )));
         };
         let url = keys.url(given);
@@ -116,17 +121,24 @@ impl Place {
         let kind = kind.ok_or_else(|| {
             wrong(format!(
                 "{} is not the URL of such a store: write one like {}",
-                keys.address, keys.example
+                key, keys.example
             ))
         })?;
         Ok(Some(Place {
             kind,
             url,
-            key: Some(keys.address),
+            key: Some(key),
             assumed,
             expect_table: config.flag("SESSION_TABLE_EXISTS")?,
             config: config.clone(),
         }))
+    }
+
+    /// The address on this machine that is assumed where no key says one.
+    ///
+    /// Holds no password, unlike a URL that somebody set, which is never given out.
+    pub fn usual_address(&self) -> Option<&str> {
+        self.assumed.then_some(&*self.url)
     }
 
     /// What kind of store it is.
@@ -307,7 +319,8 @@ struct Keys {
     session_type: &'static str,
     /// The kind of store; `None` where the URL decides.
     kind: Option<&'static str>,
-    address: &'static str,
+    /// The keys that may hold the address; the first that is set does.
+    addresses: &'static [&'static str],
     /// Where Flask-Session looks if the address is not set.
     usual: Option<&'static str>,
     example: &'static str,
@@ -317,42 +330,42 @@ const KEYS: &[Keys] = &[
     Keys {
         session_type: "memcached",
         kind: Some("memcached"),
-        address: "SESSION_MEMCACHED",
+        addresses: &["SESSION_MEMCACHED"],
         usual: Some("memcached://127.0.0.1:11211"),
         example: "memcached://127.0.0.1:11211",
     },
     Keys {
         session_type: "mysql",
         kind: Some("mysql"),
-        address: "SESSION_MYSQL",
+        addresses: &["SESSION_MYSQL", "SESSION_SQLALCHEMY"],
         usual: None,
         example: "mysql://user:password@host/database",
     },
     Keys {
         session_type: "postgresql",
         kind: Some("postgresql"),
-        address: "SESSION_POSTGRESQL",
+        addresses: &["SESSION_POSTGRESQL"],
         usual: None,
         example: "postgresql://user:password@host/database",
     },
     Keys {
         session_type: "redis",
         kind: Some("redis"),
-        address: "SESSION_REDIS",
+        addresses: &["SESSION_REDIS"],
         usual: Some("redis://127.0.0.1:6379"),
         example: "redis://127.0.0.1:6379",
     },
     Keys {
         session_type: "sqlalchemy",
         kind: None,
-        address: "SESSION_SQLALCHEMY",
+        addresses: &["SESSION_SQLALCHEMY"],
         usual: None,
         example: "sqlite:///sessions.db or postgresql://user:password@host/database",
     },
     Keys {
         session_type: "sqlite",
         kind: Some("sqlite"),
-        address: "SESSION_SQLITE",
+        addresses: &["SESSION_SQLITE", "SESSION_SQLALCHEMY"],
         usual: None,
         example: "sqlite:///sessions.db",
     },

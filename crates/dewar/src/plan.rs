@@ -44,8 +44,10 @@ pub enum Fate {
 pub enum Access {
     /// It can.
     ReadWrite,
-    /// It cannot: a null session, or the store failed and the policy is to go on without.
+    /// It cannot: the store failed and the policy is to go on without, or another request ended it.
     ReadOnly,
+    /// It cannot, and no cookie is ever looked at: a null session.
+    Null,
 }
 
 /// What the session's data looks like now.
@@ -311,8 +313,18 @@ pub fn plan(state: &SessionState, policy: &Policy, now: UnixTime) -> Decision {
     };
     let delete_data = if saved { Plan::Delete } else { Plan::Nothing };
 
-    if state.access == Access::ReadOnly {
-        return decide(state, Plan::Nothing, Keep, Reason::ReadOnly);
+    match state.access {
+        Access::ReadWrite => {}
+        Access::ReadOnly => return decide(state, Plan::Nothing, Keep, Reason::ReadOnly),
+        // The same for everybody, so that a cache need not tell cookies apart.
+        Access::Null => {
+            return Decision {
+                plan: Plan::Nothing,
+                cookie: Keep,
+                vary: Vary::No,
+                reason: Reason::ReadOnly,
+            };
+        }
     }
     match (state.fate, state.content) {
         (Fate::Destroyed, Content::Empty) => {

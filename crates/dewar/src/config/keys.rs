@@ -241,9 +241,8 @@ const MEMCACHED: Scope = Scope::Stores(&["memcached"]);
 const CACHELIB: Scope = Scope::Stores(&["cachelib"]);
 const MONGODB: Scope = Scope::Stores(&["mongodb"]);
 const MYSQL: Scope = Scope::Stores(&["mysql"]);
-const SQLALCHEMY: Scope = Scope::Stores(&["sqlalchemy"]);
 /// The stores with the table of Flask-Session's `sqlalchemy` type.
-const SQLALCHEMY_TABLE: Scope = Scope::Stores(&["mysql", "sqlalchemy", "sqlite"]);
+const SQLALCHEMY: Scope = Scope::Stores(&["mysql", "sqlalchemy", "sqlite"]);
 const SQLITE: Scope = Scope::Stores(&["sqlite"]);
 const SQL: Scope = Scope::Stores(&["mysql", "postgresql", "sqlalchemy", "sqlite"]);
 /// The stores that are reached by a network.
@@ -287,9 +286,9 @@ pub const KEYS: &[Key] = &[
     flask_session("SESSION_MONGODB_DB", Kind::Text, Preset::Text("flask_session"), MONGODB, "The database"),
     flask_session("SESSION_MONGODB_COLLECT", Kind::Text, Preset::Text("sessions"), MONGODB, "The collection"),
     flask_session("SESSION_SQLALCHEMY", Kind::Connection, NONE, SQLALCHEMY, "The SQLAlchemy object, or the database's URL"),
-    flask_session("SESSION_SQLALCHEMY_TABLE", Kind::Text, Preset::Text("sessions"), SQLALCHEMY_TABLE, "The table"),
+    flask_session("SESSION_SQLALCHEMY_TABLE", Kind::Text, Preset::Text("sessions"), SQLALCHEMY, "The table"),
     flask_session("SESSION_SQLALCHEMY_SEQUENCE", Kind::Text, NONE, SQLALCHEMY, "The sequence of the table's primary key"),
-    flask_session("SESSION_SQLALCHEMY_SCHEMA", Kind::Text, NONE, SQLALCHEMY_TABLE, "The schema of the table"),
+    flask_session("SESSION_SQLALCHEMY_SCHEMA", Kind::Text, NONE, SQLALCHEMY, "The schema of the table"),
     flask_session("SESSION_SQLALCHEMY_BIND_KEY", Kind::Text, NONE, SQLALCHEMY, "The bind key of the database"),
     flask_session("SESSION_POSTGRESQL", Kind::Connection, NONE, POSTGRESQL, "The PostgreSQL client, or its URL"),
     flask_session("SESSION_POSTGRESQL_TABLE", Kind::Text, Preset::Text("flask_sessions"), POSTGRESQL, "The table"),
@@ -303,7 +302,7 @@ pub const KEYS: &[Key] = &[
     dewar("SESSION_ON_STORE_FAILURE", Kind::Choice(&["fail", "read-only"]), Preset::Text("fail"), Scope::ServerSide, "What a request meets when the store fails: an error, or an empty session that cannot be written"),
     dewar("SESSION_MYSQL", Kind::Connection, NONE, MYSQL, "The database's URL"),
     dewar("SESSION_SQLITE", Kind::Connection, NONE, SQLITE, "The path of the database's file, or its URL"),
-    dewar("SESSION_SQLALCHEMY_KEY_COLUMN", Kind::Text, Preset::Text("session_id"), SQLALCHEMY_TABLE, "The column of the session's key"),
+    dewar("SESSION_SQLALCHEMY_KEY_COLUMN", Kind::Text, Preset::Text("session_id"), SQLALCHEMY, "The column of the session's key"),
     dewar("SESSION_TABLE_EXISTS", Kind::Bool, Preset::Bool(false), SQL, "Whether the table is there already and must not be made"),
     dewar("SESSION_CONNECT_TIMEOUT", Kind::Duration, Preset::Seconds(2), SERVERS, "How long a request waits for a connection to the store"),
     dewar("SESSION_OPERATION_TIMEOUT", Kind::Duration, Preset::Unset("2 s; 5 s with sqlite"), Scope::Stores(&["memcached", "mysql", "postgresql", "redis", "sqlalchemy", "sqlite"]), "How long the store may take to answer"),

@@ -187,6 +187,31 @@ impl Config {
         self
     }
 
+    /// The values of a source that is no serde source, such as Flask's `app.config`; `name` is what reports call it.
+    ///
+    /// ```
+    /// use dewar::config::{Config, Setting};
+    ///
+    /// let values = [("SESSION_TYPE".to_owned(), Setting::from("memory")), ("DEBUG".to_owned(), Setting::from(true))];
+    /// let config = Config::new().source("app.config", values);
+    /// assert_eq!(config.origin("SESSION_TYPE").to_string(), "app.config");
+    /// ```
+    #[must_use]
+    pub fn source(
+        mut self,
+        name: impl Into<String>,
+        values: impl IntoIterator<Item = (String, Setting)>,
+    ) -> Config {
+        let origin = Origin::Source {
+            name: name.into(),
+            line: None,
+        };
+        for (key, value) in values {
+            self.put(key, value, origin.clone());
+        }
+        self
+    }
+
     /// The values of an environment.
     #[must_use]
     pub fn environment(mut self, environment: Environment) -> Config {

@@ -21,6 +21,12 @@ impl Decimal {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is zero, of either sign and any exponent.
+    pub fn is_zero(&self) -> bool {
+        let digits = self.0.split('E').next().unwrap_or_default();
+        digits.bytes().all(|byte| b"-0.".contains(&byte))
+    }
 }
 
 impl fmt::Display for Decimal {

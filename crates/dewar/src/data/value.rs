@@ -58,6 +58,36 @@ impl Value {
         matches!(self, Value::Null)
     }
 
+    /// Whether Python takes this for true: neither `None` nor false, not zero and not empty.
+    ///
+    /// ```
+    /// use dewar::data::Value;
+    ///
+    /// assert!(Value::from("no").is_truthy() && Value::Float(f64::NAN).is_truthy());
+    /// assert!(!Value::from("").is_truthy() && !Value::Decimal("-0E+7".parse()?).is_truthy());
+    /// # Ok::<(), dewar::Error>(())
+    /// ```
+    pub fn is_truthy(&self) -> bool {
+        match self {
+            Value::Null => false,
+            Value::Bool(value) => *value,
+            Value::Int(value) => *value != 0,
+            Value::Float(value) => *value != 0.0,
+            Value::Str(text) | Value::Markup(text) => !text.as_wtf8().is_empty(),
+            Value::Bytes(bytes) => !bytes.is_empty(),
+            Value::Tuple(items) | Value::List(items) | Value::Set(items) => !items.is_empty(),
+            Value::Dict(dict) => !dict.is_empty(),
+            Value::TimeDelta(delta) => !delta.is_zero(),
+            Value::Decimal(decimal) => !decimal.is_zero(),
+            Value::BigInt(_)
+            | Value::DateTime(_)
+            | Value::NaiveDateTime(_)
+            | Value::Date(_)
+            | Value::Time(_)
+            | Value::Uuid(_) => true,
+        }
+    }
+
     /// The bool, if this is one.
     pub fn as_bool(&self) -> Option<bool> {
         match self {

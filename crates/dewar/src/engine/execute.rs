@@ -261,8 +261,7 @@ impl Engine {
         }
         match Document::detect(server.format, record.blob) {
             Ok(base) => {
-                let merged = changes.apply(base, &state.document);
-                state.document = state.changes.apply(merged, &state.document);
+                state.rebase(base, changes);
             }
             // Nobody can read what the other side wrote: this request's data is the better one.
             Err(_) => events::undecodable(),
@@ -335,8 +334,7 @@ impl Engine {
             };
             let (key, blob, expires, version) = {
                 let mut state = session.lock();
-                let merged = in_flight.changes.apply(base, &state.document);
-                state.document = state.changes.apply(merged, &state.document);
+                state.rebase(base, &in_flight.changes);
                 let Saved::InStore(stored) = &state.saved else {
                     return Ok(Some(merges));
                 };

@@ -1,6 +1,7 @@
 //! The session that a handler works with.
 
 pub(crate) mod changes;
+mod mirror;
 pub(crate) mod state;
 mod typed;
 
@@ -227,9 +228,9 @@ impl Session {
             .insert(&PERMANENT.into(), Value::Bool(permanent))
     }
 
-    /// Whether anything was changed in this request: Flask's `modified`.
+    /// Whether anything was changed in this request, the id included: Flask's `modified`.
     pub fn is_modified(&self) -> bool {
-        !self.lock().changes.is_empty()
+        self.lock().is_modified()
     }
 
     /// Has the session written at the end of the request though no key was changed: Flask's `modified = True`.
@@ -325,7 +326,7 @@ impl fmt::Debug for Session {
             out.field("keys", &state.document.len())
                 .field("new", &state.is_new)
                 .field("accessed", &state.accessed)
-                .field("modified", &!state.changes.is_empty());
+                .field("modified", &state.is_modified());
         }
         out.finish_non_exhaustive()
     }

@@ -99,10 +99,9 @@ impl State {
     }
 
     pub(crate) fn permanent(&self) -> bool {
-        match self.document.get(PERMANENT).as_deref() {
-            None | Some(Value::Null | Value::Bool(false) | Value::Int(0)) => false,
-            Some(_) => true,
-        }
+        self.document
+            .get(PERMANENT)
+            .is_some_and(|value| value.is_truthy())
     }
 
     /// Whether there is nothing worth keeping: `_permanent` alone counts in a cookie, as in Flask, and does not
@@ -141,7 +140,8 @@ impl State {
             fate: self.fate,
             access: match self.writable {
                 Writable::Yes => Access::ReadWrite,
-                Writable::Null(_) | Writable::StoreFailed | Writable::Ended => Access::ReadOnly,
+                Writable::StoreFailed | Writable::Ended => Access::ReadOnly,
+                Writable::Null(_) => Access::Null,
             },
             content: self.content(),
             accessed: self.accessed,
@@ -162,6 +162,12 @@ impl State {
         }
     }
 
+    /// Whether something is still to be saved: data, a new id, or that the session has ended.
+    pub(crate) fn is_modified(&self) -> bool {
+        let ends_or_moves = self.fate != Fate::Kept && !matches!(self.saved, Saved::Nowhere);
+        ends_or_moves || !self.changes.is_empty()
+    }
+
     /// The id in the store, now or at the next creation; `None` for a session in a cookie.
     pub(crate) fn id(&mut self, generate: impl FnOnce() -> Result<SessionId>) -> Result<SessionId> {
         match (&self.saved, self.fate) {
@@ -175,6 +181,13 @@ impl State {
                 }
             },
         }
+    }
+
+    /// Takes over what another request wrote, and makes this one's changes to it: those on their way to the store, then
+    /// those made since.
+    pub(crate) fn rebase(&mut self, base: Document, in_flight: &Changes) {
+        let merged = in_flight.apply(base, &self.document);
+        self.document = self.changes.apply(merged, &self.document);
     }
 
     /// Forgets the id that was planned, because it is taken or is in use now.

@@ -9,9 +9,7 @@ use crate::support::{Browser, server_bench};
 /// A browser whose session holds `{"user": "ada"}`.
 async fn logged_in(engine: &dewar::Engine) -> Browser {
     let mut browser = Browser::default();
-    browser
-        .request(engine, |session| session.insert("user", "ada").unwrap())
-        .await;
+    browser.write(engine, "user", "ada").await;
     browser
 }
 
@@ -63,11 +61,7 @@ async fn two_requests_that_append_to_the_same_list_lose_nothing() {
 async fn a_list_that_was_not_only_appended_to_is_taken_as_a_whole() {
     let bench = server_bench(Config::new());
     let mut browser = logged_in(&bench.engine).await;
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("cart", [1, 2]).unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "cart", [1, 2]).await;
     let slow = browser.open(&bench.engine).await;
     let quick = browser.open(&bench.engine).await;
     slow.update("cart", |cart: &mut Vec<u64>| cart.push(3))
@@ -91,11 +85,7 @@ async fn a_request_that_empties_the_session_takes_only_its_own_keys() {
     let mut browser = logged_in(&bench.engine).await;
     let emptying = browser.open(&bench.engine).await;
     emptying.remove("user").unwrap();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("cart", [1]).unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "cart", [1]).await;
     let reply = browser.close(&emptying).await;
     assert_eq!(
         (reply.decision().plan, reply.set_cookie(), reply.merges()),
@@ -113,11 +103,7 @@ async fn a_request_that_empties_the_session_takes_only_its_own_keys() {
     let late = browser.open(&bench.engine).await;
     clearing.clear().unwrap();
     late.clear().unwrap();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("cart", [1, 2]).unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "cart", [1, 2]).await;
     let reply = browser.close(&clearing).await;
     assert_eq!(
         (reply.decision().plan, reply.decision().cookie),
@@ -140,11 +126,7 @@ async fn a_request_that_only_reads_never_overwrites() {
         reader.get::<String>("user").unwrap().as_deref(),
         Some("ada")
     );
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "grace").unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "user", "grace").await;
     bench.clock.advance(std::time::Duration::from_secs(86_400));
     let reply = browser.close(&reader).await;
     assert_eq!(reply.decision().plan, Plan::Touch);
@@ -228,11 +210,7 @@ async fn a_handler_that_runs_long_can_ask_whether_the_session_still_lives() {
     let mut browser = logged_in(&bench.engine).await;
     let long = browser.open(&bench.engine).await;
     long.insert("step", 1).unwrap();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "grace").unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "user", "grace").await;
     long.reload().await.unwrap();
     assert_eq!(
         long.get::<String>("user").unwrap().as_deref(),
@@ -306,11 +284,7 @@ async fn a_regeneration_takes_over_what_others_wrote_meanwhile() {
     let bench = server_bench(Config::new());
     let mut browser = logged_in(&bench.engine).await;
     let login = browser.open(&bench.engine).await;
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("cart", [1, 2]).unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "cart", [1, 2]).await;
     login.regenerate().unwrap();
     login.insert("user", "grace").unwrap();
     let reply = browser.close(&login).await;

@@ -4,17 +4,13 @@ use dewar::ErrorKind;
 use dewar::config::Config;
 use dewar::plan::{CookieAction, Plan};
 
-use crate::support::{Browser, cookie_bench};
+use crate::support::{Browser, cookie_bench, server_bench};
 
 #[tokio::test]
 async fn what_is_written_in_one_request_is_read_in_the_next() {
     let bench = cookie_bench(Config::new());
     let mut browser = Browser::default();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "user", "ada").await;
     let session = browser.open(&bench.engine).await;
     assert!(!session.is_new());
     assert_eq!(
@@ -28,11 +24,7 @@ async fn what_is_written_in_one_request_is_read_in_the_next() {
 async fn a_session_that_is_not_permanent_has_a_cookie_without_expiry() {
     let bench = cookie_bench(Config::new());
     let mut browser = Browser::default();
-    let reply = browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    let reply = browser.write(&bench.engine, "user", "ada").await;
     let set_cookie = reply.set_cookie().unwrap();
     assert!(
         set_cookie.ends_with("; HttpOnly; Path=/"),
@@ -92,14 +84,31 @@ async fn a_permanent_session_says_when_the_cookie_expires_and_is_renewed_once_it
 }
 
 #[tokio::test]
+async fn an_empty_cookie_is_none() {
+    for bench in [cookie_bench(Config::new()), server_bench(Config::new())] {
+        let mut browser = Browser {
+            cookie: Some(String::new()),
+        };
+        let reply = browser
+            .request(&bench.engine, |session| {
+                assert!(session.is_new());
+                session.destroy().unwrap();
+            })
+            .await;
+        assert_eq!(
+            reply.set_cookie(),
+            None,
+            "a cookie was deleted that was not sent"
+        );
+        assert_eq!(bench.store.calls(), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_cookie_that_cannot_be_accepted_gives_a_fresh_session_and_is_left_alone() {
     let bench = cookie_bench(Config::new());
     let mut browser = Browser::default();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "user", "ada").await;
     let good = browser.cookie.clone().unwrap();
     for bad in [
         "",
@@ -123,11 +132,7 @@ async fn a_cookie_that_cannot_be_accepted_gives_a_fresh_session_and_is_left_alon
 async fn a_key_that_was_rotated_out_still_verifies_and_the_new_one_signs() {
     let old = cookie_bench(Config::new());
     let mut browser = Browser::default();
-    browser
-        .request(&old.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    browser.write(&old.engine, "user", "ada").await;
 
     let new_key = "fedcba9876543210fedcba9876543210";
     let config = || Config::new().set("SECRET_KEY_FALLBACKS", vec![crate::support::KEY.to_owned()]);
@@ -139,9 +144,7 @@ async fn a_key_that_was_rotated_out_still_verifies_and_the_new_one_signs() {
         browser.see::<String>(&rotated, "user").await.as_deref(),
         Some("ada")
     );
-    browser
-        .request(&rotated, |session| session.insert("seen", true).unwrap())
-        .await;
+    browser.write(&rotated, "seen", true).await;
     assert_eq!(
         browser.see::<String>(&old.engine, "user").await,
         None,
@@ -163,11 +166,7 @@ async fn an_emptied_session_and_a_destroyed_one_delete_the_cookie_with_its_attri
         as [fn(&dewar::Session) -> dewar::Result<()>; 2]
     {
         let mut browser = Browser::default();
-        browser
-            .request(&bench.engine, |session| {
-                session.insert("user", "ada").unwrap()
-            })
-            .await;
+        browser.write(&bench.engine, "user", "ada").await;
         let reply = browser
             .request(&bench.engine, |session| end(session).unwrap())
             .await;
@@ -217,11 +216,7 @@ async fn a_cookie_that_browsers_would_drop_is_an_error_that_says_by_how_much() {
 async fn the_first_cookie_of_the_name_counts_also_across_headers() {
     let bench = cookie_bench(Config::new());
     let mut browser = Browser::default();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "user", "ada").await;
     let good = format!("session={}", browser.cookie.unwrap());
     let headers: [&[u8]; 3] = [b"theme=dark", good.as_bytes(), b"session=other"];
     let session = bench.engine.open(headers).await.unwrap();

@@ -6,11 +6,7 @@ use crate::support::{Bench, Browser, server_bench};
 
 async fn logged_in(bench: &Bench) -> Browser {
     let mut browser = Browser::default();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "user", "ada").await;
     browser
 }
 

@@ -6,6 +6,7 @@
 //! | `server_sessions` | sessions that are kept in a store |
 //! | `concurrency` | nothing is lost, nothing ended comes back |
 //! | `failures` | what a failing store does to a request |
+//! | `events` | what is told and counted of all that, as docs/sessions.md lists it |
 //! | `reload` | new keys in a running engine end no session |
 //! | `values` | typed reads and writes, flash messages, the null session |
 
@@ -13,6 +14,7 @@
 
 mod concurrency;
 mod cookie_sessions;
+mod events;
 mod failures;
 mod reload;
 mod server_sessions;

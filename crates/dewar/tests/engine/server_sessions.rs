@@ -12,11 +12,7 @@ async fn the_cookie_holds_a_random_id_of_256_bits_and_nothing_else() {
     let bench = server_bench(Config::new());
     let (mut one, mut other) = (Browser::default(), Browser::default());
     for browser in [&mut one, &mut other] {
-        browser
-            .request(&bench.engine, |session| {
-                session.insert("user", "ada").unwrap()
-            })
-            .await;
+        browser.write(&bench.engine, "user", "ada").await;
         assert_eq!(browser.cookie.as_ref().unwrap().len(), 43);
     }
     assert_ne!(one.cookie, other.cookie);
@@ -34,11 +30,7 @@ async fn an_id_that_the_store_does_not_know_is_never_adopted() {
     let mut browser = Browser {
         cookie: Some(planted.clone()),
     };
-    let reply = browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    let reply = browser.write(&bench.engine, "user", "ada").await;
     assert_eq!(reply.decision().cookie, CookieAction::Set);
     assert_ne!(browser.cookie, Some(planted));
 }
@@ -93,11 +85,7 @@ async fn use_extends_the_record_without_a_write_and_not_at_every_request() {
         .set("SESSION_REFRESH_AFTER", 100);
     let bench = server_bench(config);
     let mut browser = Browser::default();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "user", "ada").await;
     let read = |session: &dewar::Session| assert!(session.contains("user"));
     let steps = [
         (99, Plan::Nothing, CookieAction::Keep),
@@ -128,11 +116,7 @@ async fn use_extends_the_record_without_a_write_and_not_at_every_request() {
 async fn an_expired_record_gives_a_fresh_session() {
     let bench = server_bench(Config::new().set("PERMANENT_SESSION_LIFETIME", 1000));
     let mut browser = Browser::default();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "user", "ada").await;
     bench.clock.advance(Duration::from_secs(1001));
     let session = browser.open(&bench.engine).await;
     assert!(session.is_new());
@@ -146,11 +130,7 @@ async fn the_absolute_lifetime_removes_the_record() {
         .set("SESSION_ABSOLUTE_LIFETIME", 1500);
     let bench = server_bench(config);
     let mut browser = Browser::default();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "user", "ada").await;
     bench.clock.advance(Duration::from_secs(800));
     let old = browser.cookie.clone();
     browser
@@ -171,11 +151,7 @@ async fn the_absolute_lifetime_removes_the_record() {
 async fn what_is_written_after_destroy_belongs_to_a_new_session() {
     let bench = server_bench(Config::new());
     let mut browser = Browser::default();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "user", "ada").await;
     let old = browser.clone();
     let reply = browser
         .request(&bench.engine, |session| {
@@ -198,11 +174,7 @@ async fn a_signed_id_is_flask_sessions_and_a_forged_one_is_refused() {
         .secret_key(crate::support::KEY);
     let bench = server_bench(config);
     let mut browser = Browser::default();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "user", "ada").await;
     let signed = browser.cookie.clone().unwrap();
     let (id, _) = signed.split_once('.').unwrap();
     assert_eq!(id.len(), 43);
@@ -265,11 +237,7 @@ async fn a_session_that_is_saved_before_the_response_is_announced_with_it() {
 async fn a_logout_that_is_saved_before_the_response_deletes_the_cookie_with_it() {
     let bench = server_bench(Config::new());
     let mut browser = Browser::default();
-    browser
-        .request(&bench.engine, |session| {
-            session.insert("user", "ada").unwrap()
-        })
-        .await;
+    browser.write(&bench.engine, "user", "ada").await;
     let session = browser.open(&bench.engine).await;
     session.destroy().unwrap();
     session.save().await.unwrap();

@@ -95,6 +95,17 @@ impl Browser {
         self.close(&session).await
     }
 
+    /// A request that writes one key.
+    pub(crate) async fn write(
+        &mut self,
+        engine: &Engine,
+        key: &str,
+        value: impl serde::Serialize,
+    ) -> Reply {
+        self.request(engine, |session| session.insert(key, value).unwrap())
+            .await
+    }
+
     /// What a page that only reads would see.
     pub(crate) async fn see<T: serde::de::DeserializeOwned>(
         &self,

@@ -10,6 +10,7 @@
 mod command;
 mod neutral;
 mod operations;
+mod requests;
 
 use std::io::{BufRead, Write, stdin, stdout};
 

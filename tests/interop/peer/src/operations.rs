@@ -16,6 +16,7 @@ use serde_json::{Value as Json, json};
 
 use crate::command::{Command, Fault};
 use crate::neutral::{describe_dict, read_dict, to_hex};
+use crate::requests;
 
 /// Does what the command says.
 pub(crate) fn answer(command: &Command) -> Result<Json, Fault> {
@@ -65,6 +66,7 @@ pub(crate) fn answer(command: &Command) -> Result<Json, Fault> {
             let found = cookie::find(&header, command.text("name")?);
             Ok(json!(found.map(|value| to_hex(&value))))
         }
+        "request" => requests::serve(command),
         "folder_load" => folder_load(command),
         "folder_touch" => {
             let touched = wait(folder(command)?.touch(&key(command)?, command.time("expires")?))?;
@@ -178,7 +180,8 @@ fn key(command: &Command) -> Result<Key, Fault> {
     Ok(Key::new(command.text("key")?))
 }
 
-fn wait<T>(outcome: impl Future<Output = T>) -> T {
+/// Waits for a store.
+pub(crate) fn wait<T>(outcome: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime
         .unwrap_or_else(|error| panic!("no runtime: {error}"))

@@ -1,0 +1,70 @@
+//! The session for those who keep its data in a dict of their own, as the Python binding does: everything at once when it is
+//! opened, what differs when it is closed.
+
+use super::Session;
+use crate::Result;
+use crate::data::{Dict, Text, Value};
+use crate::flash::{FLASHES, Flash};
+
+impl Session {
+    /// Everything in the session, without counting as an access.
+    pub fn mirror(&self) -> Dict {
+        self.lock().document.to_dict()
+    }
+
+    /// Counts as an access, so that caches are told to tell cookies apart.
+    pub fn set_accessed(&self) {
+        drop(self.accessed());
+    }
+
+    /// What is under `key` in the mirror now: a change if it differs from what the session holds.
+    ///
+    /// Lists that were only appended to, and flash messages that were read or added, are noticed as such, so that what
+    /// other requests did to them meanwhile is kept.
+    ///
+    /// # Errors
+    /// As [`insert`](Session::insert).
+    pub fn set_mirrored(&self, key: &Text, value: Value) -> Result<()> {
+        let mut state = self.accessed();
+        let before = state.document.get_text(key).map(|value| value.into_owned());
+        if before.as_ref() == Some(&value) {
+            return Ok(());
+        }
+        if *key == *FLASHES
+            && let Some(messages) = value.as_items()
+        {
+            state.check_writable()?;
+            let kept = before
+                .as_ref()
+                .and_then(Value::as_items)
+                .unwrap_or_default();
+            // What was there is either still there, with more behind it, or was read.
+            let added = match messages.strip_prefix(kept) {
+                Some(added) => added,
+                None => {
+                    state.flashes();
+                    messages
+                }
+            };
+            for message in added {
+                state.flash(&Flash::from_stored(message.clone()))?;
+            }
+            return Ok(());
+        }
+        state.change(key, before.as_ref(), value)
+    }
+
+    /// What is no longer in the mirror.
+    ///
+    /// # Errors
+    /// As [`insert`](Session::insert).
+    pub fn remove_mirrored(&self, key: &Text) -> Result<()> {
+        let mut state = self.accessed();
+        if *key == *FLASHES {
+            state.check_writable()?;
+            state.flashes();
+            return Ok(());
+        }
+        state.remove(key).map(drop)
+    }
+}

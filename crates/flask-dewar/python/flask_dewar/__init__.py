@@ -1,0 +1,123 @@
+"""Sessions for Flask by Dewar's engine: a drop-in for Flask-Session, and for Flask's own signed cookies.
+
+from flask_dewar import Session
+
+app.config["SESSION_TYPE"] = "redis"
+app.config["SESSION_REDIS"] = "redis://127.0.0.1:6379"
+Session(app)
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+
+import click
+from flask import Flask
+from flask.cli import with_appcontext
+from flask.sessions import SessionInterface
+
+from .base import ServerSideSession, ServerSideSessionInterface, no_session_type
+from .cookie import CookieSession, SecureCookieSessionInterface
+from .defaults import Defaults
+from .errors import (
+    ConfigurationError,
+    SessionContention,
+    SessionError,
+    SessionGone,
+    SessionReadOnly,
+    StoreError,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConfigurationError",
+    "CookieSession",
+    "Defaults",
+    "SecureCookieSessionInterface",
+    "ServerSideSession",
+    "ServerSideSessionInterface",
+    "Session",
+    "SessionContention",
+    "SessionError",
+    "SessionGone",
+    "SessionReadOnly",
+    "StoreError",
+]
+
+#: Each SESSION_TYPE with its module and the interface in it; a module is imported when its type is chosen.
+INTERFACES = {
+    "cachelib": ("cachelib", "CacheLibSessionInterface"),
+    "dynamodb": ("dynamodb", "DynamoDBSessionInterface"),
+    "filesystem": ("filesystem", "FileSystemSessionInterface"),
+    "memcached": ("memcached", "MemcachedSessionInterface"),
+    "memory": ("memory", "MemorySessionInterface"),
+    "mongodb": ("mongodb", "MongoDBSessionInterface"),
+    "mysql": ("mysql", "MySqlSessionInterface"),
+    "postgresql": ("postgresql", "PostgreSqlSessionInterface"),
+    "redis": ("redis", "RedisSessionInterface"),
+    "sqlalchemy": ("sqlalchemy", "SqlAlchemySessionInterface"),
+    "sqlite": ("sqlite", "SqliteSessionInterface"),
+}
+
+
+class Session:
+    """Gives an application the sessions that its configuration asks for.
+
+    Either `Session(app)`, or `Session()` and later `init_app(app)`; SESSION_TYPE and the other keys are read then.
+    """
+
+    def __init__(self, app: Flask | None = None) -> None:
+        self.app = app
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Replaces the application's session interface.
+
+        Raises `ConfigurationError`, which is a `ValueError`, with all problems of the configuration.
+        """
+        app.session_interface = interface_for(app)
+        register_commands(app)
+
+
+def interface_for(app: Flask) -> SessionInterface:
+    """The interface that SESSION_TYPE asks for."""
+    session_type = app.config.get("SESSION_TYPE")
+    if session_type is None or session_type == "null":
+        raise no_session_type(app)
+    name = session_type.lower() if isinstance(session_type, str) else ""
+    if name == "cookie":
+        return SecureCookieSessionInterface()
+    if name not in INTERFACES:
+        # The engine knows what was probably meant.
+        return unknown_type(app)
+    module, interface = INTERFACES[name]
+    made: SessionInterface = getattr(importlib.import_module(f".{module}", __name__), interface)(
+        app
+    )
+    return made
+
+
+def unknown_type(app: Flask) -> SessionInterface:
+    """Raises what the engine says about the configuration, what SESSION_TYPE was probably meant to be among it."""
+    from ._native import Store
+
+    Store.open(app.config, {})
+    raise no_session_type(app)
+
+
+def register_commands(app: Flask) -> None:
+    """Adds `flask session_cleanup`, and `flask dewar …`."""
+
+    @app.cli.command("session_cleanup")
+    @with_appcontext
+    def session_cleanup() -> None:
+        """Removes expired sessions from the store."""
+        interface = app.session_interface
+        if isinstance(interface, ServerSideSessionInterface):
+            click.echo(f"{interface.delete_expired_sessions()} expired sessions removed")
+
+    if importlib.util.find_spec(f"{__name__}.cli") is not None:
+        importlib.import_module(f"{__name__}.cli").register(app)

@@ -1,0 +1,299 @@
+"""Server-side sessions: the interface that all stores share, and its session."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from flask import Flask, Request, Response
+from flask.sessions import SessionInterface, SessionMixin
+from werkzeug.datastructures import CallbackDict
+
+from . import headers, lazy
+from ._native import Engine, Store, check, decode
+from .errors import ConfigurationError
+
+#: How many expired records a step of `flask session_cleanup` removes.
+CLEANUP_STEP = 1000
+
+
+class ServerSideSession(lazy.Rebuildable, CallbackDict[str, Any], SessionMixin):
+    """A session in a store: a dict that is loaded when somebody reaches for it.
+
+    What is changed in it is saved at the end of the request, however deep, and without the changes of other requests
+    being lost.
+    """
+
+    modified = False
+    accessed = False
+
+    def __init__(
+        self,
+        initial: Mapping[str, Any] | None = None,
+        sid: str | None = None,
+        permanent: bool | None = None,
+    ) -> None:
+        super().__init__(initial, lazy.mark_modified)
+        if sid is not None:
+            self.__dict__["_sid"] = sid
+        if permanent:
+            self.permanent = permanent
+        self.modified = False
+        self.accessed = False
+
+    def __bool__(self) -> bool:
+        # What the session was made with is nothing that anybody put into it.
+        return any(key not in ("_permanent", "_created") for key in self)
+
+    @property
+    def sid(self) -> str | None:
+        """The session id; the store keeps the session under SESSION_KEY_PREFIX and this."""
+        lazy.load(self)
+        handle = lazy.handle(self)
+        found: str | None = self.__dict__.get("_sid") if handle is None else handle.sid
+        return found
+
+    @property
+    def new(self) -> bool:  # type: ignore[override]
+        """Whether the session did not exist before this request."""
+        handle = lazy.handle(self)
+        return handle is None or handle.new
+
+    def clear(self) -> None:
+        """Empties the session; it stays permanent if it was."""
+        permanent = self.get("_permanent", False)
+        super().clear()
+        # What other requests put into the session meanwhile is to go as well.
+        self.__dict__["_cleared"] = True
+        self["_permanent"] = permanent
+
+    if not lazy.TOLD_BY_FLASK:
+
+        def __getitem__(self, key: str) -> Any:
+            self.accessed = True
+            return super().__getitem__(key)
+
+        def get(self, key: str, default: Any = None) -> Any:
+            self.accessed = True
+            return super().get(key, default)
+
+        def setdefault(self, key: str, default: Any = None) -> Any:
+            self.accessed = True
+            return super().setdefault(key, default)
+
+
+#: Flask's methods that say how the cookie is made, with the key that says the same.
+COOKIE_METHODS = {
+    "get_cookie_name": "SESSION_COOKIE_NAME",
+    "get_cookie_domain": "SESSION_COOKIE_DOMAIN",
+    "get_cookie_path": "SESSION_COOKIE_PATH",
+    "get_cookie_httponly": "SESSION_COOKIE_HTTPONLY",
+    "get_cookie_secure": "SESSION_COOKIE_SECURE",
+    "get_cookie_samesite": "SESSION_COOKIE_SAMESITE",
+    "get_cookie_partitioned": "SESSION_COOKIE_PARTITIONED",
+}
+
+
+class ServerSideSessionInterface(SessionInterface):
+    """Keeps sessions in a store. Made by `Session(app)`, or by itself with Flask-Session's arguments.
+
+    What is given here wins over `app.config`.
+    """
+
+    session_class: ClassVar[type[ServerSideSession]] = ServerSideSession
+    #: The value of SESSION_TYPE.
+    session_type: ClassVar[str] = "null"
+    #: The key for the client or the URL.
+    client_key: ClassVar[str | None] = None
+    #: Flask-Session's names for further arguments, with their keys.
+    arguments: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(
+        self,
+        app: Flask,
+        client: Any = None,
+        key_prefix: str | None = None,
+        use_signer: bool | None = None,
+        permanent: bool | None = None,
+        sid_length: int | None = None,
+        serialization_format: str | None = None,
+        cleanup_n_requests: int | None = None,
+        **further: Any,
+    ) -> None:
+        given = {
+            "SESSION_KEY_PREFIX": key_prefix,
+            "SESSION_USE_SIGNER": use_signer,
+            "SESSION_PERMANENT": permanent,
+            "SESSION_ID_LENGTH": sid_length,
+            "SESSION_SERIALIZATION_FORMAT": serialization_format,
+            "SESSION_CLEANUP_N_REQUESTS": cleanup_n_requests,
+        }
+        for name, value in further.items():
+            if name not in self.arguments:
+                raise TypeError(f"{type(self).__name__}() has no argument {name!r}")
+            given[self.arguments[name]] = value
+        self.app = app
+        if client is None and self.client_key is not None:
+            client = app.config.get(self.client_key)
+        if client is None:
+            client = self.default_client(app)
+        self.client = client
+        self._overrides: dict[str, Any] = {
+            "SESSION_TYPE": self.session_type,
+            **{key: value for key, value in given.items() if value is not None},
+        }
+        self._custom = [(name, key) for name, key in COOKIE_METHODS.items() if replaces(self, name)]
+        self._store = self._connect(app, client)
+        self._engine = Engine(app.config, self._settings(app), self._store)
+        self._engine_settings = self._settings(app)
+        for finding in check(app.config, self._overrides):
+            if finding["severity"] == "warning":
+                app.logger.warning("%s: %s (%s)", finding["key"], finding["what"], finding["fix"])
+
+    def default_client(self, app: Flask) -> Any:
+        """What to use where the application gave no client: nothing, so that no server is guessed."""
+        return None
+
+    @property
+    def store(self) -> Store:
+        """Where the sessions are kept."""
+        return self._store
+
+    def _connect(self, app: Flask, client: Any) -> Store:
+        if client is None or isinstance(client, str):
+            if self.client_key is not None and client is not None:
+                self._overrides[self.client_key] = client
+            return Store.open(app.config, self._overrides)
+        if is_carrier(client):
+            return Store.carried(client)
+        # Imported when needed: it looks at the libraries of all clients.
+        clients = importlib.import_module("flask_dewar.clients")
+        connection = clients.connection(
+            self.session_type, client, {**app.config, **self._overrides}
+        )
+        self._overrides.update(connection.settings)
+        if connection.url is None:
+            return Store.carried(connection.carrier)
+        if self.client_key is not None:
+            self._overrides[self.client_key] = connection.url
+        return Store.open(app.config, self._overrides)
+
+    def _settings(self, app: Flask) -> dict[str, Any]:
+        """What wins over `app.config`."""
+        if not self._custom:
+            return self._overrides
+        return self._overrides | {key: getattr(self, name)(app) for name, key in self._custom}
+
+    def _engine_for(self, app: Flask) -> Engine:
+        """The engine for what the application says now."""
+        if self._engine.serves(app.config) and not self._custom:
+            return self._engine
+        settings = self._settings(app)
+        if settings != self._engine_settings or not self._engine.serves(app.config):
+            self._engine = Engine(app.config, settings, self._store)
+            self._engine_settings = settings
+        return self._engine
+
+    def open_session(self, app: Flask, request: Request) -> ServerSideSession:
+        return lazy.opened(self.session_class, self._engine_for(app), request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        handle = lazy.handle(session)
+        if handle is None:
+            # Nobody reached for it.
+            return
+        state = session.__dict__
+        set_cookie, varies = handle.close(
+            self._engine_for(app),
+            session,
+            state.pop("_cleared", False),
+            session.modified,
+            session.accessed,
+        )
+        if set_cookie is not None:
+            self._set_cookie(app, session, response, set_cookie)
+        if varies:
+            headers.vary_by_cookie(response)
+
+    def _set_cookie(
+        self, app: Flask, session: SessionMixin, response: Response, set_cookie: str
+    ) -> None:
+        if (
+            session
+            and replaces(self, "should_set_cookie")
+            and not self.should_set_cookie(app, session)
+        ):
+            return
+        if session and replaces(self, "get_expiration_time"):
+            name, value = set_cookie.split(";", 1)[0].split("=", 1)
+            response.set_cookie(
+                name,
+                value,
+                expires=self.get_expiration_time(app, session),
+                httponly=self.get_cookie_httponly(app),
+                domain=self.get_cookie_domain(app),
+                path=self.get_cookie_path(app),
+                secure=self.get_cookie_secure(app),
+                samesite=self.get_cookie_samesite(app),
+            )
+            return
+        headers.append(response, "Set-Cookie", set_cookie)
+
+    def regenerate(self, session: ServerSideSession) -> None:
+        """Gives the session a new id and keeps its data: to be called at login, so that an id that somebody planted
+        before is worth nothing. The old record is removed when the new one is there."""
+        lazy.load(session)
+        handle = lazy.handle(session)
+        if handle is not None and session:
+            handle.regenerate()
+            session.modified = True
+
+    def delete_expired_sessions(self) -> int:
+        """Removes all expired sessions from a store that does not do that by itself: how many there were."""
+        total = 0
+        more = True
+        while more:
+            removed, more = self._store.delete_expired(time.time(), CLEANUP_STEP)
+            total += removed
+        return total
+
+
+class StoredSessions:
+    """The records of a store as dicts, by their whole keys: what Flask-Session's `interface.cache` is asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """The session under a key; None if there is none."""
+        record = self._store.load(key)
+        return None if record is None else decode(record, "msgpack")
+
+
+def replaces(interface: SessionInterface, name: str) -> bool:
+    """Whether a subclass, or somebody on the object itself, replaced one of Flask's methods."""
+    original = getattr(SessionInterface, name, None)
+    return original is not None and (
+        name in vars(interface) or getattr(type(interface), name) is not original
+    )
+
+
+def is_carrier(client: object) -> bool:
+    """Whether an object carries records itself, as `flask_dewar.carriers` describe it."""
+    return all(
+        callable(getattr(client, name, None))
+        for name in ("load", "create", "replace", "delete_unchanged")
+    )
+
+
+def no_session_type(app: Flask) -> ConfigurationError:
+    """Why `Session(app)` cannot work without SESSION_TYPE."""
+    return ConfigurationError(
+        "SESSION_TYPE is not set in app.config, so that Session(app) does not know where to keep sessions: set "
+        "app.config['SESSION_TYPE'] before Session(app) or init_app(app) is called, to 'redis', 'memcached', "
+        "'filesystem', 'sqlalchemy', 'postgresql', 'mongodb', 'dynamodb', 'cachelib', 'sqlite', 'mysql', 'memory', or "
+        "to 'cookie' for sessions in signed cookies"
+    )

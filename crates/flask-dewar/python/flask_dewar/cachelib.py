@@ -1,0 +1,17 @@
+"""Sessions in a cachelib cache."""
+
+from __future__ import annotations
+
+from .base import ServerSideSession, ServerSideSessionInterface
+
+
+class CacheLibSession(ServerSideSession):
+    """A session in a cachelib cache."""
+
+
+class CacheLibSessionInterface(ServerSideSessionInterface):
+    """Keeps sessions in a cachelib cache."""
+
+    session_class = CacheLibSession
+    session_type = "cachelib"
+    client_key = "SESSION_CACHELIB"

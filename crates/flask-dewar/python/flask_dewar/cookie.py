@@ -1,0 +1,182 @@
+"""Flask's signed-cookie sessions, by Dewar's engine."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from typing import Any
+
+from flask import Flask, Request, Response
+from flask import sessions as flask_sessions
+from flask.json.provider import DefaultJSONProvider
+from flask.json.tag import TaggedJSONSerializer
+from flask.sessions import SecureCookieSession, SessionMixin
+
+from . import headers, lazy
+from ._native import Engine
+from .errors import ConfigurationError
+
+#: What an application can replace of Flask's own interface, by a subclass or on the object. Then Flask's own code runs.
+REPLACEABLE = frozenset(
+    {
+        "get_cookie_domain",
+        "get_cookie_httponly",
+        "get_cookie_name",
+        "get_cookie_partitioned",
+        "get_cookie_path",
+        "get_cookie_samesite",
+        "get_cookie_secure",
+        "get_expiration_time",
+        "get_signing_serializer",
+        "should_set_cookie",
+    }
+)
+
+#: The digests that the engine knows, by what `digest_method` may be.
+DIGESTS: dict[Any, str] = {
+    flask_sessions.SecureCookieSessionInterface.digest_method: "sha1",
+    hashlib.sha1: "sha1",
+    hashlib.sha256: "sha256",
+    hashlib.sha512: "sha512",
+}
+
+KEY_DERIVATIONS = frozenset({"hmac", "django-concat", "concat", "none"})
+
+
+class CookieSession(lazy.Rebuildable, SecureCookieSession):
+    """Flask's session in a signed cookie: a dict that is read when somebody reaches for it.
+
+    Unlike Flask's own it notices what is changed deep inside of it.
+    """
+
+    new = False
+
+
+class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
+    """Keeps sessions in signed cookies, exactly as Flask does: each reads what the other wrote.
+
+    Whatever an application replaces of Flask's interface (the serializer or its tags, the JSON provider, a method, a
+    digest that the engine does not know) works as before: Flask's own code runs then.
+    """
+
+    session_class = CookieSession
+
+    #: The engine, the application that it is for, and what of this object it was built from.
+    _engine: tuple[Flask, tuple[Any, ...], Engine] | None = None
+    _refused: str | None = None
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if not app.secret_key:
+            return None
+        engine = self._engine_for(app)
+        if engine is None:
+            return super().open_session(app, request)
+        return lazy.opened(self.session_class, engine, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        # Flask extends a permanent session also when nobody reached for it. SESSION_REFRESH_AFTER, which Flask does not
+        # know, asks for Dewar's way: only use extends it, and only now and then.
+        extends = (
+            app.config["SESSION_REFRESH_EACH_REQUEST"] and "SESSION_REFRESH_AFTER" not in app.config
+        )
+        if lazy.is_pending(session):
+            if not extends or not lazy.has_cookie(session):
+                return
+            lazy.load(session)
+        handle = lazy.handle(session)
+        engine = None if handle is None else self._engine_for(app)
+        if handle is None or engine is None:
+            super().save_session(app, session, response)
+            return
+        accessed = session.accessed or bool(extends and session.get("_permanent"))
+        set_cookie, varies = handle.close(engine, session, False, session.modified, accessed)
+        if set_cookie is not None:
+            limit = response.max_cookie_size
+            if limit and len(set_cookie) > limit:
+                warn_too_large(len(set_cookie), limit)
+            headers.append(response, "Set-Cookie", set_cookie)
+        if varies:
+            headers.vary_by_cookie(response)
+
+    def _engine_for(self, app: Flask) -> Engine | None:
+        """The engine for what the application says now; None if it replaced something that only Flask's code does."""
+        cls = type(self)
+        if REPLACED[cls] or not REPLACEABLE.isdisjoint(self.__dict__):
+            return None
+        serializer = self.serializer
+        if type(serializer) is not TaggedJSONSerializer or len(serializer.order) != len(
+            FLASKS_TAGS
+        ):
+            return None
+        provider = app.json
+        if type(provider) is not DefaultJSONProvider or "default" in provider.__dict__:
+            return None
+        parts = (self.salt, self.digest_method, self.key_derivation, self.session_class)
+        current = self._engine
+        if (
+            current is not None
+            and current[0] is app
+            and current[1] == parts
+            and current[2].serves(app.config)
+        ):
+            return current[2]
+        return self._build_engine(app, parts)
+
+    def _build_engine(self, app: Flask, parts: tuple[Any, ...]) -> Engine | None:
+        salt, digest_method, key_derivation, session_class = parts
+        digest = DIGESTS.get(digest_method)
+        if digest is None or key_derivation not in KEY_DERIVATIONS or not isinstance(salt, str):
+            return None
+        if (
+            not issubclass(session_class, SecureCookieSession)
+            or session_class.__init__ not in USUAL_INITS
+        ):
+            return None
+        overrides = {
+            "SESSION_TYPE": "cookie",
+            "SESSION_SIGNING_SALT": salt,
+            "SESSION_SIGNING_DIGEST": digest,
+            "SESSION_SIGNING_KEY_DERIVATION": key_derivation,
+            # Flask's session is not permanent unless the application says so.
+            "SESSION_PERMANENT": None,
+            # Flask extends a permanent session with each request, and only warns of a cookie that is too large.
+            "SESSION_REFRESH_AFTER": app.config.get("SESSION_REFRESH_AFTER", 0),
+            "MAX_COOKIE_SIZE": 0,
+        }
+        try:
+            engine = Engine(app.config, overrides)
+        except ConfigurationError as error:
+            if self._refused != str(error):
+                self._refused = str(error)
+                app.logger.warning(
+                    "Flask's own sessions are used instead of Dewar's, because %s", error
+                )
+            return None
+        self._engine = (app, parts, engine)
+        return engine
+
+
+class Replaced(dict[type[Any], bool]):
+    """Whether a subclass replaces a method of Flask's interface; found once for each class."""
+
+    def __missing__(self, cls: type[Any]) -> bool:
+        original = flask_sessions.SecureCookieSessionInterface
+        replaced = any(
+            getattr(cls, name, None) is not getattr(original, name, None) for name in REPLACEABLE
+        )
+        self[cls] = replaced
+        return replaced
+
+
+REPLACED = Replaced()
+FLASKS_TAGS = TaggedJSONSerializer().order
+USUAL_INITS = (SecureCookieSession.__init__,)
+
+
+def warn_too_large(size: int, limit: int) -> None:
+    """Warns as Flask does: the browser drops such a cookie without a word."""
+    warnings.warn(
+        f"The session cookie is too large: {size} bytes, and browsers keep {limit} (MAX_COOKIE_SIZE). Keep less in the "
+        "session, or keep it on the server with a SESSION_TYPE.",
+        stacklevel=3,
+    )

@@ -1,0 +1,26 @@
+"""Sessions in a folder, a file for each."""
+
+from __future__ import annotations
+
+from .base import ServerSideSession, ServerSideSessionInterface, StoredSessions
+
+
+class FileSystemSession(ServerSideSession):
+    """A session in a file."""
+
+
+class FileSystemSessionInterface(ServerSideSessionInterface):
+    """Keeps sessions in a folder, a file for each."""
+
+    session_class = FileSystemSession
+    session_type = "filesystem"
+    arguments = {
+        "cache_dir": "SESSION_FILE_DIR",
+        "threshold": "SESSION_FILE_THRESHOLD",
+        "mode": "SESSION_FILE_MODE",
+    }
+
+    @property
+    def cache(self) -> StoredSessions:
+        """The sessions by their keys, as Flask-Session's cachelib cache gives them."""
+        return StoredSessions(self.store)

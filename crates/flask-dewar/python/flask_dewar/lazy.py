@@ -1,0 +1,169 @@
+"""Sessions that are loaded when somebody first reaches for them.
+
+Until then a session has a class of its own, made from its real one, in which everything that reads or writes the dict
+loads it first. Loading gives the session its real class: from there on it is a dict like any other, at no further cost.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+import flask.ctx
+from flask import Request
+from flask.sessions import SessionMixin
+
+from ._native import Engine
+from ._native import Session as Handle
+
+#: Since 3.1.3 Flask tells the session when a request reaches for it; before, only the dict's own methods could.
+TOLD_BY_FLASK = isinstance(vars(flask.ctx.RequestContext).get("session"), property)
+
+S = TypeVar("S", bound=SessionMixin)
+
+
+def opened(session_class: type[S], engine: Engine, request: Request) -> S:
+    """The session of a request: nothing is read and nothing is loaded yet."""
+    waiting = unloaded(session_class)
+    session: Any = dict.__new__(waiting)
+    state = session.__dict__
+    state["on_update"] = mark_modified
+    state["_pending"] = (session_class, engine, request.environ.get("HTTP_COOKIE"))
+    if not TOLD_BY_FLASK:
+        load(session)
+    return cast(S, session)
+
+
+def load(session: SessionMixin) -> None:
+    """Fills the session, if that has not been done."""
+    state = session.__dict__
+    pending = state.get("_pending")
+    if pending is None:
+        return
+    session_class, engine, header = pending
+    # The engine reads and fills it as the dict that it is.
+    waiting, session.__class__ = session.__class__, session_class
+    try:
+        state["_handle"] = engine.open(header, session)
+    except BaseException:
+        # Whoever reaches for it next meets the same error.
+        session.__class__ = waiting
+        raise
+    del state["_pending"]
+
+
+def handle(session: SessionMixin) -> Handle | None:
+    """The engine's side of a session; None if nobody has reached for it, or the engine did not open it."""
+    found: Handle | None = session.__dict__.get("_handle")
+    return found
+
+
+def is_pending(session: SessionMixin) -> bool:
+    """Whether nobody has reached for the session."""
+    return "_pending" in session.__dict__
+
+
+def has_cookie(session: SessionMixin) -> bool:
+    """Whether the request of a session that nobody has reached for carried any cookie."""
+    return bool(session.__dict__["_pending"][2])
+
+
+def mark_modified(session: SessionMixin) -> None:
+    """Notes a change of the dict itself."""
+    session.modified = True
+    session.accessed = True
+
+
+def rebuilt(session_class: type[Any], data: Mapping[str, Any]) -> Any:
+    """A session of this class with this data, which no engine opened: what pickling and copying make."""
+    session: Any = dict.__new__(session_class)
+    dict.update(session, data)
+    session.__dict__["on_update"] = mark_modified
+    return session
+
+
+class Rebuildable:
+    """A session that can be pickled and copied: its data is, its place in a store is not."""
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        data = dict(cast("dict[str, Any]", self))
+        return rebuilt, (type(self), data)
+
+
+def first_loading(name: str) -> Callable[..., Any]:
+    """A method that loads the session, and then is the real class's method of that name."""
+
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        load(self)
+        return getattr(self, name)(*args, **kwargs)
+
+    method.__name__ = name
+    return method
+
+
+class Accessed:
+    """`session.accessed` of a session that is not loaded: by setting it Flask says that a request reaches for it."""
+
+    def __get__(self, session: SessionMixin | None, owner: type[Any]) -> bool:
+        return False
+
+    def __set__(self, session: SessionMixin, accessed: bool) -> None:
+        if accessed:
+            load(session)
+            session.accessed = True
+
+
+class Modified:
+    """`session.modified` of a session that is not loaded: it is not, and setting it loads the session."""
+
+    def __get__(self, session: SessionMixin | None, owner: type[Any]) -> bool:
+        return False
+
+    def __set__(self, session: SessionMixin, modified: bool) -> None:
+        load(session)
+        session.modified = modified
+
+
+READING_AND_WRITING = [
+    *(
+        "__bool__",
+        "__contains__",
+        "__delitem__",
+        "__eq__",
+        "__getitem__",
+        "__ior__",
+        "__iter__",
+        "__len__",
+        "__ne__",
+    ),
+    *("__or__", "__reduce_ex__", "__repr__", "__reversed__", "__ror__", "__setitem__", "__str__"),
+    *("clear", "copy", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"),
+]
+
+
+@functools.cache
+def unloaded(session_class: type[Any]) -> type[Any]:
+    """The class that a session of `session_class` has until it is loaded."""
+
+    def __bool__(self: Any) -> bool:
+        load(self)
+        return bool(self)
+
+    def new(self: Any) -> bool:
+        load(self)
+        found: bool = self.new
+        return found
+
+    body: dict[str, Any] = {name: first_loading(name) for name in READING_AND_WRITING}
+    body |= {
+        "__bool__": __bool__,
+        "__hash__": None,
+        "__doc__": session_class.__doc__,
+        "__module__": session_class.__module__,
+        "__qualname__": session_class.__qualname__,
+        "accessed": Accessed(),
+        "modified": Modified(),
+        "new": property(new),
+    }
+    return type(session_class.__name__, (session_class,), body)

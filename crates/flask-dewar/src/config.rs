@@ -1,0 +1,150 @@
+//! From Flask's `app.config` to Dewar's configuration.
+
+use dewar::config::{Config, KEYS, Setting, Severity};
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
+};
+
+/// All findings about a configuration: dicts with `code`, `severity`, `key`, `origin`, `what` and `fix`.
+#[pyfunction]
+pub(crate) fn check<'py>(
+    py: Python<'py>,
+    config: &Bound<'py, PyDict>,
+    overrides: &Bound<'py, PyDict>,
+) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let report = read(config, overrides)?.check();
+    let findings = report.problems.iter().map(|problem| {
+        let finding = PyDict::new(py);
+        finding.set_item("code", problem.code.as_str())?;
+        finding.set_item(
+            "severity",
+            match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+        )?;
+        finding.set_item("key", &problem.key)?;
+        finding.set_item("origin", problem.origin.to_string())?;
+        finding.set_item("what", &problem.what)?;
+        finding.set_item("fix", &problem.fix)?;
+        Ok(finding)
+    });
+    findings.collect()
+}
+
+/// The keys that are about sessions, or look like it; `overrides` win.
+pub(crate) fn read(config: &Bound<'_, PyDict>, overrides: &Bound<'_, PyDict>) -> PyResult<Config> {
+    let values = collected(config)?;
+    let overrides = collected(overrides)?;
+    Ok(Config::new()
+        .source("app.config", values)
+        .source("app.config", overrides))
+}
+
+fn collected(config: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Setting)>> {
+    let mut values = Vec::with_capacity(config.len());
+    for (key, value) in &config.copy()? {
+        // What is no text is not Flask's either.
+        if let Ok(key) = key.extract::<String>() {
+            values.push((key, setting(&value)?));
+        }
+    }
+    Ok(values)
+}
+
+/// A value as a setting; an object that is none, such as a client, counts as not set.
+fn setting(value: &Bound<'_, PyAny>) -> PyResult<Setting> {
+    if let Ok(truth) = value.cast::<PyBool>() {
+        return Ok(truth.is_true().into());
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(text.to_string_lossy().into_owned().into());
+    }
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(bytes.as_bytes().into());
+    }
+    if value.is_instance_of::<PyInt>() {
+        return Ok(match value.extract::<i64>() {
+            Ok(number) => Setting::Integer(number),
+            Err(_) => Setting::Float(value.extract().unwrap_or(f64::INFINITY)),
+        });
+    }
+    if let Ok(number) = value.cast::<PyFloat>() {
+        return Ok(number.value().into());
+    }
+    if value.is_instance_of::<PyList>()
+        || value.is_instance_of::<PyTuple>()
+        || value.is_instance_of::<PySet>()
+        || value.is_instance_of::<PyFrozenSet>()
+    {
+        let items = value.try_iter()?.map(|item| setting(&item?));
+        return items.collect::<PyResult<_>>().map(Setting::List);
+    }
+    if let Some(seconds) = value.getattr_opt("total_seconds")? {
+        return Ok(Setting::Float(seconds.call0()?.extract()?));
+    }
+    if let Some(path) = value.getattr_opt("__fspath__")?
+        && let Ok(path) = path.call0()?.extract::<String>()
+    {
+        return Ok(path.into());
+    }
+    Ok(Setting::Null)
+}
+
+/// The values that an engine was built from, to notice when the application sets others.
+pub(crate) struct Watched(Vec<(Py<PyString>, Seen)>);
+
+enum Seen {
+    Absent,
+    One(Py<PyAny>),
+    /// A list may change in place: its items as they were.
+    Many(Py<PyAny>),
+}
+
+impl Watched {
+    /// The keys that mean something with every session type, or with those that are kept in the cookie.
+    pub(crate) fn of(config: &Bound<'_, PyDict>) -> PyResult<Watched> {
+        use dewar::config::Scope;
+        let py = config.py();
+        let keys = KEYS
+            .iter()
+            .filter(|key| matches!(key.scope, Scope::Everywhere | Scope::SignedCookie));
+        keys.map(|key| {
+            let name = PyString::intern(py, key.name);
+            let seen = match config.get_item(&name)? {
+                None => Seen::Absent,
+                Some(value) if value.is_instance_of::<PyList>() => Seen::Many(
+                    value
+                        .cast::<PyList>()?
+                        .as_sequence()
+                        .to_list()?
+                        .into_any()
+                        .unbind(),
+                ),
+                Some(value) => Seen::One(value.unbind()),
+            };
+            Ok((name.unbind(), seen))
+        })
+        .collect::<PyResult<_>>()
+        .map(Watched)
+    }
+
+    /// Whether the configuration still says the same.
+    pub(crate) fn holds(&self, config: &Bound<'_, PyDict>) -> PyResult<bool> {
+        let py = config.py();
+        for (name, seen) in &self.0 {
+            let now = config.get_item(name.bind(py))?;
+            let same = match (seen, now) {
+                (Seen::Absent, None) => true,
+                (Seen::One(before), Some(now)) => now.is(before) || now.eq(before)?,
+                (Seen::Many(before), Some(now)) => now.eq(before)?,
+                _ => false,
+            };
+            if !same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

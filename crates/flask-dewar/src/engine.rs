@@ -1,0 +1,114 @@
+//! The engine for one configuration of an application.
+
+use dewar::config::Interface;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::config::{Watched, read};
+use crate::errors::exception;
+use crate::session::Session;
+use crate::stores::Store;
+use crate::wait::wait;
+
+/// Opens and closes the sessions of an application, as its configuration says.
+#[pyclass(frozen, module = "flask_dewar._native")]
+pub(crate) struct Engine {
+    engine: dewar::Engine,
+    watched: Watched,
+    kept: Kept,
+}
+
+/// Where sessions are kept: what is in the cookie needs no waiting, so the GIL stays held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Nowhere,
+    InCookie,
+    InStore,
+}
+
+#[pymethods]
+impl Engine {
+    /// `config` is Flask's, `overrides` win; sessions are kept in `store`, where there is one.
+    #[new]
+    #[pyo3(signature = (config, overrides, store=None))]
+    fn new(
+        py: Python<'_>,
+        config: &Bound<'_, PyDict>,
+        overrides: &Bound<'_, PyDict>,
+        store: Option<&Bound<'_, Store>>,
+    ) -> PyResult<Engine> {
+        let watched = Watched::of(config)?;
+        let config = read(config, overrides)?;
+        let checked = config.settings().map_err(|error| exception(py, &error))?;
+        let kept = match checked.settings.interface {
+            Interface::SignedCookie(_) => Kept::InCookie,
+            Interface::ServerSide(_) => Kept::InStore,
+            _ => Kept::Nowhere,
+        };
+        let mut builder = dewar::Engine::builder(config);
+        if let Some(store) = store {
+            builder = builder.shared_store(store.get().shared());
+        }
+        let engine = builder.build().map_err(|error| exception(py, &error))?;
+        Ok(Engine {
+            engine,
+            watched,
+            kept,
+        })
+    }
+
+    /// Whether the configuration still says what this engine was built from.
+    fn serves(&self, config: &Bound<'_, PyDict>) -> PyResult<bool> {
+        self.watched.holds(config)
+    }
+
+    /// Opens the session of a request and fills `data` with it.
+    fn open(
+        &self,
+        py: Python<'_>,
+        cookie_header: Option<&Bound<'_, PyString>>,
+        data: &Bound<'_, PyDict>,
+    ) -> PyResult<Session> {
+        let header = cookie_header.map(header_bytes).transpose()?;
+        let opened = self.run(py, || wait(self.engine.open(header.as_deref())));
+        let session = opened.map_err(|error| exception(py, &error))?;
+        Session::filling(session, self.kept, data)
+    }
+
+    /// Removes at most `limit` expired sessions: how many, and whether more may be left.
+    fn delete_expired(&self, py: Python<'_>, limit: usize) -> PyResult<(u64, bool)> {
+        let purged = self.run(py, || wait(self.engine.delete_expired(limit)));
+        let purged = purged.map_err(|error| exception(py, &error))?;
+        Ok((
+            purged.removed(),
+            matches!(purged, dewar::store::Purged::More(_)),
+        ))
+    }
+}
+
+impl Engine {
+    pub(crate) fn engine(&self) -> &dewar::Engine {
+        &self.engine
+    }
+
+    /// Runs the engine; other threads run meanwhile, if it may have to wait.
+    pub(crate) fn run<T: Send>(&self, py: Python<'_>, call: impl FnOnce() -> T + Send) -> T {
+        match self.kept {
+            Kept::InStore => py.detach(call),
+            Kept::InCookie | Kept::Nowhere => call(),
+        }
+    }
+}
+
+/// The header's bytes: WSGI hands them over as Latin-1.
+fn header_bytes(header: &Bound<'_, PyString>) -> PyResult<Vec<u8>> {
+    let text = header.to_str()?;
+    if text.is_ascii() {
+        return Ok(text.as_bytes().to_vec());
+    }
+    // A character beyond Latin-1 comes from a test client, which means its UTF-8.
+    let latin = text.chars().map(|c| u8::try_from(u32::from(c)).ok());
+    Ok(latin
+        .collect::<Option<Vec<u8>>>()
+        .unwrap_or_else(|| text.as_bytes().to_vec()))
+}

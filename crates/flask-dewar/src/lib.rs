@@ -1,0 +1,26 @@
+//! The native half of `flask_dewar`: Flask's object model stays Python, Dewar's engine does the work.
+//!
+//! Python hands over `app.config`, a `Cookie` header and the dict to fill; the engine decides, and Python copies headers.
+
+mod config;
+mod engine;
+mod errors;
+mod session;
+mod stores;
+mod values;
+mod wait;
+
+/// The module `flask_dewar._native`; private to the package.
+#[pyo3::pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::config::check;
+    #[pymodule_export]
+    use crate::engine::Engine;
+    #[pymodule_export]
+    use crate::session::Session;
+    #[pymodule_export]
+    use crate::stores::Store;
+    #[pymodule_export]
+    use crate::values::{decode, encode};
+}

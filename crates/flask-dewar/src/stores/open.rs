@@ -1,0 +1,69 @@
+//! From a configuration to the store that it means.
+
+use std::sync::Arc;
+
+use dewar::clock::SystemClock;
+use dewar::config::{Config, Interface, StoreSettings};
+use dewar::store::Store;
+use dewar::store::filesystem::FilesystemStore;
+use dewar::store::memory::MemoryStore;
+use dewar::{Error, ErrorKind, Result};
+use dewar_stores::Place;
+
+use super::lanes::Lanes;
+
+/// Opens the store that `SESSION_TYPE` names; its servers are connected to when it is first used.
+pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>> {
+    let settings = config.settings()?.settings;
+    let Interface::ServerSide(server) = settings.interface else {
+        return Err(refused(
+            "SESSION_TYPE names no store: the session is kept in the cookie, or nowhere",
+        ));
+    };
+    let name = match server.store {
+        StoreSettings::Memory { capacity } => {
+            return Ok(Arc::new(MemoryStore::new(capacity, Arc::new(SystemClock))));
+        }
+        StoreSettings::Filesystem { directory, mode } => {
+            return Ok(Arc::new(FilesystemStore::at(directory).mode(mode).open()?));
+        }
+        StoreSettings::Other { name } => name,
+        _ => {
+            return Err(refused(
+                "SESSION_TYPE names a store that this package does not know",
+            ));
+        }
+    };
+    // A lane serves one thread at a time, with one connection.
+    let config = config.clone().set("SESSION_CONNECTIONS", 1);
+    let place = Place::of_config(&config)?.ok_or_else(|| {
+        refused(&format!(
+            "SESSION_TYPE is '{name}', which needs an object that the application made"
+        ))
+    })?;
+    if let (Some(key), Some(usual)) = (place.assumed(), place.usual_address()) {
+        return Err(refused(&format!(
+            "SESSION_TYPE is '{name}', and {key} is not set: set it to the address of the server, such as '{usual}', or to a \
+             client that the application made. Nothing is assumed, so that no session goes to another server than the \
+             one that is meant"
+        )));
+    }
+    match place.kind().name {
+        // It closes what a child inherited by itself: SQLite must know of every connection to a file in a process.
+        "sqlite" => {
+            let store = place.open()?;
+            lanes(move || Ok(store.clone()))
+        }
+        _ => lanes(move || place.open()),
+    }
+}
+
+fn lanes(
+    open: impl Fn() -> Result<Arc<dyn Store>> + Send + Sync + 'static,
+) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(Lanes::new(Box::new(open))?))
+}
+
+fn refused(what: &str) -> Error {
+    Error::new(ErrorKind::Config, what)
+}

@@ -1,0 +1,118 @@
+//! From a session's values to Python's objects.
+
+use dewar::data::{Dict, Text, Value};
+use num_bigint::BigInt;
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PySet, PyString, PyTuple};
+
+use super::python_types::python_types;
+
+/// Puts all entries into `dict`, past whatever a subclass does when it is changed.
+pub(crate) fn fill(dict: &Bound<'_, PyDict>, entries: &Dict) -> PyResult<()> {
+    let py = dict.py();
+    for (key, value) in entries {
+        dict.set_item(text_object(py, key)?, object(py, value)?)?;
+    }
+    Ok(())
+}
+
+/// Text as `str`, lone surrogates included.
+fn text_object<'py>(py: Python<'py>, text: &Text) -> PyResult<Bound<'py, PyString>> {
+    match text.as_str() {
+        Some(text) => Ok(PyString::new(py, text)),
+        None => {
+            let bytes = PyBytes::new(py, text.as_wtf8());
+            let decoded = bytes.call_method1("decode", ("utf-8", "surrogatepass"))?;
+            Ok(decoded.cast_into::<PyString>()?)
+        }
+    }
+}
+
+fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    match value {
+        Value::Null => Ok(py.None().into_bound(py)),
+        Value::Bool(value) => value.into_bound_py_any(py),
+        Value::Int(value) => value.into_bound_py_any(py),
+        Value::Float(value) => value.into_bound_py_any(py),
+        Value::Str(text) => Ok(text_object(py, text)?.into_any()),
+        Value::Bytes(bytes) => Ok(PyBytes::new(py, bytes).into_any()),
+        Value::List(items) => {
+            let list = PyList::empty(py);
+            for item in items {
+                list.append(object(py, item)?)?;
+            }
+            Ok(list.into_any())
+        }
+        Value::Tuple(items) => {
+            let items: Vec<_> = items
+                .iter()
+                .map(|item| object(py, item))
+                .collect::<PyResult<_>>()?;
+            Ok(PyTuple::new(py, items)?.into_any())
+        }
+        Value::Set(items) => {
+            let set = PySet::empty(py)?;
+            for item in items {
+                set.add(object(py, item)?)?;
+            }
+            Ok(set.into_any())
+        }
+        Value::Dict(entries) => {
+            let dict = PyDict::new(py);
+            fill(&dict, entries)?;
+            Ok(dict.into_any())
+        }
+        other => rare(py, other),
+    }
+}
+
+#[inline(never)]
+fn rare<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    let types = python_types(py)?;
+    match value {
+        Value::BigInt(value) => big_integer(py, value),
+        Value::DateTime(moment) => {
+            let (seconds, nanoseconds) = (moment.as_second(), moment.subsec_nanosecond());
+            let since = types
+                .timedelta
+                .bind(py)
+                .call1((0, seconds, nanoseconds / 1000))?;
+            types.epoch.bind(py).add(since)
+        }
+        Value::NaiveDateTime(at) => types.datetime.bind(py).call1((
+            at.year(),
+            at.month(),
+            at.day(),
+            at.hour(),
+            at.minute(),
+            at.second(),
+            at.subsec_nanosecond() / 1000,
+        )),
+        Value::Date(date) => types
+            .date
+            .bind(py)
+            .call1((date.year(), date.month(), date.day())),
+        Value::Time(time) => types.time.bind(py).call1((
+            time.hour(),
+            time.minute(),
+            time.second(),
+            time.subsec_nanosecond() / 1000,
+        )),
+        Value::TimeDelta(delta) => {
+            types
+                .timedelta
+                .bind(py)
+                .call1((0, delta.as_secs(), delta.subsec_micros()))
+        }
+        Value::Uuid(uuid) => types.uuid.bind(py).call1((uuid.hyphenated().to_string(),)),
+        Value::Decimal(decimal) => types.decimal.bind(py).call1((decimal.as_str(),)),
+        Value::Markup(text) => types.markup.bind(py).call1((text_object(py, text)?,)),
+        // Everything else was handled before; a type that the engine learns later must be added here.
+        _ => Ok(py.None().into_bound(py)),
+    }
+}
+
+fn big_integer<'py>(py: Python<'py>, value: &BigInt) -> PyResult<Bound<'py, PyAny>> {
+    py.get_type::<PyInt>().call1((value.to_str_radix(16), 16))
+}

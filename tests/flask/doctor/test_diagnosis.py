@@ -1,0 +1,168 @@
+"""The classic mistakes are found in the source, with file and line; one example application for each."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flask_dewar.diagnosis import application_files, findings_of, nearest_type
+
+HERE = Path(__file__).parent
+APPS = HERE / "apps"
+SOURCE = HERE.parents[2] / "crates" / "flask-dewar" / "python"
+
+MISTAKES = [
+    ("module_level_type", "DW0911", "SESSION_TYPE", "SESSION_TYPE ="),
+    ("module_level_type", "DW0913", "SESSION_TYPE", "sess ="),
+    ("module_level_key", "DW0911", "SECRET_KEY", "SECRET_KEY ="),
+    ("key_in_main", "DW0914", "SECRET_KEY", "app.secret_key ="),
+    ("hard_coded_key", "DW0915", "SECRET_KEY", "SECRET_KEY"),
+    ("late_config", "DW0912", "SESSION_TYPE", 'SESSION_TYPE"]'),
+    ("forgotten_init_app", "DW0913", "SESSION_TYPE", "server_session ="),
+    ("memcache", "DW0103", "SESSION_TYPE", 'memcache")'),
+]
+
+
+def found_in(name):
+    return findings_of(sorted((APPS / name).glob("*.py")), {})
+
+
+@pytest.mark.parametrize(("name", "code", "key", "line"), MISTAKES)
+def test_a_mistake_is_found_with_file_and_line(name, code, key, line):
+    source = (APPS / name / "app.py").read_text().splitlines()
+    expected = next(number for number, text in enumerate(source, 1) if line in text)
+    (finding,) = [one for one in found_in(name) if one.code == code]
+    assert finding.key == key
+    assert finding.origin.endswith(f"{name}/app.py:{expected}")
+    assert finding.fix
+
+
+def test_nothing_else_is_found():
+    for name in {name for name, *_ in MISTAKES}:
+        expected = {(code, key) for one, code, key, _ in MISTAKES if one == name}
+        assert {(finding.code, finding.key) for finding in found_in(name)} == expected, name
+
+
+def test_an_application_without_mistakes_has_no_findings():
+    assert found_in("correct") == []
+
+
+def test_no_finding_shows_a_key():
+    for folder in APPS.iterdir():
+        assert "hunter2" not in "".join(map(str, found_in(folder.name)))
+
+
+def test_a_wrong_type_is_answered_with_the_one_that_was_meant():
+    assert "'memcached'" in found_in("memcache")[0].fix
+    for wrong, meant in [
+        ("Memcache", "memcached"),
+        ("reddis", "redis"),
+        ("mongo", "mongodb"),
+        ("xyzzy", None),
+    ]:
+        assert nearest_type(wrong) == meant
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "SESSION_TYPE = 'redis'\napp.config['SESSION_TYPE'] = SESSION_TYPE\n",
+        "SESSION_TYPE = 'redis'\napp.config.from_object(__name__)\n",
+        "SESSION_TYPE = 'redis'\napp.config.from_object('one')\n",
+        "class Config:\n    SESSION_TYPE = 'redis'\napp.config.from_object(Config)\n",
+        "from flask_session import Session\ns = Session()\ns.init_app(app)\n",
+        "import flask_session\nflask_session.Session(app)\napp.config['OTHER'] = 1\n",
+        "from flask_session import Session\nSession(app)\napp.config['SESSION_COOKIE_NAME'] = 'mine'\n",
+        "from flask_session import Session\nSession(app)\nother.config['SESSION_TYPE'] = 'redis'\n",
+        "def one():\n    Session(app)\ndef two():\n    app.config['SESSION_TYPE'] = 'redis'\n",
+        "SESSION_TYPES = ['redis']\nSESSION_COUNT = 3\n",
+        "this is no Python",
+        "",
+    ],
+)
+def test_what_is_right_is_not_found(tmp_path, source):
+    path = tmp_path / "one.py"
+    path.write_text(source)
+    assert findings_of([path], {}) == []
+
+
+def test_a_value_that_reached_the_configuration_is_no_finding():
+    files = [APPS / "module_level_key" / "app.py"]
+    assert findings_of(files, {"SECRET_KEY": "x"}) == []
+    assert len(findings_of(files, {"SECRET_KEY": None})) == 1
+
+
+def test_files_that_the_application_did_not_import_are_another_programs(tmp_path, monkeypatch):
+    for name in ("one", "helper", "stranger", "settings"):
+        (tmp_path / f"{name}.py").write_text("SESSION_TYPE = 'redis'\n")
+    (tmp_path / "one.py").write_text("import helper, flask\napp = flask.Flask(__name__)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    app = importlib.import_module("one").app
+    names = [path.name for path in application_files(app)]
+    for name in ("one", "helper"):
+        monkeypatch.delitem(sys.modules, name)
+    assert names == ["one.py", "helper.py", "settings.py"]
+
+
+@contextmanager
+def served(command, **environment):
+    """A server in a process of its own; gives the function that asks it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [part.replace("PORT", str(port)) for part in command]
+    environment = {**os.environ, "SOURCE": str(SOURCE), "PORT": str(port), **environment}
+    process = subprocess.Popen(  # noqa: S603
+        command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+    def ask(path):
+        for _ in range(200):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, error.read().decode()
+            except OSError:
+                assert process.poll() is None, process.stdout.read().decode()
+                time.sleep(0.1)
+        raise AssertionError("the server does not answer")
+
+    try:
+        yield ask
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+GUNICORN = [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:PORT", "explaining:app"]
+DEV_SERVER = [sys.executable, "-m", "flask", "--app", "explaining", "run", "--port", "PORT"]
+
+
+@pytest.mark.parametrize("command", [GUNICORN, DEV_SERVER], ids=["gunicorn", "flask run"])
+@pytest.mark.parametrize(
+    ("name", "place"), [("key_in_main", "app.py:17"), ("module_level_key", "app.py:7")]
+)
+def test_servers_show_the_mistake_and_the_message_explains_it(command, name, place):
+    with served(command, APP_FOLDER=str(APPS / name)) as ask:
+        assert ask("/")[0] == 500
+        status, text = ask("/why")
+    assert status == 200
+    assert text.startswith("The session is unavailable because no secret key was set.")
+    assert place in text
+    assert "fix:" in text
+
+
+def test_run_as_a_program_the_same_application_works():
+    with served([sys.executable, str(APPS / "key_in_main" / "app.py")]) as ask:
+        assert ask("/") == (200, "seen")

@@ -1,0 +1,259 @@
+"""Signed cookies: the same as Flask's own, each reads the other's."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import flask
+import flask.sessions
+import flask_dewar
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+KEY = "a secret key of some length"
+
+
+def app_with(interface: flask.sessions.SessionInterface | None, **config: Any) -> flask.Flask:
+    app = flask.Flask(__name__)
+    app.config.update(SECRET_KEY=KEY, TESTING=True, **config)
+    if interface is not None:
+        app.session_interface = interface
+
+    @app.get("/get")
+    def get() -> flask.Response:
+        return flask.jsonify({key: repr(flask.session[key]) for key in flask.session})
+
+    @app.get("/append")
+    def append() -> str:
+        flask.session.setdefault("cart", []).append("apple")
+        return "appended"
+
+    @app.get("/nothing")
+    def nothing() -> str:
+        return "nothing"
+
+    return app
+
+
+def transfer(writer: flask.Flask, reader: flask.Flask, data: dict[str, Any]) -> dict[str, Any]:
+    """What `reader` finds in the cookie that `writer` makes of `data`."""
+    client, other = writer.test_client(), reader.test_client()
+    with client.session_transaction() as session:
+        session.update(data)
+    made = client.get_cookie("session")
+    if made is None:
+        return {}
+    other.set_cookie("session", made.value)
+    with other.session_transaction() as session:
+        return dict(session)
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=[]), max_size=20)
+    | st.binary(max_size=20)
+    | st.uuids()
+    | st.text(max_size=10).map(Markup)
+    | st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30)).map(
+        lambda at: at.replace(microsecond=0, tzinfo=UTC)
+    )
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(
+            st.text(max_size=8) | st.sampled_from([" t", " di", " b"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+sessions = st.dictionaries(st.text(max_size=8), values, min_size=1, max_size=5)
+
+ours = app_with(flask_dewar.SecureCookieSessionInterface(), MAX_COOKIE_SIZE=0)
+flasks = app_with(None, MAX_COOKIE_SIZE=0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=sessions)
+def test_flask_reads_what_dewar_writes_as_it_reads_its_own(data: dict[str, Any]) -> None:
+    assert transfer(ours, flasks, data) == transfer(flasks, flasks, data)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=sessions)
+def test_dewar_reads_what_flask_writes_as_flask_does(data: dict[str, Any]) -> None:
+    found, expected = transfer(flasks, ours, data), transfer(flasks, flasks, data)
+    assert found == expected
+    assert repr(found) == repr(expected)
+
+
+def test_an_untouched_session_adds_nothing_to_the_response() -> None:
+    client = ours.test_client()
+    with client.session_transaction() as session:
+        session["name"] = "ada"
+    response = client.get("/nothing")
+    assert "Set-Cookie" not in response.headers and "Vary" not in response.headers
+
+
+def test_a_permanent_session_is_extended_untouched_unless_asked_otherwise() -> None:
+    for more, extended in ({}, True), ({"SESSION_REFRESH_AFTER": 60}, False):
+        app = app_with(flask_dewar.SecureCookieSessionInterface(), **more)
+        client = app.test_client()
+        with client.session_transaction() as session:
+            session.permanent = True
+        assert ("Set-Cookie" in client.get("/nothing").headers) is extended
+
+
+def test_nested_changes_are_saved_without_marking_them() -> None:
+    client = ours.test_client()
+    client.get("/append")
+    client.get("/append")
+    assert client.get("/get").json == {"cart": "['apple', 'apple']"}
+
+
+def test_old_keys_are_read_and_the_new_one_signs() -> None:
+    old = app_with(None)
+    old.secret_key = "the key of last year, long enough"
+    new = app_with(
+        flask_dewar.SecureCookieSessionInterface(), SECRET_KEY_FALLBACKS=[old.secret_key]
+    )
+    assert transfer(old, new, {"name": "ada"}) == {"name": "ada"}
+    assert transfer(new, flasks, {"name": "ada"}) == {"name": "ada"}
+    new.config["SECRET_KEY_FALLBACKS"].clear()
+    assert transfer(old, new, {"name": "ada"}) == {}
+
+
+def test_salt_digest_and_derivation_of_a_subclass_are_followed() -> None:
+    class Theirs(flask.sessions.SecureCookieSessionInterface):
+        salt = "another salt"
+        digest_method = staticmethod(hashlib.sha256)
+        key_derivation = "django-concat"
+
+    class Mine(flask_dewar.SecureCookieSessionInterface):
+        salt = "another salt"
+        digest_method = staticmethod(hashlib.sha256)
+        key_derivation = "django-concat"
+
+    mine = app_with(Mine())
+    assert transfer(mine, app_with(Theirs()), {"name": "ada"}) == {"name": "ada"}
+    assert transfer(app_with(Theirs()), mine, {"name": "ada"}) == {"name": "ada"}
+    assert mine.session_interface._engine is not None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("get_cookie_name", "other", "other="),
+        ("get_cookie_domain", "example.org", "Domain=example.org"),
+        ("get_cookie_secure", True, "Secure"),
+        ("get_cookie_samesite", "Strict", "SameSite=Strict"),
+    ],
+)
+def test_methods_that_an_application_replaces_are_asked(
+    name: str, value: Any, expected: str
+) -> None:
+    interface = type(
+        "Mine", (flask_dewar.SecureCookieSessionInterface,), {name: lambda self, app: value}
+    )()
+    response = app_with(interface).test_client().get("/append")
+    assert expected in response.headers["Set-Cookie"]
+
+
+def test_should_set_cookie_is_asked() -> None:
+    class Never(flask_dewar.SecureCookieSessionInterface):
+        def should_set_cookie(self, app: flask.Flask, session: flask.sessions.SessionMixin) -> bool:
+            return False
+
+    assert "Set-Cookie" not in app_with(Never()).test_client().get("/append").headers
+
+
+def test_a_json_provider_of_the_application_is_used() -> None:
+    class Provider(flask.json.provider.DefaultJSONProvider):
+        @staticmethod
+        def default(o: Any) -> Any:
+            return (
+                "a set"
+                if isinstance(o, set)
+                else flask.json.provider.DefaultJSONProvider.default(o)
+            )
+
+    app = app_with(flask_dewar.SecureCookieSessionInterface())
+    app.json = Provider(app)
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["set"] = {1}
+    assert client.get("/get").json == {"set": "'a set'"}
+
+
+def test_a_tag_that_an_application_registers_is_used() -> None:
+    class TagComplex(flask.json.tag.JSONTag):
+        key = " c"
+
+        def check(self, value: Any) -> bool:
+            return isinstance(value, complex)
+
+        def to_json(self, value: Any) -> Any:
+            return [value.real, value.imag]
+
+        def to_python(self, value: Any) -> Any:
+            return complex(*value)
+
+    interface = flask_dewar.SecureCookieSessionInterface()
+    interface.serializer = flask.json.tag.TaggedJSONSerializer()
+    app = app_with(interface)
+    interface.serializer.register(TagComplex)
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["z"] = 1j
+    assert client.get("/get").json == {"z": "1j"}
+
+
+def test_without_a_key_reading_works_and_writing_says_what_is_missing() -> None:
+    app = app_with(flask_dewar.SecureCookieSessionInterface())
+    app.secret_key = None
+    assert app.test_client().get("/get").json == {}
+    with pytest.raises(RuntimeError, match="no secret key was set"):
+        app.test_client().get("/append")
+
+
+def test_a_lifetime_that_each_request_sets_anew_is_followed() -> None:
+    app = app_with(flask_dewar.SecureCookieSessionInterface())
+
+    @app.before_request
+    def permanent() -> None:
+        flask.session.permanent = True
+        app.permanent_session_lifetime = timedelta(minutes=5)
+
+    response = app.test_client().get("/nothing")
+    expires = response.headers["Set-Cookie"].split("Expires=")[1].split(";")[0]
+    left = datetime.strptime(expires, "%a, %d %b %Y %H:%M:%S GMT").replace(
+        tzinfo=UTC
+    ) - datetime.now(UTC)
+    assert timedelta(minutes=4) < left < timedelta(minutes=6)
+
+
+def test_a_configuration_that_the_engine_refuses_is_left_to_flask(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = app_with(
+        flask_dewar.SecureCookieSessionInterface(), SESSION_COOKIE_DOMAIN="localhost:5000"
+    )
+    response = app.test_client().get("/append")
+    assert "session=" in response.headers["Set-Cookie"]
+    assert "SESSION_COOKIE_DOMAIN" in caplog.text and KEY not in caplog.text
+
+
+def test_values_that_are_not_json_keep_their_types() -> None:
+    data = {"id": uuid.UUID(int=1), "pair": (1, 2), "raw": b"\xff", "markup": Markup("<b>")}
+    found = transfer(ours, ours, data)
+    assert repr([found[key] for key in data]) == repr(list(data.values()))

@@ -1,0 +1,100 @@
+"""Flask's own tests, with Flask's session interface replaced by Dewar's."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+from pathlib import Path
+
+import flask
+from conftest import unavailable
+
+CACHE = Path(__file__).parents[2] / ".cache" / "flask-source"
+
+#: Put before Flask's own conftest: the whole suite then runs on Dewar's interface.
+PLUGIN = """
+import flask, flask_dewar
+
+flask.Flask.session_interface = flask_dewar.SecureCookieSessionInterface()
+"""
+
+
+def source() -> Path:
+    """Flask's source distribution, which carries its tests, unpacked."""
+    version = flask.__dict__.get("__version__") or __import__(
+        "importlib.metadata"
+    ).metadata.version("flask")
+    folder = CACHE / f"flask-{version}"
+    if not folder.is_dir():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        download = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-binary",
+            "flask",
+        ]
+        done = subprocess.run([*download, f"flask=={version}", "--dest", str(CACHE)], check=False)
+        if done.returncode != 0:
+            unavailable("Flask's source distribution cannot be had from PyPI")
+        with tarfile.open(CACHE / f"flask-{version}.tar.gz") as archive:
+            archive.extractall(CACHE, filter="data")
+    return folder
+
+
+def locked(folder: Path) -> Path:
+    """What Flask's tests need, in the versions that Flask's lock file names."""
+    site = folder / "site"
+    if not site.is_dir():
+        wanted = {"asgiref", "python-dotenv", "werkzeug"}
+        lock = tomllib.loads((folder / "uv.lock").read_text())
+        pins = [
+            f"{package['name']}=={package['version']}"
+            for package in lock["package"]
+            if package["name"] in wanted
+        ]
+        install = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--target",
+            str(site),
+        ]
+        if subprocess.run([*install, *pins], check=False).returncode != 0:
+            unavailable("the versions that Flask locks cannot be had from PyPI")
+    return site
+
+
+def test_flasks_own_tests_pass_on_dewars_interface(tmp_path: Path) -> None:
+    folder = source()
+    (tmp_path / "on_dewar.py").write_text(PLUGIN)
+    path = [str(tmp_path), str(locked(folder)), *sys.path]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "on_dewar",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "tests",
+    ]
+    run = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    summary = run.stdout.strip().splitlines()[-1]
+    passed = re.search(r"(\d+) passed", summary)
+    assert run.returncode == 0, run.stdout[-4000:]
+    assert passed and int(passed[1]) > 450, summary

@@ -1,0 +1,132 @@
+"""Workers that are forked: before and after the store was used, nobody gets another's session."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import TYPES, shop
+
+HERE = Path(__file__).parent
+
+#: What several processes share.
+shared = pytest.mark.parametrize(
+    "config", [kind for kind in TYPES if kind != "memory"], indirect=True
+)
+
+GUNICORN = {
+    "threads": ["--worker-class", "gthread", "--threads", "4"],
+    "threads, preloaded": ["--worker-class", "gthread", "--threads", "4", "--preload"],
+    "preloaded": ["--preload"],
+}
+
+
+@contextmanager
+def serving(config: dict[str, Any], arguments: list[str]) -> Iterator[int]:
+    """Two gunicorn workers on a port of their own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "DEWAR_TEST_CONFIG": json.dumps(config),
+        "DEWAR_TEST_USE_BEFORE_FORK": "yes" if "--preload" in arguments else "",
+        "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
+    }
+    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}"]
+    command += ["--log-level", "warning", *arguments, "served:app"]
+    with subprocess.Popen(command, env=environment, cwd=HERE) as server:
+        try:
+            wait_for(port, server)
+            yield port
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "gunicorn ended"
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("gunicorn does not listen")
+
+
+class Browser:
+    """A client with a cookie, and a connection for each request."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.cookie = ""
+
+    def get(self, path: str) -> str:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", path, headers={"Cookie": self.cookie} if self.cookie else {})
+        response = connection.getresponse()
+        body = response.read().decode()
+        assert response.status == 200, body
+        for name, value in response.getheaders():
+            if name == "Set-Cookie":
+                self.cookie = value.split(";")[0]
+        connection.close()
+        return body
+
+
+@shared
+@pytest.mark.parametrize("arguments", GUNICORN.values(), ids=GUNICORN.keys())
+def test_eight_users_of_two_workers_never_see_another_ones_session(
+    config: dict[str, Any], arguments: list[str]
+) -> None:
+    with serving(config, arguments) as port:
+
+        def visit(user: int) -> set[str]:
+            browser = Browser(port)
+            browser.get(f"/set/user/{user}")
+            workers = set()
+            for number in range(25):
+                assert browser.get("/get/user") == str(user)
+                assert browser.get(f"/set/number/{number}") == "set"
+                assert browser.get("/get/number") == str(number)
+                workers.add(browser.get("/pid"))
+            return workers
+
+        with ThreadPoolExecutor(8) as pool:
+            workers = set().union(*pool.map(visit, range(8)))
+    assert len(workers) == 2
+
+
+@shared
+def test_a_child_that_is_forked_in_use_has_its_own_connections(config: dict[str, Any]) -> None:
+    app = shop(config)
+    client = app.test_client()
+    client.get("/set/user/parent")
+    for _ in range(5):
+        child = os.fork()
+        if child == 0:
+            # No test runs on in the child, whatever happens.
+            status = 1
+            try:
+                own = app.test_client()
+                own.get("/set/user/child")
+                same = all(own.get("/get/user").text == "child" for _ in range(20))
+                status = 0 if same and client.get("/get/user").text == "parent" else 1
+            finally:
+                os._exit(status)
+        for _ in range(20):
+            assert client.get("/get/user").text == "parent"
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

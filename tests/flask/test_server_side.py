@@ -1,0 +1,195 @@
+"""What every server-side store gives a Flask application."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import flask
+import flask_dewar
+import pytest
+
+App = Callable[..., flask.Flask]
+
+
+def cookie(response: Any) -> str | None:
+    """The session cookie that a response sets."""
+    for header in response.headers.getlist("Set-Cookie"):
+        if header.startswith("session="):
+            return str(header.split(";")[0].removeprefix("session="))
+    return None
+
+
+def test_what_is_set_is_there_in_the_next_request(make_app: App) -> None:
+    client = make_app().test_client()
+    response = client.get("/set/name/ada")
+    assert cookie(response)
+    assert (
+        "Path=/" in response.headers["Set-Cookie"] and "HttpOnly" in response.headers["Set-Cookie"]
+    )
+    assert response.headers["Vary"] == "Cookie"
+    assert client.get("/get/name").text == "ada"
+    assert client.get("/pop/name").text == "ada"
+    assert client.get("/get/name").text == "None"
+
+
+def test_an_untouched_session_adds_nothing_to_the_response(make_app: App) -> None:
+    client = make_app().test_client()
+    client.get("/set/name/ada")
+    response = client.get("/nothing")
+    assert "Set-Cookie" not in response.headers and "Vary" not in response.headers
+
+
+def test_a_new_session_that_is_only_read_is_not_stored(make_app: App) -> None:
+    response = make_app().test_client().get("/get/name")
+    assert cookie(response) is None
+    assert response.headers["Vary"] == "Cookie"
+
+
+def test_nested_changes_are_saved_without_marking_them(make_app: App) -> None:
+    client = make_app().test_client()
+    client.get("/append/cart/apple")
+    client.get("/append/cart/pear")
+    assert client.get("/get/cart").text == "['apple', 'pear']"
+
+
+def test_an_emptied_session_is_deleted_with_its_cookie(make_app: App) -> None:
+    client = make_app().test_client()
+    sid = cookie(client.get("/set/name/ada"))
+    response = client.get("/clear")
+    assert "Max-Age=0" in response.headers["Set-Cookie"]
+    client.set_cookie("session", str(sid))
+    assert client.get("/get/name").text == "None"
+
+
+def test_an_unknown_id_is_never_adopted(make_app: App) -> None:
+    client = make_app().test_client()
+    planted = "a" * 43
+    client.set_cookie("session", planted)
+    assert cookie(client.get("/set/name/ada")) not in (None, planted)
+
+
+def test_a_new_id_keeps_the_data_and_ends_the_old_one(make_app: App) -> None:
+    app = make_app()
+    client, thief = app.test_client(), app.test_client()
+    old = cookie(client.get("/set/name/ada"))
+    new = cookie(client.get("/regenerate"))
+    assert new and new != old
+    assert client.get("/get/name").text == "ada"
+    thief.set_cookie("session", str(old))
+    assert thief.get("/get/name").text == "None"
+
+
+def test_flash_messages_are_shown_once(make_app: App) -> None:
+    client = make_app().test_client()
+    client.get("/flash/hello")
+    client.get("/flash/there")
+    assert client.get("/flashes").json == [["note", "hello"], ["note", "there"]]
+    assert client.get("/flashes").json == []
+
+
+def test_a_session_is_a_dict_for_whoever_looks(make_app: App) -> None:
+    app = make_app()
+    client = app.test_client()
+    client.get("/set/name/ada")
+    with client:
+        client.get("/get/name")
+        session = flask.session
+        plain = {"_permanent": True, "name": "ada"}
+        assert isinstance(session, dict) and dict(session) == plain and session == plain
+        assert json.loads(json.dumps(session._get_current_object())) == plain  # type: ignore[attr-defined]
+        real = session._get_current_object()  # type: ignore[attr-defined]
+        assert {**real} == plain and pickle.loads(pickle.dumps(real)) == plain
+        assert copy.copy(real) == plain and copy.deepcopy(real) == plain and len(real) == 2
+        assert (
+            isinstance(real, flask_dewar.ServerSideSession)
+            and real.sid
+            and not real.new
+            and real.permanent
+        )
+
+
+def test_session_transaction_reads_and_writes(make_app: App) -> None:
+    client = make_app().test_client()
+    with client.session_transaction() as session:
+        assert "name" not in session and not session
+        session["name"] = "ada"
+        assert session.modified
+    with client.session_transaction() as session:
+        assert session.get("name") == "ada"
+        del session["name"]
+    assert client.get("/get/name").text == "None"
+
+
+def test_every_type_comes_back_where_types_are_kept(make_app: App) -> None:
+    from datetime import UTC, date, datetime, timedelta
+    from decimal import Decimal
+
+    from markupsafe import Markup
+
+    values = {
+        "tuple": (1, "two"),
+        "set": {3},
+        "uuid": uuid.UUID(int=7),
+        "decimal": Decimal("1.50"),
+        "date": date(2026, 11, 22),
+        "naive": datetime(2026, 11, 22, 10, 30, 5, 123456),
+        "aware": datetime(2026, 11, 22, 10, 30, 5, 123456, tzinfo=UTC),
+        "delta": timedelta(days=-1, microseconds=5),
+        "bytes": b"\x00\xff",
+        "markup": Markup("<b>"),
+        "big": 2**200,
+        "surrogate-free": "é😀",
+        "nested": {"list": [None, True, 1.5, -(2**63)]},
+    }
+    client = make_app(SESSION_SERIALIZATION_FORMAT="msgpack-typed").test_client()
+    with client.session_transaction() as session:
+        session.update(values)
+    with client.session_transaction() as session:
+        found = {key: session[key] for key in values}
+    assert found == values
+    assert {key: type(value) for key, value in found.items()} == {
+        key: type(value) for key, value in values.items()
+    }
+
+
+def test_a_value_that_cannot_be_stored_is_named(make_app: App) -> None:
+    app = make_app()
+
+    @app.get("/socket")
+    def socket() -> str:
+        flask.session["socket"] = object()
+        return "set"
+
+    with pytest.raises(TypeError, match=r"socket.*object"):
+        app.test_client().get("/socket")
+
+
+def test_the_id_can_be_signed(make_app: App) -> None:
+    app = make_app(SESSION_USE_SIGNER=True, SECRET_KEY="a secret key of some length")
+    client = app.test_client()
+    signed = cookie(client.get("/set/name/ada"))
+    assert signed and "." in signed
+    assert client.get("/get/name").text == "ada"
+    client.set_cookie("session", signed.split(".")[0])
+    assert client.get("/get/name").text == "None"
+
+
+def test_a_configuration_that_changes_is_followed(make_app: App) -> None:
+    app = make_app()
+    client = app.test_client()
+    client.get("/set/name/ada")
+    app.config["SESSION_COOKIE_SECURE"] = True
+    assert "Secure" in client.get("/set/name/bob").headers["Set-Cookie"]
+
+
+def test_expired_sessions_are_removed_by_the_command(make_app: App) -> None:
+    app = make_app()
+    app.test_client().get("/set/name/ada")
+    result = app.test_cli_runner().invoke(args=["session_cleanup"])
+    assert result.exit_code == 0 and "0 expired sessions removed" in result.output
+    assert app.test_client().get("/get/name").text == "None"

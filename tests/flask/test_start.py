@@ -1,0 +1,45 @@
+"""What an application is told when its configuration is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask
+import pytest
+from flask_dewar import ConfigurationError, Session
+
+
+def start(**settings: Any) -> None:
+    app = flask.Flask(__name__)
+    app.config.update(settings)
+    Session(app)
+
+
+def test_the_session_type_must_be_set() -> None:
+    with pytest.raises(ValueError, match=r"SESSION_TYPE is not set in app.config"):
+        start(SECRET_KEY="a secret key of some length")
+
+
+def test_a_misspelt_session_type_is_told_what_was_meant() -> None:
+    with pytest.raises(ConfigurationError, match="did you mean 'memcached'"):
+        start(SESSION_TYPE="memcache")
+
+
+def test_all_problems_are_in_one_error() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        start(SESSION_TYPE="memory", SESSION_ID_LENGTH=2, SESSION_COOKIE_SAMESITE="sometimes")
+    assert "SESSION_ID_LENGTH" in str(caught.value) and "SESSION_COOKIE_SAMESITE" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("kind", ["redis", "memcached", "postgresql"])
+def test_no_server_is_guessed(kind: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"SESSION_{kind.upper()} is not set"):
+        start(SESSION_TYPE=kind)
+
+
+def test_no_secret_is_shown() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        start(SESSION_TYPE="memory", SECRET_KEY=["hunter2"], SESSION_ID_LENGTH=2)
+    assert "hunter2" not in str(caught.value)
