@@ -104,6 +104,16 @@ const SITUATIONS: &[(&str, Rows, Situation)] = &[
         }).await;
         watch.secret(browser.cookie.as_deref().unwrap());
     })),
+    ("new keys are taken, and the same once more", &["dewar_keys_replaced_total"], |watch| Box::pin(async move {
+        const NEW: &str = "9f3c1e77a05bd2846cf01b9de35a7482";
+        let bench = cookie_bench(Config::new());
+        watch.restart();
+        watch.secret(NEW);
+        for _ in 0..2 {
+            let keys = Keyring::new(NEW).with_fallbacks([KEY]);
+            assert!(bench.engine.replace_keys(keys).is_ok());
+        }
+    })),
     ("a session gets a new id", &[OPENED, CREATED, REGENERATED, closed!("regenerated")], |watch| Box::pin(async move {
         let (bench, mut browser) = watch.known(Config::new()).await;
         browser.request(&bench.engine, |session| session.regenerate().unwrap()).await;
@@ -431,6 +441,7 @@ const MESSAGES: &[(&str, &str)] = &[
         "dewar_records_undecodable_total",
     ),
     ("session closed", "dewar_sessions_closed_total"),
+    ("secret keys replaced", "dewar_keys_replaced_total"),
     ("session store failed", "dewar_store_errors_total"),
 ];
 
