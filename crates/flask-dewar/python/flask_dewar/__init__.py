@@ -10,14 +10,13 @@ Session(app)
 from __future__ import annotations
 
 import importlib
-import importlib.util
 
 import click
 from flask import Flask
 from flask.cli import with_appcontext
 from flask.sessions import SessionInterface
 
-from .base import ServerSideSession, ServerSideSessionInterface, no_session_type
+from .base import NO_SESSION_TYPE, ServerSideSession, ServerSideSessionInterface
 from .cookie import CookieSession, SecureCookieSessionInterface
 from .defaults import Defaults
 from .errors import (
@@ -78,7 +77,10 @@ class Session:
 
         Raises `ConfigurationError`, which is a `ValueError`, with all problems of the configuration.
         """
-        app.session_interface = interface_for(app)
+        try:
+            app.session_interface = interface_for(app)
+        except ConfigurationError as error:
+            raise explained(app, error) from None
         register_commands(app)
 
 
@@ -86,7 +88,7 @@ def interface_for(app: Flask) -> SessionInterface:
     """The interface that SESSION_TYPE asks for."""
     session_type = app.config.get("SESSION_TYPE")
     if session_type is None or session_type == "null":
-        raise no_session_type(app)
+        raise ConfigurationError(NO_SESSION_TYPE)
     name = session_type.lower() if isinstance(session_type, str) else ""
     if name == "cookie":
         return SecureCookieSessionInterface()
@@ -105,7 +107,15 @@ def unknown_type(app: Flask) -> SessionInterface:
     from ._native import Store
 
     Store.open(app.config, {})
-    raise no_session_type(app)
+    raise ConfigurationError(NO_SESSION_TYPE)
+
+
+def explained(app: Flask, error: ConfigurationError) -> ConfigurationError:
+    """The same error, with what the application's source shows of how it came about, file and line."""
+    from .diagnosis import source_findings
+
+    findings = [str(finding) for finding in source_findings(app) if finding.severity == "error"]
+    return ConfigurationError("\n\n".join([str(error), *findings]))
 
 
 def register_commands(app: Flask) -> None:
@@ -119,5 +129,6 @@ def register_commands(app: Flask) -> None:
         if isinstance(interface, ServerSideSessionInterface):
             click.echo(f"{interface.delete_expired_sessions()} expired sessions removed")
 
-    if importlib.util.find_spec(f"{__name__}.cli") is not None:
-        importlib.import_module(f"{__name__}.cli").register(app)
+    from . import cli
+
+    cli.register(app)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -169,17 +167,24 @@ class ServerSideSessionInterface(SessionInterface):
             return Store.open(app.config, self._overrides)
         if is_carrier(client):
             return Store.carried(client)
-        # Imported when needed: it looks at the libraries of all clients.
-        clients = importlib.import_module("flask_dewar.clients")
-        connection = clients.connection(
-            self.session_type, client, {**app.config, **self._overrides}
-        )
-        self._overrides.update(connection.settings)
-        if connection.url is None:
-            return Store.carried(connection.carrier)
-        if self.client_key is not None:
-            self._overrides[self.client_key] = connection.url
-        return Store.open(app.config, self._overrides)
+        # Imported when needed, as most applications give a URL.
+        from .clients import ConnectionProblem, connection
+
+        try:
+            made = connection(self.session_type, client, {**app.config, **self._overrides})
+        except ConnectionProblem as problem:
+            raise ConfigurationError(str(problem)) from None
+        if made.url is None:
+            return Store.carried(made.carrier)
+        try:
+            store = Store.open(app.config, {**self._overrides, **made.settings})
+        except ConfigurationError:
+            # The engine knows no such store, or not this URL: the client carries the records, unless that was ruled out.
+            if made.carrier is None or app.config.get("SESSION_DEWAR_CONNECTION") == "native":
+                raise
+            return Store.carried(made.carrier)
+        self._overrides.update(made.settings)
+        return store
 
     def _settings(self, app: Flask) -> dict[str, Any]:
         """What wins over `app.config`."""
@@ -289,11 +294,9 @@ def is_carrier(client: object) -> bool:
     )
 
 
-def no_session_type(app: Flask) -> ConfigurationError:
-    """Why `Session(app)` cannot work without SESSION_TYPE."""
-    return ConfigurationError(
-        "SESSION_TYPE is not set in app.config, so that Session(app) does not know where to keep sessions: set "
-        "app.config['SESSION_TYPE'] before Session(app) or init_app(app) is called, to 'redis', 'memcached', "
-        "'filesystem', 'sqlalchemy', 'postgresql', 'mongodb', 'dynamodb', 'cachelib', 'sqlite', 'mysql', 'memory', or "
-        "to 'cookie' for sessions in signed cookies"
-    )
+NO_SESSION_TYPE = (
+    "SESSION_TYPE is not set in app.config, so that Session(app) does not know where to keep sessions: set "
+    "app.config['SESSION_TYPE'] before Session(app) or init_app(app) is called, to 'redis', 'memcached', "
+    "'filesystem', 'sqlalchemy', 'postgresql', 'mongodb', 'dynamodb', 'cachelib', 'sqlite', 'mysql', 'memory', or "
+    "to 'cookie' for sessions in signed cookies"
+)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from typing import Any
+from typing import Any, NoReturn
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, current_app
 from flask import sessions as flask_sessions
 from flask.json.provider import DefaultJSONProvider
 from flask.json.tag import TaggedJSONSerializer
@@ -52,6 +52,18 @@ class CookieSession(lazy.Rebuildable, SecureCookieSession):
     new = False
 
 
+class ExplainedNullSession(flask_sessions.NullSession):
+    """The empty session of an application without a key: writing to it says what is missing, and where."""
+
+    def _explain(self, *args: Any, **kwargs: Any) -> NoReturn:
+        from .diagnosis import explain_null_session
+
+        raise RuntimeError(explain_null_session(current_app))
+
+    __setitem__ = __delitem__ = clear = pop = popitem = update = setdefault = _explain
+    del _explain
+
+
 class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
     """Keeps sessions in signed cookies, exactly as Flask does: each reads what the other wrote.
 
@@ -60,6 +72,7 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
     """
 
     session_class = CookieSession
+    null_session_class = ExplainedNullSession
 
     #: The engine, the application that it is for, and what of this object it was built from.
     _engine: tuple[Flask, tuple[Any, ...], Engine] | None = None
