@@ -47,9 +47,6 @@ need_python() {
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "missing: Python 3.11 or newer"; exit 1; }
     # Debian's python3 comes without the module that puts pip into a venv.
     python3 -c 'import ensurepip' 2>/dev/null || install python-venv-is-missing python3-venv || true
-    # pylibmc is built here: it has no wheel.
-    [[ -e /usr/include/libmemcached/memcached.h ]] ||
-        install libmemcached-is-missing gcc libc6-dev libmemcached-dev python3-dev zlib1g-dev || true
     say "Python environment in .cache/venv"
     python3 -m venv --clear "$cache/venv"
     "$python" -m pip install --quiet --disable-pip-version-check "${wanted[@]/#/--requirement=}"
