@@ -247,6 +247,16 @@ const SQLITE: Scope = Scope::Stores(&["sqlite"]);
 const SQL: Scope = Scope::Stores(&["mysql", "postgresql", "sqlalchemy", "sqlite"]);
 /// The stores that are reached by a network.
 const SERVERS: Scope = Scope::Stores(&["memcached", "mysql", "postgresql", "redis", "sqlalchemy"]);
+/// The stores that a Flask application may have a client for.
+const CLIENTS: Scope = Scope::Stores(&[
+    "cachelib",
+    "dynamodb",
+    "memcached",
+    "mongodb",
+    "postgresql",
+    "redis",
+    "sqlalchemy",
+]);
 /// The stores with a pool of connections.
 const POOLS: Scope = Scope::Stores(&["memcached", "mysql", "postgresql", "sqlalchemy"]);
 const POSTGRESQL: Scope = Scope::Stores(&["postgresql"]);
@@ -307,6 +317,7 @@ pub const KEYS: &[Key] = &[
     dewar("SESSION_CONNECT_TIMEOUT", Kind::Duration, Preset::Seconds(2), SERVERS, "How long a request waits for a connection to the store"),
     dewar("SESSION_OPERATION_TIMEOUT", Kind::Duration, Preset::Unset("2 s; 5 s with sqlite"), Scope::Stores(&["memcached", "mysql", "postgresql", "redis", "sqlalchemy", "sqlite"]), "How long the store may take to answer"),
     dewar("SESSION_CONNECTIONS", Kind::Integer, Preset::Unset("64 with memcached, or else 8"), POOLS, "The most connections to a server at a time"),
+    dewar("SESSION_DEWAR_CONNECTION", Kind::Choice(&["native", "client"]), Preset::Unset("native where the client's settings can be read"), CLIENTS, "In a Flask application: whose connection carries the records, the engine's or the client's"),
     dewar("SESSION_MEMORY_CAPACITY", Kind::Integer, Preset::Integer(100_000), Scope::Stores(&["memory"]), "The most sessions that live at once"),
     dewar("SESSION_SIGNING_DIGEST", Kind::Choice(&["sha1", "sha256", "sha512"]), Preset::Text("sha1"), Scope::SignedCookie, "The digest of the cookie's signature"),
     dewar("SESSION_SIGNING_KEY_DERIVATION", Kind::Choice(&["hmac", "django-concat", "concat", "none"]), Preset::Text("hmac"), Scope::SignedCookie, "How the signing key is made from secret key and salt"),
