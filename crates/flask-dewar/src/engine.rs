@@ -75,6 +75,14 @@ impl Engine {
         Session::filling(session, self.kept, data)
     }
 
+    /// Whether the session of a request is permanent, of those that are kept in the cookie.
+    fn is_permanent(&self, py: Python<'_>, cookie_header: &Bound<'_, PyString>) -> PyResult<bool> {
+        let header = header_bytes(cookie_header)?;
+        let session = wait(self.engine.open([header.as_slice()]));
+        let session = session.map_err(|error| exception(py, &error))?;
+        Ok(session.is_permanent())
+    }
+
     /// Removes at most `limit` expired sessions: how many, and whether more may be left.
     fn delete_expired(&self, py: Python<'_>, limit: usize) -> PyResult<(u64, bool)> {
         let purged = self.run(py, || wait(self.engine.delete_expired(limit)));

@@ -93,7 +93,7 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
             app.config["SESSION_REFRESH_EACH_REQUEST"] and "SESSION_REFRESH_AFTER" not in app.config
         )
         if lazy.is_pending(session):
-            if not extends or not lazy.has_cookie(session):
+            if not extends or not lazy.is_permanent(session):
                 return
             lazy.load(session)
         handle = lazy.handle(session)

@@ -64,9 +64,10 @@ def is_pending(session: SessionMixin) -> bool:
     return "_pending" in session.__dict__
 
 
-def has_cookie(session: SessionMixin) -> bool:
-    """Whether the request of a session that nobody has reached for carried any cookie."""
-    return bool(session.__dict__["_pending"][2])
+def is_permanent(session: SessionMixin) -> bool:
+    """Whether a session that nobody has reached for is permanent, of those that are kept in the cookie."""
+    _, engine, header = session.__dict__["_pending"]
+    return bool(header) and bool(engine.is_permanent(header))
 
 
 def mark_modified(session: SessionMixin) -> None:
