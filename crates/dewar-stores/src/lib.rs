@@ -3,6 +3,7 @@
 //! | feature | `SESSION_TYPE` | store |
 //! | --- | --- | --- |
 //! | `memcached` | `memcached` | `memcached::MemcachedStore` |
+//! | `mongodb` | `mongodb` | `mongodb::MongodbStore` |
 //! | `mysql` | `mysql` | `mysql::MysqlStore` |
 //! | `postgresql` | `postgresql` | `postgresql::PostgresqlStore` |
 //! | `redis` | `redis` | `redis::RedisStore` |
@@ -22,6 +23,7 @@
 mod kinds;
 #[cfg(any(
     feature = "memcached",
+    feature = "mongodb",
     feature = "mysql",
     feature = "postgresql",
     feature = "redis",
@@ -31,6 +33,8 @@ mod server;
 
 #[cfg(feature = "memcached")]
 pub mod memcached;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(feature = "postgresql")]
