@@ -33,6 +33,13 @@ pub const KINDS: &[Kind] = &[
         availability: availability(cfg!(feature = "memcached")),
     },
     Kind {
+        name: "mongodb",
+        feature: "mongodb",
+        schemes: &["mongodb", "mongodb+srv"],
+        summary: "MongoDB 5 and newer: a single server or a replica set",
+        availability: availability(cfg!(feature = "mongodb")),
+    },
+    Kind {
         name: "mysql",
         feature: "mysql",
         schemes: &["mysql", "mariadb"],

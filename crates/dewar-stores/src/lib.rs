@@ -3,6 +3,7 @@
 //! | feature | `SESSION_TYPE` | store |
 //! | --- | --- | --- |
 //! | `memcached` | `memcached` | `memcached::MemcachedStore` |
+//! | `mongodb` | `mongodb` | `mongodb::MongodbStore` |
 //! | `mysql` | `mysql` | `mysql::MysqlStore` |
 //! | `postgresql` | `postgresql` | `postgresql::PostgresqlStore` |
 //! | `redis` | `redis` | `redis::RedisStore` |
@@ -23,6 +24,7 @@ mod kinds;
 mod open;
 #[cfg(any(
     feature = "memcached",
+    feature = "mongodb",
     feature = "mysql",
     feature = "postgresql",
     feature = "redis",
@@ -39,6 +41,8 @@ mod skew;
 
 #[cfg(feature = "memcached")]
 pub mod memcached;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(feature = "postgresql")]

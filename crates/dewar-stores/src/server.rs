@@ -29,6 +29,7 @@ impl Server {
     /// The error of an operation for which no connection could be made in time.
     #[cfg(any(
         feature = "memcached",
+        feature = "mongodb",
         feature = "mysql",
         feature = "postgresql",
         feature = "redis"
@@ -44,6 +45,7 @@ impl Server {
     /// The error of an operation that was not answered within its time.
     #[cfg(any(
         feature = "memcached",
+        feature = "mongodb",
         feature = "mysql",
         feature = "postgresql",
         feature = "redis"

@@ -1,4 +1,4 @@
-"""An app on Flask-Session 0.8 and Flask-SQLAlchemy that counts its requests in the session.
+"""An app on Flask-Session 0.8 that counts its requests in the session.
 
 flask_app.py URL TABLE [SESSION-ID]   makes one request, and prints the session's id and the count
 """
@@ -7,13 +7,20 @@ import sys
 
 from flask import Flask, session
 from flask_session import Session
-from flask_sqlalchemy import SQLAlchemy
 
 url, table, *session_id = sys.argv[1:]
 
 app = Flask(__name__)
-app.config.update(SECRET_KEY="k", SQLALCHEMY_DATABASE_URI=url, SESSION_TYPE="sqlalchemy")
-app.config.update(SESSION_SQLALCHEMY=SQLAlchemy(app), SESSION_SQLALCHEMY_TABLE=table)
+app.config.update(SECRET_KEY="k", SESSION_TYPE=url.partition(":")[0])
+if url.startswith("mongodb:"):
+    from pymongo import MongoClient
+
+    app.config.update(SESSION_MONGODB=MongoClient(url), SESSION_MONGODB_COLLECT=table)
+else:
+    from flask_sqlalchemy import SQLAlchemy
+
+    app.config.update(SESSION_TYPE="sqlalchemy", SQLALCHEMY_DATABASE_URI=url)
+    app.config.update(SESSION_SQLALCHEMY=SQLAlchemy(app), SESSION_SQLALCHEMY_TABLE=table)
 Session(app)
 
 

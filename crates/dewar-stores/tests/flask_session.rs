@@ -1,8 +1,14 @@
-//! The SQL stores and Flask-Session 0.8 on one table, both ways.
+//! The stores and Flask-Session 0.8 on one table or collection, both ways.
 //!
-//! `DEWAR_TEST_PYTHON` names a Python with flask-session, flask-sqlalchemy, msgspec, psycopg2-binary and pymysql;
-//! the servers are those of the conformance suite.
+//! `DEWAR_TEST_PYTHON` names a Python with what is in `tests/requirements.txt`; the servers are those of the
+//! conformance suite.
 #![allow(clippy::unwrap_used)]
+#![cfg(any(
+    feature = "mongodb",
+    feature = "mysql",
+    feature = "postgresql",
+    feature = "sqlite"
+))]
 
 mod support;
 
@@ -11,9 +17,15 @@ use std::time::Duration;
 
 use dewar::UnixTime;
 use dewar::store::{Created, Key, Replaced, Store};
+#[cfg(feature = "mongodb")]
+use dewar_stores::mongodb::MongodbStore;
+#[cfg(feature = "mysql")]
 use dewar_stores::mysql::MysqlStore;
+#[cfg(feature = "postgresql")]
 use dewar_stores::postgresql::PostgresqlStore;
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
 use dewar_stores::sql::{Table, Tables};
+#[cfg(feature = "sqlite")]
 use dewar_stores::sqlite::SqliteStore;
 
 /// What Flask-Session writes for `{"_permanent": True, "n": n}`.
@@ -77,10 +89,16 @@ async fn both_ways(store: &dyn Store, python: &str, url: &str, table: &str, id: 
     assert!(matches!(created, Created::Done(_)));
     assert_eq!(flask(python, url, table, Some(ID)), (ID.to_owned(), 6));
 
-    // We delete or let expire, and Flask begins anew.
+    // We delete, and Flask begins anew.
     store.delete(&key).await.unwrap();
     let (new, count) = flask(python, url, table, Some(id));
     assert!(new != id && count == 1);
+}
+
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
+/// What we let expire is gone for Flask, where Flask-Session looks at the expiry and does not leave it to the server.
+async fn ends_for_flask(store: &dyn Store, python: &str, url: &str, table: &str) {
+    let ours = Key::new(format!("session:{ID}"));
     store
         .touch(&ours, UnixTime::now() + Duration::from_millis(1))
         .await
@@ -99,10 +117,12 @@ macro_rules! variable {
     };
 }
 
+#[cfg(any(feature = "mongodb", feature = "mysql", feature = "postgresql"))]
 fn unique(name: &str) -> String {
     format!("dewar_flask_{name}_{}", std::process::id())
 }
 
+#[cfg(feature = "sqlite")]
 #[tokio::test]
 async fn sqlite_works_both_ways() {
     let python = variable!("DEWAR_TEST_PYTHON");
@@ -117,9 +137,11 @@ async fn sqlite_works_both_ways() {
         let (id, _) = flask(&python, &url, table, None);
         let store = open().tables(Tables::Expect).open().unwrap();
         both_ways(&store, &python, &url, table, &id).await;
+        ends_for_flask(&store, &python, &url, table).await;
     }
 }
 
+#[cfg(feature = "postgresql")]
 #[tokio::test]
 async fn postgresql_works_both_ways() {
     let python = variable!("DEWAR_TEST_PYTHON");
@@ -137,9 +159,11 @@ async fn postgresql_works_both_ways() {
         let (id, _) = flask(&python, &url, &table, None);
         let store = builder().tables(Tables::Expect).connect().await.unwrap();
         both_ways(&store, &python, &url, &table, &id).await;
+        ends_for_flask(&store, &python, &url, &table).await;
     }
 }
 
+#[cfg(feature = "mysql")]
 #[tokio::test]
 async fn mysql_works_both_ways() {
     let python = variable!("DEWAR_TEST_PYTHON");
@@ -157,5 +181,23 @@ async fn mysql_works_both_ways() {
         let (id, _) = flask(&python, &url, &table, None);
         let store = builder().tables(Tables::Expect).connect().await.unwrap();
         both_ways(&store, &python, &url, &table, &id).await;
+        ends_for_flask(&store, &python, &url, &table).await;
+    }
+}
+
+#[cfg(feature = "mongodb")]
+#[tokio::test]
+async fn mongodb_works_both_ways() {
+    let python = variable!("DEWAR_TEST_PYTHON");
+    let url = variable!("DEWAR_TEST_MONGODB_URL");
+    for name in ["theirs", "ours"] {
+        let collection = unique(name);
+        let builder = || MongodbStore::builder(&url).collection(&collection);
+        if name == "ours" {
+            builder().connect().await.unwrap();
+        }
+        let (id, _) = flask(&python, &url, &collection, None);
+        let store = builder().connect().await.unwrap();
+        both_ways(&store, &python, &url, &collection, &id).await;
     }
 }

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 /// A server process on a port and in a folder of its own; killed when dropped.
 pub(crate) struct Server {
-    program: &'static str,
+    program: String,
     arguments: Vec<String>,
     child: Option<Child>,
     pub(crate) port: u16,
@@ -80,7 +80,7 @@ impl Server {
             std::thread::sleep(Duration::from_millis(10));
         }
         Some(Server {
-            program: "memcached",
+            program: "memcached".to_owned(),
             arguments,
             child: Some(child),
             port: 0,
@@ -122,14 +122,34 @@ impl Server {
         Server::start("memcached", all, port, folder)
     }
 
-    fn start(
-        program: &'static str,
-        arguments: Vec<String>,
-        port: u16,
-        folder: TempDir,
-    ) -> Option<Server> {
+    /// The stand-in for MongoDB; `None` where no Python with `bson` is named.
+    pub(crate) fn mongodb() -> Option<Server> {
+        let script = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/emulators/mongodb.py"
+        );
+        let (python, port) = (std::env::var("DEWAR_TEST_PYTHON").ok()?, free_port());
+        let arguments = strings(&[script, &port.to_string()]);
+        Server::start(&python, arguments, port, folder())
+    }
+
+    /// The stand-in for DynamoDB; `None` where no Python with `moto` is named.
+    pub(crate) fn dynamodb() -> Option<Server> {
+        let (python, port) = (std::env::var("DEWAR_TEST_PYTHON").ok()?, free_port());
+        let arguments = strings(&[
+            "-m",
+            "moto.server",
+            "-H",
+            "127.0.0.1",
+            "-p",
+            &port.to_string(),
+        ]);
+        Server::start(&python, arguments, port, folder())
+    }
+
+    fn start(program: &str, arguments: Vec<String>, port: u16, folder: TempDir) -> Option<Server> {
         let mut server = Server {
-            program,
+            program: program.to_owned(),
             arguments,
             child: None,
             port,
@@ -139,7 +159,7 @@ impl Server {
     }
 
     fn spawn(&mut self) -> bool {
-        let mut command = Command::new(self.program);
+        let mut command = Command::new(&self.program);
         command.args(&self.arguments).stdin(Stdio::null());
         command.env("SASL_CONF_PATH", self.folder.path());
         command.stdout(Stdio::null()).stderr(Stdio::null());

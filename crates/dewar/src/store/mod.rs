@@ -3,6 +3,7 @@
 //! A store moves bytes. It knows no session format, and takes no decision: the engine says what to do.
 //! The suite in the crate `dewar-store-tests` has a case for each sentence here.
 
+pub mod cached;
 pub mod filesystem;
 pub mod memory;
 mod observation;
