@@ -2,6 +2,7 @@
 //!
 //! | feature | `SESSION_TYPE` | store |
 //! | --- | --- | --- |
+//! | `dynamodb` | `dynamodb` | `dynamodb::DynamodbStore` |
 //! | `memcached` | `memcached` | `memcached::MemcachedStore` |
 //! | `mongodb` | `mongodb` | `mongodb::MongodbStore` |
 //! | `mysql` | `mysql` | `mysql::MysqlStore` |
@@ -22,6 +23,7 @@
 
 mod kinds;
 #[cfg(any(
+    feature = "dynamodb",
     feature = "memcached",
     feature = "mongodb",
     feature = "mysql",
@@ -31,6 +33,8 @@ mod kinds;
 ))]
 mod server;
 
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
 #[cfg(feature = "memcached")]
 pub mod memcached;
 #[cfg(feature = "mongodb")]
