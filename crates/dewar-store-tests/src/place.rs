@@ -46,6 +46,7 @@ pub struct Place {
     pub(crate) other: Arc<dyn Store>,
     pub(crate) time: Time,
     pub(crate) address: Option<String>,
+    pub(crate) largest: usize,
     namespace: String,
     kept: Vec<Box<dyn Any + Send + Sync>>,
 }
@@ -61,6 +62,7 @@ impl Place {
             other,
             time,
             address: None,
+            largest: usize::MAX,
             namespace: format!("t{unique:x}"),
             kept: Vec::new(),
         }
@@ -70,6 +72,13 @@ impl Place {
     #[must_use]
     pub fn at(mut self, address: impl Into<String>) -> Place {
         self.address = Some(address.into());
+        self
+    }
+
+    /// The size in bytes of the largest data that the store takes, where that is below a megabyte.
+    #[must_use]
+    pub fn with_largest(mut self, bytes: usize) -> Place {
+        self.largest = bytes;
         self
     }
 

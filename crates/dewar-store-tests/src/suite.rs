@@ -13,7 +13,7 @@ use crate::place::{Place, SetUp, StoreFactory};
 use crate::processes;
 
 /// No case takes as long as this; one that does hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The whole suite, for one or more stores.
 #[derive(Default)]

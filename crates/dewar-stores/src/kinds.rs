@@ -26,6 +26,13 @@ pub enum Availability {
 /// Every kind of store in this crate, alphabetical.
 pub const KINDS: &[Kind] = &[
     Kind {
+        name: "dynamodb",
+        feature: "dynamodb",
+        schemes: &["dynamodb", "dynamodb+https", "dynamodb+http"],
+        summary: "a table in DynamoDB, on AWS or where the same is spoken",
+        availability: availability(cfg!(feature = "dynamodb")),
+    },
+    Kind {
         name: "memcached",
         feature: "memcached",
         schemes: &["memcached", "memcached+unix"],

@@ -2,6 +2,7 @@
 //!
 //! | feature | `SESSION_TYPE` | store |
 //! | --- | --- | --- |
+//! | `dynamodb` | `dynamodb` | `dynamodb::DynamodbStore` |
 //! | `memcached` | `memcached` | `memcached::MemcachedStore` |
 //! | `mongodb` | `mongodb` | `mongodb::MongodbStore` |
 //! | `mysql` | `mysql` | `mysql::MysqlStore` |
@@ -23,6 +24,7 @@
 mod kinds;
 mod open;
 #[cfg(any(
+    feature = "dynamodb",
     feature = "memcached",
     feature = "mongodb",
     feature = "mysql",
@@ -39,6 +41,8 @@ mod server;
 ))]
 mod skew;
 
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
 #[cfg(feature = "memcached")]
 pub mod memcached;
 #[cfg(feature = "mongodb")]

@@ -177,10 +177,29 @@ impl Place {
 
     fn build(&self) -> Result<Arc<dyn Store>> {
         let config = &self.config;
-        let connect = config.duration("SESSION_CONNECT_TIMEOUT")?;
-        let operation = config.duration("SESSION_OPERATION_TIMEOUT")?;
-        let connections = config.number("SESSION_CONNECTIONS")?;
+        let limits = (
+            config.duration("SESSION_CONNECT_TIMEOUT")?,
+            config.duration("SESSION_OPERATION_TIMEOUT")?,
+            config.number("SESSION_CONNECTIONS")?,
+        );
+        #[allow(unused_variables, reason = "which are used depends on the features")]
+        let (connect, operation, connections) = limits;
         match self.kind.name {
+            #[cfg(feature = "dynamodb")]
+            "dynamodb" => {
+                use crate::dynamodb::{DynamodbBuilder, DynamodbStore, Tables};
+                let builder = DynamodbStore::builder(&*self.url);
+                let table = config.text("SESSION_DYNAMODB_TABLE")?;
+                let builder = set(builder, table, DynamodbBuilder::table);
+                let builder = set(builder, connect, DynamodbBuilder::connect_timeout);
+                let builder = set(builder, operation, DynamodbBuilder::operation_timeout);
+                let exists = self.expect_table || config.flag("SESSION_DYNAMODB_TABLE_EXISTS")?;
+                let tables = match exists {
+                    true => Tables::Expect,
+                    false => Tables::Create,
+                };
+                Ok(Arc::new(builder.tables(tables).build()?))
+            }
             #[cfg(feature = "memcached")]
             "memcached" => {
                 use crate::memcached::{MemcachedBuilder, MemcachedStore};
@@ -189,6 +208,23 @@ impl Place {
                 let builder = set(builder, operation, MemcachedBuilder::operation_timeout);
                 let builder = set(builder, connections, MemcachedBuilder::connections);
                 Ok(Arc::new(builder.build()?))
+            }
+            #[cfg(feature = "mongodb")]
+            "mongodb" => {
+                use crate::mongodb::{Indexes, MongodbBuilder, MongodbStore};
+                let builder = MongodbStore::builder(&*self.url);
+                let database = config.text("SESSION_MONGODB_DB")?;
+                let builder = set(builder, database, MongodbBuilder::database);
+                let collection = config.text("SESSION_MONGODB_COLLECT")?;
+                let builder = set(builder, collection, MongodbBuilder::collection);
+                let builder = set(builder, connect, MongodbBuilder::connect_timeout);
+                let builder = set(builder, operation, MongodbBuilder::operation_timeout);
+                let builder = set(builder, connections, MongodbBuilder::connections);
+                let indexes = match self.expect_table {
+                    true => Indexes::Expect,
+                    false => Indexes::Create,
+                };
+                Ok(Arc::new(builder.indexes(indexes).build()?))
             }
             #[cfg(feature = "mysql")]
             "mysql" => {
@@ -307,6 +343,7 @@ impl fmt::Debug for Place {
 }
 
 /// The builder with a value, where there is one.
+#[allow(dead_code, reason = "whether it is used depends on the features")]
 fn set<B, T>(builder: B, value: Option<T>, setter: fn(B, T) -> B) -> B {
     match value {
         Some(value) => setter(builder, value),
@@ -328,11 +365,25 @@ struct Keys {
 
 const KEYS: &[Keys] = &[
     Keys {
+        session_type: "dynamodb",
+        kind: Some("dynamodb"),
+        addresses: &["SESSION_DYNAMODB"],
+        usual: None,
+        example: "dynamodb://eu-central-1",
+    },
+    Keys {
         session_type: "memcached",
         kind: Some("memcached"),
         addresses: &["SESSION_MEMCACHED"],
         usual: Some("memcached://127.0.0.1:11211"),
         example: "memcached://127.0.0.1:11211",
+    },
+    Keys {
+        session_type: "mongodb",
+        kind: Some("mongodb"),
+        addresses: &["SESSION_MONGODB"],
+        usual: Some("mongodb://127.0.0.1:27017"),
+        example: "mongodb://127.0.0.1:27017",
     },
     Keys {
         session_type: "mysql",

@@ -4,6 +4,7 @@ flask_app.py URL TABLE [SESSION-ID]   makes one request, and prints the session'
 """
 
 import sys
+from urllib.parse import urlsplit
 
 from flask import Flask, session
 from flask_session import Session
@@ -16,6 +17,18 @@ if url.startswith("mongodb:"):
     from pymongo import MongoClient
 
     app.config.update(SESSION_MONGODB=MongoClient(url), SESSION_MONGODB_COLLECT=table)
+elif url.startswith("dynamodb+http:"):
+    import boto3
+
+    parts = urlsplit(url)
+    dynamodb = boto3.resource(
+        "dynamodb",
+        endpoint_url=f"http://{parts.hostname}:{parts.port}",
+        region_name=parts.query.removeprefix("region="),
+        aws_access_key_id=parts.username,
+        aws_secret_access_key=parts.password,
+    )
+    app.config.update(SESSION_TYPE="dynamodb", SESSION_DYNAMODB=dynamodb, SESSION_DYNAMODB_TABLE=table)
 else:
     from flask_sqlalchemy import SQLAlchemy
 

@@ -20,13 +20,13 @@ pub struct MongodbBuilder {
     indexes: Indexes,
     connect_timeout: Duration,
     operation_timeout: Duration,
-    connections: u32,
+    connections: usize,
     clock: Arc<dyn Clock>,
 }
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-const CONNECTIONS: u32 = 16;
+const CONNECTIONS: usize = 16;
 
 impl MongodbBuilder {
     pub(super) fn new(url: String) -> MongodbBuilder {
@@ -76,7 +76,7 @@ impl MongodbBuilder {
     }
 
     /// How many connections, and calls, there may be at a time. Sixteen unless set.
-    pub fn connections(mut self, connections: u32) -> MongodbBuilder {
+    pub fn connections(mut self, connections: usize) -> MongodbBuilder {
         self.connections = connections;
         self
     }

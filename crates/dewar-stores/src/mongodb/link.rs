@@ -28,7 +28,7 @@ pub(super) struct Link {
     pub(super) indexes: Indexes,
     pub(super) connect_timeout: Duration,
     pub(super) operation_timeout: Duration,
-    pub(super) connections: u32,
+    pub(super) connections: usize,
     /// Made at the first use: the driver starts tasks that watch the servers.
     pub(super) opened: OnceCell<Opened>,
     /// Whether the indexes were found to be there.
@@ -146,7 +146,7 @@ impl Link {
             let database = client.database(&self.database);
             Ok(Opened {
                 collection: database.collection_with_options(&self.collection, options),
-                places: Arc::new(Semaphore::new(self.connections as usize)),
+                places: Arc::new(Semaphore::new(self.connections)),
             })
         };
         self.opened.get_or_try_init(open).await
@@ -155,7 +155,7 @@ impl Link {
     fn with_limits(&self, mut options: ClientOptions) -> ClientOptions {
         options.connect_timeout = Some(self.connect_timeout);
         options.server_selection_timeout = Some(self.connect_timeout);
-        options.max_pool_size = Some(self.connections);
+        options.max_pool_size = Some(u32::try_from(self.connections).unwrap_or(u32::MAX));
         options.heartbeat_freq = options.heartbeat_freq.or(Some(HEARTBEAT));
         options
     }

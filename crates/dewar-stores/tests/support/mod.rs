@@ -135,15 +135,12 @@ impl Server {
 
     /// The stand-in for DynamoDB; `None` where no Python with `moto` is named.
     pub(crate) fn dynamodb() -> Option<Server> {
+        let script = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/emulators/dynamodb.py"
+        );
         let (python, port) = (std::env::var("DEWAR_TEST_PYTHON").ok()?, free_port());
-        let arguments = strings(&[
-            "-m",
-            "moto.server",
-            "-H",
-            "127.0.0.1",
-            "-p",
-            &port.to_string(),
-        ]);
+        let arguments = strings(&[script, &port.to_string()]);
         Server::start(&python, arguments, port, folder())
     }
 

@@ -246,7 +246,15 @@ const SQLALCHEMY: Scope = Scope::Stores(&["mysql", "sqlalchemy", "sqlite"]);
 const SQLITE: Scope = Scope::Stores(&["sqlite"]);
 const SQL: Scope = Scope::Stores(&["mysql", "postgresql", "sqlalchemy", "sqlite"]);
 /// The stores that are reached by a network.
-const SERVERS: Scope = Scope::Stores(&["memcached", "mysql", "postgresql", "redis", "sqlalchemy"]);
+const SERVERS: Scope = Scope::Stores(&[
+    "dynamodb",
+    "memcached",
+    "mongodb",
+    "mysql",
+    "postgresql",
+    "redis",
+    "sqlalchemy",
+]);
 /// The stores that a Flask application may have a client for.
 const CLIENTS: Scope = Scope::Stores(&[
     "cachelib",
@@ -258,7 +266,7 @@ const CLIENTS: Scope = Scope::Stores(&[
     "sqlalchemy",
 ]);
 /// The stores with a pool of connections.
-const POOLS: Scope = Scope::Stores(&["memcached", "mysql", "postgresql", "sqlalchemy"]);
+const POOLS: Scope = Scope::Stores(&["memcached", "mongodb", "mysql", "postgresql", "sqlalchemy"]);
 const POSTGRESQL: Scope = Scope::Stores(&["postgresql"]);
 const DYNAMODB: Scope = Scope::Stores(&["dynamodb"]);
 
@@ -315,7 +323,7 @@ pub const KEYS: &[Key] = &[
     dewar("SESSION_SQLALCHEMY_KEY_COLUMN", Kind::Text, Preset::Text("session_id"), SQLALCHEMY, "The column of the session's key"),
     dewar("SESSION_TABLE_EXISTS", Kind::Bool, Preset::Bool(false), SQL, "Whether the table is there already and must not be made"),
     dewar("SESSION_CONNECT_TIMEOUT", Kind::Duration, Preset::Seconds(2), SERVERS, "How long a request waits for a connection to the store"),
-    dewar("SESSION_OPERATION_TIMEOUT", Kind::Duration, Preset::Unset("2 s; 5 s with sqlite"), Scope::Stores(&["memcached", "mysql", "postgresql", "redis", "sqlalchemy", "sqlite"]), "How long the store may take to answer"),
+    dewar("SESSION_OPERATION_TIMEOUT", Kind::Duration, Preset::Unset("2 s; 5 s with sqlite"), Scope::Stores(&["dynamodb", "memcached", "mongodb", "mysql", "postgresql", "redis", "sqlalchemy", "sqlite"]), "How long the store may take to answer"),
     dewar("SESSION_CONNECTIONS", Kind::Integer, Preset::Unset("64 with memcached, or else 8"), POOLS, "The most connections to a server at a time"),
     dewar("SESSION_DEWAR_CONNECTION", Kind::Choice(&["native", "client"]), Preset::Unset("native where the client's settings can be read"), CLIENTS, "In a Flask application: whose connection carries the records, the engine's or the client's"),
     dewar("SESSION_MEMORY_CAPACITY", Kind::Integer, Preset::Integer(100_000), Scope::Stores(&["memory"]), "The most sessions that live at once"),

@@ -1,0 +1,215 @@
+//! The way to the server: time limits, what is repeated when, and the table.
+
+use std::fmt::{self, Debug};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+};
+use dewar::Result;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::failure::{self, Failure, Reason};
+use super::{EXPIRATION, ID, Tables};
+use crate::server::{Operation, Server};
+
+/// A client, and what is known of its table.
+pub(super) struct Link {
+    pub(super) server: Server,
+    pub(super) client: Client,
+    pub(super) table: String,
+    pub(super) tables: Tables,
+    pub(super) connect_timeout: Duration,
+    pub(super) operation_timeout: Duration,
+    /// Whether the table was found to be as it must.
+    pub(super) checked: OnceCell<()>,
+}
+
+/// Whether an earlier try may have been carried out though its answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeated {
+    Yes,
+    No,
+}
+
+/// The first pause after the server said that it is too busy; each next one is twice as long.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// How long a new table may take to be there.
+const MAKING: Duration = Duration::from_secs(60);
+
+impl Link {
+    /// Runs an operation: again after a lost answer (once), and while the server is too busy.
+    pub(super) async fn run<T, F>(
+        &self,
+        operation: Operation,
+        work: impl Fn(Repeated) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        self.check().await?;
+        self.repeat(operation, work).await
+    }
+
+    /// Finds the table, and makes it where it is absent and was to be made.
+    pub(super) async fn check(&self) -> Result<()> {
+        let check = || async {
+            match self.tables {
+                Tables::Create => self.prepare().await,
+                // Whoever may only read and write items may not ask about the table.
+                Tables::Expect => Ok(()),
+            }
+        };
+        self.checked.get_or_try_init(check).await.map(drop)
+    }
+
+    async fn repeat<T, F>(&self, operation: Operation, work: impl Fn(Repeated) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let deadline = Instant::now() + self.connect_timeout + self.operation_timeout;
+        let (mut repeated, mut pause) = (Repeated::No, PAUSE);
+        loop {
+            let done = match timeout_at(deadline, work(repeated)).await {
+                Ok(done) => done,
+                Err(_) => Err(Failure::Lost(Reason::Timeout)),
+            };
+            match done {
+                Ok(done) => return Ok(done),
+                Err(Failure::Lost(reason))
+                    if reason != Reason::Timeout && repeated == Repeated::No =>
+                {
+                    repeated = Repeated::Yes;
+                }
+                Err(Failure::Throttled) if Instant::now() + pause < deadline => {
+                    sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(failure) => {
+                    return Err(failure::explain(
+                        &self.server,
+                        operation,
+                        &self.table,
+                        failure,
+                    ));
+                }
+            }
+        }
+    }
+
+    async fn prepare(&self) -> Result<()> {
+        let operation = Operation::Connect;
+        let end = Instant::now() + MAKING;
+        let mut found = self.repeat(operation, |_| self.describe()).await?;
+        if found.is_none() {
+            self.repeat(operation, |_| self.create()).await?;
+        }
+        while found.as_ref().and_then(TableDescription::table_status) != Some(&TableStatus::Active)
+        {
+            if Instant::now() > end {
+                let what = format!("the table {:?} is not ready after {MAKING:?}", self.table);
+                return Err(self.server.error(operation, what).temporary());
+            }
+            if found.is_some() {
+                sleep(PAUSE * 8).await;
+            }
+            found = self.repeat(operation, |_| self.describe()).await?;
+        }
+        if let Some(table) = found
+            && !is_ours(&table)
+        {
+            let what = format!(
+                "the key of the table {:?} is not the text `id` alone; name another table in SESSION_DYNAMODB_TABLE",
+                self.table
+            );
+            return Err(self.server.error(operation, what));
+        }
+        if let Some(other) = self.repeat(operation, |_| self.enable_expiry()).await? {
+            let what = format!(
+                "the table {:?} expires items by {other:?}, not by `expiration`; turn that off, or name another table",
+                self.table
+            );
+            return Err(self.server.error(operation, what));
+        }
+        Ok(())
+    }
+
+    async fn describe(&self) -> Result<Option<TableDescription>, Failure> {
+        let described = self
+            .client
+            .describe_table()
+            .table_name(&self.table)
+            .send()
+            .await;
+        match described.map_err(Failure::from) {
+            Ok(described) => Ok(described.table),
+            Err(failure) if failure.is("ResourceNotFoundException") => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn create(&self) -> Result<(), Failure> {
+        let invalid = |_| Failure::Refused("ValidationException".to_owned());
+        let attribute = AttributeDefinition::builder()
+            .attribute_name(ID)
+            .attribute_type(ScalarAttributeType::S);
+        let key = KeySchemaElement::builder()
+            .attribute_name(ID)
+            .key_type(KeyType::Hash);
+        let create = self.client.create_table().table_name(&self.table);
+        let create = create
+            .attribute_definitions(attribute.build().map_err(invalid)?)
+            .key_schema(key.build().map_err(invalid)?)
+            .billing_mode(BillingMode::PayPerRequest);
+        match create.send().await.map_err(Failure::from) {
+            // Another process was faster.
+            Err(failure) if failure.is("ResourceInUseException") => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
+    /// Turns expiry by `expiration` on; the attribute by which the table expires items if it is another.
+    async fn enable_expiry(&self) -> Result<Option<String>, Failure> {
+        let asked = self
+            .client
+            .describe_time_to_live()
+            .table_name(&self.table)
+            .send()
+            .await;
+        let known = asked?.time_to_live_description;
+        let status = known.as_ref().and_then(|known| known.time_to_live_status());
+        if let Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling) = status {
+            let attribute = known.and_then(|known| known.attribute_name);
+            return Ok(attribute.filter(|name| name != EXPIRATION));
+        }
+        let setting = TimeToLiveSpecification::builder()
+            .enabled(true)
+            .attribute_name(EXPIRATION);
+        let setting = setting.build();
+        let setting = setting.map_err(|_| Failure::Refused("ValidationException".to_owned()))?;
+        let update = self.client.update_time_to_live().table_name(&self.table);
+        update.time_to_live_specification(setting).send().await?;
+        Ok(None)
+    }
+}
+
+fn is_ours(table: &TableDescription) -> bool {
+    let key = matches!(table.key_schema(), [key] if key.attribute_name() == ID && *key.key_type() == KeyType::Hash);
+    let text = |attribute: &AttributeDefinition| {
+        attribute.attribute_name() == ID && *attribute.attribute_type() == ScalarAttributeType::S
+    };
+    key && table.attribute_definitions().iter().any(text)
+}
+
+impl Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("server", &self.server)
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}
