@@ -193,6 +193,10 @@ fn the_section_says_whether_it_is_production() {
         .file(file(&path, []).section("production"))
         .environment(Environment::of([("DEWAR_ENV", "development")]));
     assert_eq!(both.current_stage(), Stage::Production);
+    let other_way = Config::new()
+        .environment(Environment::of([("DEWAR_ENV", "development")]))
+        .file(file(&path, []).section("production"));
+    assert_eq!(other_way.current_stage(), Stage::Production);
     assert_eq!(
         both.stage(Stage::Development).current_stage(),
         Stage::Development

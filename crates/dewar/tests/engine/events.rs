@@ -222,6 +222,9 @@ const SITUATIONS: &[(&str, Rows, Situation)] = &[
 
 #[tokio::test]
 async fn each_situation_is_told_by_its_events_and_counters_and_by_no_others() {
+    // Without a listener for all threads, an event that another test's thread meets just then is taken for one that
+    // nobody listens to.
+    let _ = tracing::subscriber::set_global_default(Everybody);
     for (name, expected, situation) in SITUATIONS {
         let watch = Watch::default();
         let _told = tracing::subscriber::set_default(watch.clone());
@@ -400,6 +403,25 @@ impl tracing::Subscriber for Watch {
 
     fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// Listens to everything and keeps nothing.
+struct Everybody;
+
+impl tracing::Subscriber for Everybody {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {}
     fn enter(&self, _: &span::Id) {}
     fn exit(&self, _: &span::Id) {}
 }
