@@ -9,10 +9,7 @@ use std::time::Duration;
 
 /// Runs the doctor against a server that treats each connection like this.
 fn doctor(serve: fn(TcpStream)) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("redis://ada:hunter2@{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || listener.incoming().flatten().for_each(serve));
-    examine(&url)
+    examine(&format!("redis://ada:hunter2@{}", server(serve)))
 }
 
 fn examine(url: &str) -> String {
@@ -96,6 +93,96 @@ fn what_the_server_says_of_itself_is_told_with_what_to_do() {
     );
     assert!(said.contains("good      clock"), "{said}");
     assert!(said.contains("doubtful: sessions work"), "{said}");
+}
+
+/// The stores on servers, and how their URLs begin.
+const SERVERS: &[(&str, &str)] = &[
+    ("dynamodb", "dynamodb+http://ada:hunter2"),
+    ("memcached", "memcached://ada:hunter2"),
+    ("mongodb", "mongodb://ada:hunter2"),
+    ("mysql", "mysql://ada:hunter2"),
+    ("postgresql", "postgresql://ada:hunter2"),
+    ("redis", "redis://ada:hunter2"),
+];
+
+/// The URL of a store of this kind at an address.
+fn url_at(kind: &str, begin: &str, address: SocketAddr) -> String {
+    let end = match kind {
+        "dynamodb" => "?region=local",
+        "mysql" | "postgresql" => "/shop",
+        _ => "",
+    };
+    format!("{begin}@{address}{end}")
+}
+
+/// A server that treats each connection like this.
+fn server(serve: fn(TcpStream)) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.incoming().flatten().for_each(serve));
+    address
+}
+
+#[test]
+fn every_store_that_is_down_frozen_or_something_else_is_told_with_its_address() {
+    let frozen = server(std::mem::forget);
+    let website = server(|mut stream| {
+        let mut request = [0; 512];
+        let _ = stream.read(&mut request);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    });
+    for (kind, begin) in SERVERS {
+        for address in [free_address(), frozen, website] {
+            let said = examine(&url_at(kind, begin, address));
+            assert!(said.contains(&address.to_string()), "{kind}: {said}");
+        }
+    }
+}
+
+#[test]
+fn every_store_that_is_well_is_said_to_be() {
+    for (kind, _) in SERVERS {
+        let variable = format!("DEWAR_TEST_{}_URL", kind.to_ascii_uppercase());
+        let Ok(url) = std::env::var(&variable) else {
+            assert!(std::env::var_os("CI").is_none(), "{variable} is not set");
+            eprintln!("ignored: {variable} is not set");
+            continue;
+        };
+        let output = Command::new(env!("CARGO_BIN_EXE_dewar"))
+            .args(["doctor", "--store", "env:URL"])
+            .env_clear()
+            .env("URL", url)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{kind}: {said}");
+        assert!(said.contains("sessions work"), "{kind}: {said}");
+    }
+}
+
+#[test]
+fn a_redis_that_takes_no_writes_is_told() {
+    // A replica whose master is not there answers reads.
+    let master = free_address().port().to_string();
+    let Some(redis) = Redis::start(&["--replicaof", "127.0.0.1", &master]) else {
+        return;
+    };
+    let said = examine(&format!("redis://127.0.0.1:{}", redis.1));
+    assert!(said.contains("replica"), "{said}");
+}
+
+#[test]
+fn a_postgresql_that_takes_no_writes_is_told() {
+    let Ok(url) = std::env::var("DEWAR_TEST_POSTGRESQL_URL") else {
+        assert!(std::env::var_os("CI").is_none(), "no PostgreSQL");
+        eprintln!("ignored: DEWAR_TEST_POSTGRESQL_URL is not set");
+        return;
+    };
+    let and = if url.contains('?') { '&' } else { '?' };
+    let said = examine(&format!(
+        "{url}{and}options=-c%20default_transaction_read_only%3Don"
+    ));
+    assert!(said.contains("read-only"), "{said}");
 }
 
 #[test]

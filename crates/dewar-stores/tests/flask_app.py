@@ -17,6 +17,14 @@ if url.startswith("mongodb:"):
     from pymongo import MongoClient
 
     app.config.update(SESSION_MONGODB=MongoClient(url), SESSION_MONGODB_COLLECT=table)
+elif url.startswith("redis:"):
+    from redis import Redis
+
+    app.config.update(SESSION_REDIS=Redis.from_url(url))
+elif url.startswith("memcached:"):
+    from pymemcache.client.base import Client
+
+    app.config.update(SESSION_MEMCACHED=Client(url.removeprefix("memcached://")))
 elif url.startswith("dynamodb+http:"):
     import boto3
 

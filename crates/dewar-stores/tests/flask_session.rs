@@ -5,9 +5,11 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(any(
     feature = "dynamodb",
+    feature = "memcached",
     feature = "mongodb",
     feature = "mysql",
     feature = "postgresql",
+    feature = "redis",
     feature = "sqlite"
 ))]
 
@@ -22,12 +24,16 @@ use dewar::store::{Created, Key, Replaced, Store};
 use dewar::{Engine, UnixTime};
 #[cfg(feature = "dynamodb")]
 use dewar_stores::dynamodb::DynamodbStore;
+#[cfg(feature = "memcached")]
+use dewar_stores::memcached::MemcachedStore;
 #[cfg(feature = "mongodb")]
 use dewar_stores::mongodb::MongodbStore;
 #[cfg(feature = "mysql")]
 use dewar_stores::mysql::MysqlStore;
 #[cfg(feature = "postgresql")]
 use dewar_stores::postgresql::PostgresqlStore;
+#[cfg(feature = "redis")]
+use dewar_stores::redis::RedisStore;
 #[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
 use dewar_stores::sql::{Table, Tables};
 #[cfg(feature = "sqlite")]
@@ -119,7 +125,13 @@ async fn both_ways(store: &Arc<dyn Store>, python: &str, url: &str, table: &str,
     assert!(new != id && count == 1);
 }
 
-#[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
+#[cfg(any(
+    feature = "memcached",
+    feature = "mysql",
+    feature = "postgresql",
+    feature = "redis",
+    feature = "sqlite"
+))]
 /// What we let expire is gone for Flask, where Flask-Session looks at the expiry and does not leave it to the server.
 async fn ends_for_flask(store: &Arc<dyn Store>, python: &str, url: &str, table: &str) {
     let ours = Key::new(format!("session:{ID}"));
@@ -248,4 +260,26 @@ async fn dynamodb_works_both_ways() {
         let store: Arc<dyn Store> = Arc::new(builder().connect().await.unwrap());
         both_ways(&store, &python, &url, &table, &id).await;
     }
+}
+
+#[cfg(feature = "memcached")]
+#[tokio::test]
+async fn memcached_works_both_ways() {
+    let python = variable!("DEWAR_TEST_PYTHON");
+    let url = variable!("DEWAR_TEST_MEMCACHED_URL");
+    let (id, _) = flask(&python, &url, "", None);
+    let store: Arc<dyn Store> = Arc::new(MemcachedStore::builder(&url).connect().await.unwrap());
+    both_ways(&store, &python, &url, "", &id).await;
+    ends_for_flask(&store, &python, &url, "").await;
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn redis_works_both_ways() {
+    let python = variable!("DEWAR_TEST_PYTHON");
+    let url = variable!("DEWAR_TEST_REDIS_URL");
+    let (id, _) = flask(&python, &url, "", None);
+    let store: Arc<dyn Store> = Arc::new(RedisStore::builder(&url).connect().await.unwrap());
+    both_ways(&store, &python, &url, "", &id).await;
+    ends_for_flask(&store, &python, &url, "").await;
 }

@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -5,9 +6,9 @@ use jiff::SignedDuration;
 
 use super::values::{self, Parse};
 use super::{
-    Config, CookieSettings, Interface, KEYS, Kind, OnStoreFailure, Origin, Permanence, Problem,
-    RecordFormat, Refresh, SameSite, Scope, ServerSideSettings, Settings, SignedCookieSettings,
-    StoreSettings,
+    CacheSettings, Config, CookieSettings, Interface, KEYS, Kind, OnStoreFailure, Origin,
+    Permanence, Problem, RecordFormat, Refresh, SameSite, Scope, ServerSideSettings, Settings,
+    SignedCookieSettings, StoreSettings,
 };
 use crate::signing::{Digest, KeyDerivation, Keyring, SecretKey};
 
@@ -42,6 +43,8 @@ pub(super) struct Draft {
     pub(super) file_mode: Option<u32>,
     pub(super) memory_capacity: Option<usize>,
     pub(super) on_store_failure: Option<&'static str>,
+    pub(super) cache_for: Option<Option<SignedDuration>>,
+    pub(super) cache_entries: Option<usize>,
     pub(super) digest: Option<&'static str>,
     pub(super) key_derivation: Option<&'static str>,
     pub(super) salt: Option<String>,
@@ -97,6 +100,8 @@ impl Draft {
             file_mode: reader.value("SESSION_FILE_MODE", values::file_mode),
             memory_capacity: reader.value("SESSION_MEMORY_CAPACITY", values::count),
             on_store_failure: reader.value("SESSION_ON_STORE_FAILURE", values::choice),
+            cache_for: reader.optional("SESSION_CACHE_FOR", values::duration),
+            cache_entries: reader.value("SESSION_CACHE_ENTRIES", values::count),
             digest: reader.value("SESSION_SIGNING_DIGEST", values::choice),
             key_derivation: reader.value("SESSION_SIGNING_KEY_DERIVATION", values::choice),
             salt: reader.value("SESSION_SIGNING_SALT", values::text),
@@ -244,6 +249,15 @@ impl Draft {
                 .cleanup?
                 .filter(|every| *every > 0)
                 .map(|every| u32::try_from(every).unwrap_or(u32::MAX)),
+            cache: match (self.cache_for?, NonZeroUsize::new(self.cache_entries?)) {
+                (Some(staleness), Some(entries)) if staleness.is_positive() => {
+                    Some(CacheSettings {
+                        staleness: staleness.unsigned_abs(),
+                        entries,
+                    })
+                }
+                _ => None,
+            },
         })
     }
 }
@@ -289,6 +303,7 @@ impl Reader<'_> {
                 (Scope::Stores(["filesystem" | "memory"]), _) => {}
                 (Scope::Stores(_), Kind::Text) => self.look(key.name, values::text),
                 (Scope::Stores(_), Kind::Bool) => self.look(key.name, values::boolean),
+                (Scope::Stores(_), Kind::Choice(_)) => self.look(key.name, values::choice),
                 (Scope::Stores(_), Kind::Duration) => self.look(key.name, values::duration),
                 (Scope::Stores(_), Kind::Integer) => self.look(key.name, values::count),
                 _ => {}

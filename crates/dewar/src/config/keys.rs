@@ -326,6 +326,8 @@ pub const KEYS: &[Key] = &[
     dewar("SESSION_OPERATION_TIMEOUT", Kind::Duration, Preset::Unset("2 s; 5 s with sqlite"), Scope::Stores(&["dynamodb", "memcached", "mongodb", "mysql", "postgresql", "redis", "sqlalchemy", "sqlite"]), "How long the store may take to answer"),
     dewar("SESSION_CONNECTIONS", Kind::Integer, Preset::Unset("64 with memcached, or else 8"), POOLS, "The most connections to a server at a time"),
     dewar("SESSION_DEWAR_CONNECTION", Kind::Choice(&["native", "client"]), Preset::Unset("native where the client's settings can be read"), CLIENTS, "In a Flask application: whose connection carries the records, the engine's or the client's"),
+    dewar("SESSION_CACHE_FOR", Kind::Duration, Preset::Unset("no cache"), Scope::ServerSide, "How long a process may show a session from its memory after another one changed or ended it"),
+    dewar("SESSION_CACHE_ENTRIES", Kind::Integer, Preset::Integer(10_000), Scope::ServerSide, "The most sessions in that memory"),
     dewar("SESSION_MEMORY_CAPACITY", Kind::Integer, Preset::Integer(100_000), Scope::Stores(&["memory"]), "The most sessions that live at once"),
     dewar("SESSION_SIGNING_DIGEST", Kind::Choice(&["sha1", "sha256", "sha512"]), Preset::Text("sha1"), Scope::SignedCookie, "The digest of the cookie's signature"),
     dewar("SESSION_SIGNING_KEY_DERIVATION", Kind::Choice(&["hmac", "django-concat", "concat", "none"]), Preset::Text("hmac"), Scope::SignedCookie, "How the signing key is made from secret key and salt"),

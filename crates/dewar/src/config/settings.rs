@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -71,6 +72,18 @@ pub struct ServerSideSettings {
     pub format: RecordFormat,
     /// `SESSION_CLEANUP_N_REQUESTS`: about every how many requests expired records are removed.
     pub cleanup_every: Option<u32>,
+    /// `SESSION_CACHE_FOR` and `SESSION_CACHE_ENTRIES`: a cache in this process, where one is asked for.
+    pub cache: Option<CacheSettings>,
+}
+
+/// A cache of sessions in this process, before the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheSettings {
+    /// How long a session may be shown after another process changed or ended it.
+    pub staleness: Duration,
+    /// The most sessions in it.
+    pub entries: NonZeroUsize,
 }
 
 /// Which store, with what it needs.

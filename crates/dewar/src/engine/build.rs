@@ -10,6 +10,7 @@ use crate::config::{Config, ServerSideSettings, SignedCookieSettings, StoreSetti
 use crate::cookie::{CookieTemplate, SessionCookie, SignedId};
 use crate::plan::Policy;
 use crate::store::Store;
+use crate::store::cached::CachedStore;
 use crate::store::filesystem::FilesystemStore;
 use crate::store::memory::MemoryStore;
 use crate::{Error, ErrorKind, OsRandom, Random, Result, config, events};
@@ -92,7 +93,11 @@ impl EngineBuilder {
             },
             config::Interface::SignedCookie(signed) => Interface::Cookie(session_cookie(signed)),
             config::Interface::ServerSide(server) => Interface::Server(Server {
-                store: open_store(server, self.store, &self.clock)?,
+                store: cached(
+                    open_store(server, self.store, &self.clock)?,
+                    server,
+                    &self.clock,
+                ),
                 key_prefix: server.key_prefix.clone(),
                 signer: server
                     .signer
@@ -122,6 +127,21 @@ fn session_cookie(settings: &SignedCookieSettings) -> Signing<SessionCookie> {
     Signing::new(settings.keys.clone(), move |keys| {
         SessionCookie::with_keys(keys, &scheme)
     })
+}
+
+/// The store behind the cache that is asked for, or the store itself.
+fn cached(
+    store: Arc<dyn Store>,
+    settings: &ServerSideSettings,
+    clock: &Arc<dyn Clock>,
+) -> Arc<dyn Store> {
+    match settings.cache {
+        Some(cache) => {
+            let cached = CachedStore::new(store, cache.staleness, cache.entries);
+            Arc::new(cached.with_clock(clock.clone()))
+        }
+        None => store,
+    }
 }
 
 fn open_store(

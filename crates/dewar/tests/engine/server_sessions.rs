@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use dewar::ErrorKind;
 use dewar::config::Config;
 use dewar::plan::{CookieAction, Plan};
 use dewar::store::{Created, Key, Store};
+use dewar::{Engine, ErrorKind};
 
 use crate::support::{Browser, START, server_bench};
 
@@ -281,4 +281,29 @@ async fn expired_records_are_removed_about_every_n_requests_if_so_configured() {
         bench.store.delete_expired(now, 10).await.unwrap().removed(),
         0
     );
+}
+
+#[tokio::test]
+async fn a_cache_shows_an_ended_session_for_as_long_as_was_asked_for_and_no_longer() {
+    let config = || Config::new().set("SESSION_CACHE_FOR", 2);
+    let bench = server_bench(config());
+    let elsewhere = Engine::builder(Config::new().session_type("memory"))
+        .clock(bench.clock.clone())
+        .store(bench.store.clone())
+        .build()
+        .unwrap();
+    let mut browser = Browser::default();
+    browser.write(&bench.engine, "user", "ada").await;
+    let seen = async || browser.see::<String>(&bench.engine, "user").await;
+    assert!(seen().await.is_some());
+    let calls = bench.store.calls();
+    assert!(seen().await.is_some());
+    assert_eq!(bench.store.calls(), calls, "the store was asked again");
+
+    let session = browser.open(&elsewhere).await;
+    session.destroy().unwrap();
+    elsewhere.close(&session).await.unwrap();
+    assert!(seen().await.is_some(), "no cache is used");
+    bench.clock.advance(Duration::from_secs(2));
+    assert!(seen().await.is_none(), "an ended session is still shown");
 }

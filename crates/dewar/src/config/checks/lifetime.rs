@@ -48,6 +48,28 @@ pub(super) fn negative_refresh(findings: &mut Findings<'_>) {
     }
 }
 
+pub(super) fn long_cache(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    let (Some(cache), true) = (draft.cache_for.flatten(), draft.server_side_likely()) else {
+        return;
+    };
+    if cache.is_negative() {
+        findings.error(
+            Code::OutOfRange,
+            "SESSION_CACHE_FOR",
+            "the duration is negative",
+            "write how long a session may be shown after another process ended it, such as 2; leave it unset for no cache",
+        );
+    } else if cache > SignedDuration::from_mins(1) {
+        findings.warning(
+            Code::OutOfRange,
+            "SESSION_CACHE_FOR",
+            format!("for {cache:#} after a logout, other processes may show the session as it was"),
+            "write a few seconds, such as 2",
+        );
+    }
+}
+
 pub(super) fn absolute_shorter(findings: &mut Findings<'_>) {
     let draft = findings.draft;
     let (Some(idle), Some(absolute)) = (

@@ -36,6 +36,7 @@ const CHECKS: &[fn(&mut Findings<'_>)] = &[
     cookie::partitioned_means_secure,
     lifetime::out_of_range,
     lifetime::negative_refresh,
+    lifetime::long_cache,
     lifetime::absolute_shorter,
     lifetime::refresh_too_late,
     lifetime::of_browser_sessions,
