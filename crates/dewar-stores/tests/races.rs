@@ -136,7 +136,7 @@ async fn what_has_ended_stays_ended(name: &str, store: Arc<dyn Store>) {
             _ => last.regenerate().unwrap(),
         }
         // Now one first, now the other, now both at once.
-        let delay = |before: bool| async move {
+        let delay = move |before: bool| async move {
             for _ in 0..if before { round % 23 } else { 0 } {
                 tokio::task::yield_now().await;
             }
