@@ -289,6 +289,7 @@ fn run_as(user: &str, program: &str, arguments: &[&str]) -> bool {
 
 /// A program as an unprivileged user: these servers refuse to be root.
 fn as_user(user: &str, program: &str) -> Command {
+    let program = &installed(program);
     match is_root() {
         true => {
             // Not `runuser`, which would stay between us and the server and stop with it.
@@ -305,6 +306,22 @@ fn as_user(user: &str, program: &str) -> Command {
             command
         }
         false => Command::new(program),
+    }
+}
+
+/// Where a program is: Debian keeps PostgreSQL's out of the path.
+fn installed(program: &str) -> String {
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let mut places: Vec<_> = versions
+        .map(|version| version.unwrap().path().join("bin").join(program))
+        .filter(|place| place.exists())
+        .collect();
+    places.sort();
+    match places.last() {
+        Some(place) => text(place).to_owned(),
+        None => program.to_owned(),
     }
 }
 
