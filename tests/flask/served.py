@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from conftest import shop
+from shops import shop
 
 app = shop(json.loads(os.environ["DEWAR_TEST_CONFIG"]))
 

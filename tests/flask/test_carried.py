@@ -7,7 +7,7 @@ import time
 
 import flask_dewar
 import pytest
-from conftest import shop
+from shops import shop
 
 
 class DictCarrier:

@@ -10,8 +10,8 @@ import flask
 import flask_dewar
 import pytest
 import redis
-from conftest import shop, unavailable
 from flask_sqlalchemy import SQLAlchemy
+from shops import shop, unavailable
 
 
 def visit(app: flask.Flask) -> None:

@@ -13,10 +13,10 @@ import flask_session
 import msgspec
 import pytest
 import redis
-from conftest import shop, unavailable
 from flask_dewar.redis import RedisSession
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shops import shop, unavailable
 
 URL = os.environ.get("DEWAR_TEST_REDIS_URL", "")
 PREFIX = "interop:"

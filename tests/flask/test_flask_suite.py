@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 import flask
-from conftest import unavailable
+from shops import unavailable
 
 CACHE = Path(__file__).parents[2] / ".cache" / "flask-source"
 

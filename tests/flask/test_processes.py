@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TYPES, shop
+from shops import TYPES, shop
 
 HERE = Path(__file__).parent
 

@@ -1,6 +1,6 @@
 """The clients that carriers are tested with, each on its real server where there is one.
 
-MongoDB: without `DEWAR_TEST_MONGODB_URL`, mongomock answers: it shows that filters, indexes and results are used as
+MongoDB: without `DEWAR_TEST_REAL_MONGODB_URL`, mongomock answers: it shows that filters, indexes and results are used as
 they must be, and nothing about races, the server's own expiry or speed. DynamoDB: moto, likewise; its conditions are
 not evaluated atomically. Races are run where `races` says so.
 """
@@ -173,7 +173,7 @@ def mongodb(stack: ExitStack, folder: Path, options: dict[str, Any]) -> Opened:
     from flask_dewar.carriers.mongodb import MongoDBCarrier
 
     database = f"dewar_{uuid.uuid4().hex}"
-    url = url_of("MONGODB")
+    url = url_of("REAL_MONGODB")
     if url:
         import pymongo
 
@@ -198,7 +198,7 @@ def dynamodb_resource(stack: ExitStack) -> Any:
     import boto3
     from moto.server import ThreadedMotoServer
 
-    url = url_of("DYNAMODB")
+    url = url_of("REAL_DYNAMODB")
     if not url:
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
@@ -344,8 +344,8 @@ KINDS = [
     Kind("pylibmc", memcached(pylibmc), lists=False, grain=3.2),
     Kind("pylibmc-binary", memcached(pylibmc_binary), lists=False, grain=3.2),
     Kind("python-memcached", memcached(python_memcached), lists=False, grain=3.2),
-    Kind("mongodb", mongodb, manual=True, races=bool(url_of("MONGODB"))),
-    Kind("dynamodb", dynamodb, manual=True, races=bool(url_of("DYNAMODB"))),
+    Kind("mongodb", mongodb, manual=True, races=bool(url_of("REAL_MONGODB"))),
+    Kind("dynamodb", dynamodb, manual=True, races=bool(url_of("REAL_DYNAMODB"))),
     Kind("sqlalchemy-sqlite", sqlalchemy(None), manual=True, purges=True),
     Kind("sqlalchemy-memory", sqlalchemy("memory"), manual=True, purges=True),
     Kind("sqlalchemy-postgresql", sqlalchemy("POSTGRESQL"), manual=True, purges=True),

@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.filterwarnings(
         "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
     ),
-    # An emulator decides nothing about races: without DEWAR_TEST_MONGODB_URL, its kind is not among these.
+    # An emulator decides nothing about races: without DEWAR_TEST_REAL_MONGODB_URL, its kind is not among these.
     pytest.mark.parametrize(
         "kind", [pytest.param(kind, id=kind.name) for kind in places.KINDS if kind.races]
     ),

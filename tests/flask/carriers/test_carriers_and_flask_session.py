@@ -89,7 +89,7 @@ def memcached(make):
 def mongodb(stack, folder):
     import pymongo
 
-    client = stack.enter_context(pymongo.MongoClient(places.url_of("MONGODB")))
+    client = stack.enter_context(pymongo.MongoClient(places.url_of("REAL_MONGODB")))
     return Case("mongodb", client, SESSION_MONGODB_DB=f"dewar_{uuid.uuid4().hex}")
 
 
@@ -166,7 +166,7 @@ CASES = {
     "cachelib-folder": cachelib(places.cachelib_folder),
     "cachelib-redis": cachelib(places.cachelib_redis),
 }
-if places.url_of("MONGODB"):
+if places.url_of("REAL_MONGODB"):
     # Flask-Session insists on pymongo's own client, so that no emulator within the process will do.
     CASES["mongodb"] = mongodb
 

@@ -1,0 +1,100 @@
+"""Applications on each store, for the tests of flask_dewar."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from typing import Any
+
+import flask
+import pytest
+from flask_dewar import Session
+
+#: Each SESSION_TYPE that needs a server, with the variable that says where it is and the key for it.
+SERVERS = {
+    "redis": ("DEWAR_TEST_REDIS_URL", "SESSION_REDIS"),
+    "memcached": ("DEWAR_TEST_MEMCACHED_URL", "SESSION_MEMCACHED"),
+    "postgresql": ("DEWAR_TEST_POSTGRESQL_URL", "SESSION_POSTGRESQL"),
+    "mysql": ("DEWAR_TEST_MYSQL_URL", "SESSION_MYSQL"),
+}
+
+TYPES = ["memory", "filesystem", "sqlite", *SERVERS]
+
+
+def config_for(kind: str, folder: Any) -> dict[str, Any]:
+    settings = {
+        "SESSION_TYPE": kind,
+        "SESSION_KEY_PREFIX": f"{uuid.uuid4().hex[:8]}:",
+        "TESTING": True,
+    }
+    if kind == "filesystem":
+        settings["SESSION_FILE_DIR"] = str(folder / "sessions")
+    elif kind == "sqlite":
+        settings["SESSION_SQLITE"] = f"sqlite:///{folder / 'sessions.db'}"
+    elif kind in SERVERS:
+        variable, key = SERVERS[kind]
+        if variable not in os.environ:
+            unavailable(f"{variable} is not set: scripts/servers start {kind}")
+        settings[key] = os.environ[variable]
+    return settings
+
+
+def unavailable(what: str) -> None:
+    """Skips a test whose server cannot be had; in CI that is a failure."""
+    if os.environ.get("CI") in ("true", "1"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def shop(settings: dict[str, Any]) -> flask.Flask:
+    """An application with a view for each thing that can be done to a session."""
+    app = flask.Flask(__name__)
+    app.config.update(settings)
+
+    @app.get("/nothing")
+    def nothing() -> str:
+        return "nothing"
+
+    @app.get("/set/<key>/<value>")
+    def set_value(key: str, value: str) -> str:
+        flask.session[key] = value
+        return "set"
+
+    @app.get("/get/<key>")
+    def get_value(key: str) -> str:
+        return str(flask.session.get(key))
+
+    @app.get("/append/<key>/<value>")
+    def append(key: str, value: str) -> str:
+        flask.session.setdefault(key, []).append(value)
+        return "appended"
+
+    @app.get("/pop/<key>")
+    def pop(key: str) -> str:
+        return str(flask.session.pop(key, None))
+
+    @app.get("/clear")
+    def clear() -> str:
+        flask.session.clear()
+        return "cleared"
+
+    @app.get("/flash/<message>")
+    def flash(message: str) -> str:
+        flask.flash(message, "note")
+        return "flashed"
+
+    @app.get("/flashes")
+    def flashes() -> flask.Response:
+        return flask.jsonify(flask.get_flashed_messages(with_categories=True))
+
+    @app.get("/all")
+    def everything() -> flask.Response:
+        return flask.jsonify(dict(flask.session))
+
+    @app.get("/regenerate")
+    def regenerate() -> str:
+        app.session_interface.regenerate(flask.session)  # type: ignore[attr-defined]
+        return "regenerated"
+
+    Session(app)
+    return app
