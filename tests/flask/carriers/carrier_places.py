@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-SOURCE = Path(__file__).parents[3] / "crates" / "flask-dewar" / "python"
 
 Opened = Any  # two carriers, or why there are none
 

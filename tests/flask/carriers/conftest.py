@@ -12,12 +12,6 @@ from typing import Any
 
 import pytest
 
-SOURCE = Path(__file__).parents[3] / "crates" / "flask-dewar" / "python"
-try:
-    import flask_dewar.carriers.base  # noqa: F401
-except ImportError:
-    sys.path.insert(0, str(SOURCE))
-
 sys.path.insert(0, str(Path(__file__).parent))
 
 import carrier_places as places  # noqa: E402

@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 
-sys.path[:0] = [os.environ["APP_FOLDER"], os.environ["SOURCE"]]
+sys.path.insert(0, os.environ["APP_FOLDER"])
 
 from flask_dewar.diagnosis import explain_null_session  # noqa: E402
 

@@ -18,7 +18,6 @@ from flask_dewar.diagnosis import application_files, findings_of, nearest_type
 
 HERE = Path(__file__).parent
 APPS = HERE / "apps"
-SOURCE = HERE.parents[2] / "crates" / "flask-dewar" / "python"
 
 MISTAKES = [
     ("module_level_type", "DW0911", "SESSION_TYPE", "SESSION_TYPE ="),
@@ -120,7 +119,7 @@ def served(command, **environment):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [part.replace("PORT", str(port)) for part in command]
-    environment = {**os.environ, "SOURCE": str(SOURCE), "PORT": str(port), **environment}
+    environment = {**os.environ, "PORT": str(port), **environment}
     process = subprocess.Popen(  # noqa: S603
         command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
