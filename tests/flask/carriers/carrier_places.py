@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-
 Opened = Any  # two carriers, or why there are none
 
 
