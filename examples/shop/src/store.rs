@@ -54,7 +54,8 @@ impl Store {
             .set("SESSION_COOKIE_PATH", self.path())
             .set("SESSION_COOKIE_SAMESITE", "Lax")
             // A session ends with the browser, unless the visitor asks to be remembered.
-            .set("SESSION_PERMANENT", false);
+            .set("SESSION_PERMANENT", false)
+            .set("PERMANENT_SESSION_LIFETIME", "31d");
         match self {
             Store::Cookie | Store::Memory => config,
             Store::Filesystem => {
