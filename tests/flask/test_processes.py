@@ -25,27 +25,37 @@ shared = pytest.mark.parametrize(
     "config", [kind for kind in TYPES if kind != "memory"], indirect=True
 )
 
-GUNICORN = {
-    "threads": ["--worker-class", "gthread", "--threads", "4"],
-    "threads, preloaded": ["--worker-class", "gthread", "--threads", "4", "--preload"],
-    "preloaded": ["--preload"],
+GUNICORN = [sys.executable, "-m", "gunicorn", "--workers", "2", "--log-level", "warning"]
+GUNICORN += ["served:app"]
+GTHREAD = [*GUNICORN, "--worker-class", "gthread", "--threads", "4"]
+UWSGI = [str(Path(sys.executable).with_name("pyuwsgi")), "--master", "--processes", "2"]
+UWSGI += ["--enable-threads", "--die-on-term", "--need-app", "--disable-logging"]
+UWSGI += ["--module", "served:app"]
+
+#: Two workers each; the address comes last. uWSGI forks after the application is loaded, unless told otherwise.
+SERVERS = {
+    "gunicorn, threads": [*GTHREAD, "--bind"],
+    "gunicorn, threads, preloaded": [*GTHREAD, "--preload", "--bind"],
+    "gunicorn, preloaded": [*GUNICORN, "--preload", "--bind"],
+    "uwsgi, preloaded": [*UWSGI, "--http-socket"],
+    "uwsgi, threads, preloaded": [*UWSGI, "--threads", "4", "--http-socket"],
+    "uwsgi, threads": [*UWSGI, "--threads", "4", "--lazy-apps", "--http-socket"],
 }
 
 
 @contextmanager
-def serving(config: dict[str, Any], arguments: list[str]) -> Iterator[int]:
-    """Two gunicorn workers on a port of their own."""
+def serving(config: dict[str, Any], command: list[str]) -> Iterator[int]:
+    """Two workers on a port of their own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {
         **os.environ,
         "DEWAR_TEST_CONFIG": json.dumps(config),
-        "DEWAR_TEST_USE_BEFORE_FORK": "yes" if "--preload" in arguments else "",
+        "DEWAR_TEST_USE_BEFORE_FORK": "" if forks_first(command) else "yes",
         "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
     }
-    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}"]
-    command += ["--log-level", "warning", *arguments, "served:app"]
+    command = [*command, f"127.0.0.1:{port}"]
     with subprocess.Popen(command, env=environment, cwd=HERE) as server:
         try:
             wait_for(port, server)
@@ -55,16 +65,21 @@ def serving(config: dict[str, Any], arguments: list[str]) -> Iterator[int]:
             server.wait(30)
 
 
+def forks_first(command: list[str]) -> bool:
+    """Whether the application is loaded in each worker, so that nothing is inherited."""
+    return "--preload" not in command if "gunicorn" in command else "--lazy-apps" in command
+
+
 def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        assert server.poll() is None, "gunicorn ended"
+        assert server.poll() is None, "the server ended"
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
         except OSError:
             time.sleep(0.1)
-    raise AssertionError("gunicorn does not listen")
+    raise AssertionError("the server does not listen")
 
 
 class Browser:
@@ -88,11 +103,11 @@ class Browser:
 
 
 @shared
-@pytest.mark.parametrize("arguments", GUNICORN.values(), ids=GUNICORN.keys())
+@pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS.keys())
 def test_eight_users_of_two_workers_never_see_another_ones_session(
-    config: dict[str, Any], arguments: list[str]
+    config: dict[str, Any], command: list[str]
 ) -> None:
-    with serving(config, arguments) as port:
+    with serving(config, command) as port:
 
         def visit(user: int) -> set[str]:
             browser = Browser(port)

@@ -100,7 +100,8 @@ def explain_null_session(app: Any) -> str:
                 "DW0201",
                 "SECRET_KEY",
                 "",
-                "neither app.config['SECRET_KEY'] nor app.config['SESSION_TYPE'] is set",
+                "app.config['SECRET_KEY'] is not set, and sessions in signed cookies (app.config['SESSION_TYPE'] is "
+                "'cookie', or not set) need one",
                 f"set app.config['SECRET_KEY'] (make a key with: {NEW_KEY}), or app.config['SESSION_TYPE'] for a "
                 "store, before Session(app)",
             )

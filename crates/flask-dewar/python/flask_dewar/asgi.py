@@ -1,0 +1,189 @@
+"""Sessions for Starlette, FastAPI and every other ASGI application: the same sessions as in Flask.
+
+from flask_dewar.asgi import SessionMiddleware
+
+app.add_middleware(SessionMiddleware, config={"SESSION_TYPE": "redis", "SESSION_REDIS": "redis://127.0.0.1:6379"})
+
+The session is `request.session` in Starlette and FastAPI, and `scope["session"]` everywhere: the dict that Flask has, with
+`permanent`, `modified` and `new`. It is loaded before the application runs, which reads it without awaiting: a
+request that has the cookie costs one read, unlike in Flask, where an untouched session costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any, TypeVar, cast
+
+from flask import Flask, Response
+from flask.sessions import SessionMixin
+from werkzeug.http import parse_cookie
+
+from . import explained, interface_for, lazy
+from ._native import Session as Handle
+from .base import ServerSideSession, ServerSideSessionInterface
+from .cookie import SecureCookieSessionInterface
+from .errors import ConfigurationError
+
+#: The stores that answer in microseconds; for the others a thread waits, and not the event loop.
+AT_ONCE = frozenset({"memory", "filesystem"})
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+R = TypeVar("R")
+
+
+class SessionMiddleware:
+    """Gives an ASGI application the sessions that a configuration asks for, with the keys that Flask has.
+
+    Raises `ConfigurationError`, which is a `ValueError`, with all problems of the configuration.
+    """
+
+    def __init__(self, app: Application, config: Mapping[str, Any]) -> None:
+        self._app = app
+        # Flask's defaults, and what a session interface asks of an application.
+        self._settings = Flask("flask_dewar.asgi")
+        self._settings.config.update(config)
+        try:
+            self.interface = interface_for(self._settings)
+        except ConfigurationError as error:
+            raise explained(self._settings, error) from None
+        if (
+            isinstance(self.interface, SecureCookieSessionInterface)
+            and not self._settings.secret_key
+        ):
+            raise ConfigurationError(
+                "SECRET_KEY is not set, and sessions in signed cookies need one: make a key with: flask dewar key new"
+            )
+        self._ahead = Ahead(self.interface)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        cookies = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
+        session = await self._ahead.open(self._settings, cookies)
+        assert session is not None, "there is a key"
+        scope["session"] = session
+        answered = False
+
+        async def send_with_cookie(message: Message) -> None:
+            nonlocal answered
+            if message["type"] in ("http.response.start", "websocket.accept") and not answered:
+                answered = True
+                response = Response(headers=[])
+                vary = [
+                    value for name, value in message.get("headers", ()) if name.lower() == b"vary"
+                ]
+                if vary:
+                    response.headers["Vary"] = b", ".join(vary).decode("latin-1")
+                await self._ahead.save(self._settings, session, response)
+                message = dict(message)
+                message["headers"] = merged(message.get("headers", ()), response)
+            await send(message)
+
+        await self._app(scope, receive, send_with_cookie)
+        # What was written after the response began: by its body, a background task, or a web socket.
+        await self._ahead.save_without_response(self._settings, session, told=answered)
+
+
+def merged(headers: Iterable[tuple[bytes, bytes]], response: Response) -> list[tuple[bytes, bytes]]:
+    """The application's headers with those that the session set."""
+    kept = [(name, value) for name, value in headers if name.lower() != b"vary"]
+    for name in ("Vary", "Set-Cookie"):
+        for value in response.headers.getlist(name):
+            kept.append((name.lower().encode(), value.encode("latin-1")))
+    return kept
+
+
+class Ahead:
+    """Flask's session interface where nothing may wait: sessions are loaded ahead, and what waits for a server waits in a
+    thread."""
+
+    def __init__(self, interface: Any) -> None:
+        self._interface = interface
+        self._waits = (
+            isinstance(interface, ServerSideSessionInterface)
+            and interface.session_type not in AT_ONCE
+        )
+
+    async def open(self, app: Flask, cookies: list[str]) -> SessionMixin | None:
+        """The session of a request with these `Cookie` headers; None without a key."""
+        opened = self._interface.open_session(app, Asked(cookies))
+        if opened is None or not lazy.is_pending(opened):
+            return cast("SessionMixin | None", opened)
+        state = opened.__dict__
+        session_class, engine, header = state["_pending"]
+        data: Any = dict.__new__(session_class)
+        if header is not None and self._waits:
+            handle = await in_thread(engine.open, header, data)
+        else:
+            handle = engine.open(header, data)
+        state["_pending"] = (session_class, Loaded(handle, data), header)
+        return cast(SessionMixin, opened)
+
+    async def save(self, app: Flask, session: SessionMixin, response: Any) -> None:
+        """Saves the session, and adds its headers to the response."""
+        if self._waits and not lazy.is_pending(session):
+            await in_thread(self._interface.save_session, app, session, response)
+        else:
+            self._interface.save_session(app, session, response)
+        if not lazy.is_pending(session):
+            session.modified = False
+
+    async def save_without_response(
+        self, app: Flask, session: SessionMixin, told: bool = False
+    ) -> None:
+        """Saves a session whose browser can be told nothing any more, as when a web socket is closed; `told` says
+        that it was told a new session's id before."""
+        if lazy.is_pending(session):
+            return
+        if isinstance(session, ServerSideSession) and (told or not session.new):
+            await self.save(app, session, Response())
+        elif session.modified:
+            app.logger.warning(
+                "what was written to a session is lost: no cookie can be set any more, after the response or by a "
+                "web socket"
+            )
+
+
+class Asked:
+    """A request as far as a session is concerned: where WSGI puts the cookies."""
+
+    def __init__(self, cookies: list[str]) -> None:
+        self._header = "; ".join(cookies)
+        self.environ = {"HTTP_COOKIE": self._header} if cookies else {}
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """What Flask's own code reads, where it runs because an application replaced a part of it."""
+        return parse_cookie(self._header)
+
+
+class Loaded:
+    """Stands for the engine of a session that was loaded ahead, until the application reaches for it."""
+
+    def __init__(self, handle: Handle, data: Any) -> None:
+        self._handle, self._data = handle, data
+
+    def open(self, cookie_header: str | None, session: Any) -> Handle:
+        """Fills the session, which counts as read from here on."""
+        dict.update(session, self._data)
+        session.accessed = True
+        return self._handle
+
+    def is_permanent(self, cookie_header: str) -> bool:
+        return bool(self._data.get("_permanent"))
+
+
+async def in_thread(function: Callable[..., R], *arguments: Any) -> R:
+    """What a function returns that waits for a server.
+
+    It runs to its end even if the request is cancelled meanwhile, as servers do when the browser goes away: what a
+    handler wrote is saved.
+    """
+    running = asyncio.get_running_loop().run_in_executor(None, lambda: function(*arguments))
+    return await asyncio.shield(running)
