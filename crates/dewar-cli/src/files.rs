@@ -130,6 +130,13 @@ fn unwritable(path: &Path, error: io::Error) -> Failure {
     Failure::unusable(format!("{} cannot be written", path.display())).because(error)
 }
 
+/// Removes a file.
+pub(crate) fn remove(path: &Path) -> Outcome<()> {
+    fs::remove_file(path).map_err(|error| {
+        Failure::unusable(format!("{} cannot be removed", path.display())).because(error)
+    })
+}
+
 /// Gives a file the permission bits of another.
 pub(crate) fn copy_permissions(from: &Path, to: &Path) -> Outcome<()> {
     let permissions = Permissions::from_mode(mode(from)?);

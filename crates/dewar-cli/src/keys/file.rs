@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use dewar::config::dotenv;
 use dewar::signing::SecretKey;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::toml;
@@ -26,6 +27,14 @@ pub(crate) enum Place {
     Dotenv { prefix: String },
     /// A key of a TOML file.
     Toml,
+}
+
+/// How a file was rotated.
+pub(crate) struct Rotated {
+    /// How many fallbacks there are now.
+    pub(crate) fallbacks: usize,
+    /// Whether the key is one that was prepared, so that every process knows it.
+    pub(crate) prepared: bool,
 }
 
 /// What a file has of keys.
@@ -109,18 +118,84 @@ impl KeyFile {
     /// Where the fallbacks are kept.
     pub(crate) fn fallbacks_path(&self) -> PathBuf {
         match self.place {
-            Place::Whole => fallbacks_beside(&self.path),
+            Place::Whole => beside(&self.path, ".fallbacks"),
             _ => self.path.clone(),
         }
     }
 
-    /// Puts a new key in front and keeps at most `keep` older ones; says how many there are then.
-    pub(crate) fn rotate(&self, key: &str, keep: usize) -> Outcome<usize> {
+    /// Puts the prepared key in front, or else the new one, and keeps at most `keep` older ones.
+    pub(crate) fn rotate(&self, new: &str, keep: usize) -> Outcome<Rotated> {
         self.check_line()?;
+        let prepared = self.prepared()?;
         let mut fallbacks = self.found.fallbacks.clone();
+        let key = match prepared {
+            Some(place) => Zeroizing::new(fallbacks.remove(place)),
+            None => Zeroizing::new(new.to_owned()),
+        };
         fallbacks.retain(|fallback| *fallback != self.found.key);
         fallbacks.insert(0, self.found.key.clone());
         fallbacks.truncate(keep);
+        self.write(Some(&key), &fallbacks)?;
+        if prepared.is_some() {
+            files::remove(&self.next_path())?;
+        }
+        Ok(Rotated {
+            fallbacks: fallbacks.len(),
+            prepared: prepared.is_some(),
+        })
+    }
+
+    /// Puts a key among the fallbacks that is to be the next one, and notes which it is; `None` if there is one already.
+    pub(crate) fn prepare(&self, new: &str) -> Outcome<Option<usize>> {
+        self.check_line()?;
+        if self.prepared()?.is_some() {
+            return Ok(None);
+        }
+        let mut fallbacks = self.found.fallbacks.clone();
+        fallbacks.push(new.to_owned());
+        // First the note: without its key it is refused by name, while a key without its note would never sign.
+        files::create(
+            &self.next_path(),
+            format!("{}\n", fingerprint(new)).as_bytes(),
+            files::Existing::Keep,
+        )?;
+        self.write(None, &fallbacks)?;
+        Ok(Some(fallbacks.len()))
+    }
+
+    /// Which of the fallbacks is to be the next key.
+    fn prepared(&self) -> Outcome<Option<usize>> {
+        let path = self.next_path();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let note = files::read(&path)?;
+        let fits = |key: &String| fingerprint(key).as_bytes() == without_newline(&note);
+        if fits(&self.found.key) {
+            // It signs already: who rotated was interrupted before the note was gone.
+            files::remove(&path)?;
+            return Ok(None);
+        }
+        match self.found.fallbacks.iter().position(fits) {
+            Some(place) => Ok(Some(place)),
+            None => Err(Failure::unusable(format!(
+                "{} notes a key that was prepared, but it is not among the fallbacks; nothing was changed",
+                path.display()
+            ))
+            .hint(format!(
+                "remove {} to begin anew",
+                path.display()
+            ))),
+        }
+    }
+
+    /// Where it is noted which of the fallbacks is to be the next key, by its SHA-256.
+    pub(crate) fn next_path(&self) -> PathBuf {
+        beside(&self.path, ".next")
+    }
+
+    /// Writes the key, unless it stays as it is, and the fallbacks.
+    fn write(&self, key: Option<&str>, fallbacks: &[String]) -> Outcome<()> {
         match &self.place {
             Place::Whole => {
                 let lines: Zeroizing<String> =
@@ -133,20 +208,22 @@ impl KeyFile {
                     files::create(&beside, lines.as_bytes(), files::Existing::Keep)?;
                     files::copy_permissions(&self.path, &beside)?;
                 }
-                let end = &self.text[without_newline(&self.text).len()..];
-                files::rewrite(&self.path, &[key.as_bytes(), end].concat())?;
+                if let Some(key) = key {
+                    let end = &self.text[without_newline(&self.text).len()..];
+                    files::rewrite(&self.path, &[key.as_bytes(), end].concat())?;
+                }
             }
             Place::Dotenv { prefix } => {
                 let text = self.utf8();
-                let text = write_dotenv(text, prefix, key, &fallbacks);
+                let text = write_dotenv(text, prefix, key, fallbacks);
                 files::rewrite(&self.path, text.as_bytes())?;
             }
             Place::Toml => {
-                let text = toml::write(self.utf8(), self.section.as_deref(), key, &fallbacks)?;
+                let text = toml::write(self.utf8(), self.section.as_deref(), key, fallbacks)?;
                 files::rewrite(&self.path, text.as_bytes())?;
             }
         }
-        Ok(fallbacks.len())
+        Ok(())
     }
 
     /// Refuses keys that a line cannot hold.
@@ -179,11 +256,17 @@ impl KeyFile {
     }
 }
 
-/// `FILE.fallbacks`: a key a line, newest first, as `SECRET_KEY_FALLBACKS_FILE` is read.
-fn fallbacks_beside(path: &Path) -> PathBuf {
+/// `FILE.fallbacks` has a key a line, newest first, as `SECRET_KEY_FALLBACKS_FILE` is read; `FILE.next` notes a key.
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".fallbacks");
+    name.push(ending);
     name.into()
+}
+
+/// Says which key is meant, and nothing about it: keys that are prepared are random.
+fn fingerprint(key: &str) -> String {
+    let digest = Sha256::digest(key.as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn without_newline(bytes: &[u8]) -> &[u8] {
@@ -194,7 +277,7 @@ fn without_newline(bytes: &[u8]) -> &[u8] {
 }
 
 fn read_whole(path: &Path) -> Outcome<Found> {
-    let beside = fallbacks_beside(path);
+    let beside = beside(path, ".fallbacks");
     let mut found = Found {
         key: String::new(),
         fallbacks: Vec::new(),
@@ -267,7 +350,12 @@ fn read_dotenv(text: &str) -> Outcome<(String, Found)> {
     Ok((prefix.into(), found))
 }
 
-fn write_dotenv(text: &str, prefix: &str, key: &str, fallbacks: &[String]) -> Zeroizing<String> {
+fn write_dotenv(
+    text: &str,
+    prefix: &str,
+    key: Option<&str>,
+    fallbacks: &[String],
+) -> Zeroizing<String> {
     let all = dotenv::assignments(text);
     let last = |name: String| all.iter().rev().find(move |found| found.name == name);
     // A list of texts is always JSON.
@@ -275,7 +363,9 @@ fn write_dotenv(text: &str, prefix: &str, key: &str, fallbacks: &[String]) -> Ze
     let list = dotenv::quoted(&list);
     let mut edits = Vec::new();
     if let Some(found) = last(format!("{prefix}{KEY}")) {
-        edits.push((found.place.clone(), key.to_owned()));
+        if let Some(key) = key {
+            edits.push((found.place.clone(), key.to_owned()));
+        }
         if let Some(older) = last(format!("{prefix}{FALLBACKS}")) {
             edits.push((older.place.clone(), list));
         } else {

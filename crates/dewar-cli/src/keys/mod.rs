@@ -4,5 +4,5 @@ mod file;
 mod sources;
 mod toml;
 
-pub(crate) use file::{KeyFile, Place};
+pub(crate) use file::{KeyFile, Place, Rotated};
 pub(crate) use sources::{FoundKey, KeyOptions, Keys, environment, variable_bytes};

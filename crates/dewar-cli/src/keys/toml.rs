@@ -38,7 +38,7 @@ pub(super) fn read(text: &str, section: Option<&str>) -> Outcome<Found> {
 pub(super) fn write(
     text: &str,
     section: Option<&str>,
-    key: &str,
+    key: Option<&str>,
     fallbacks: &[String],
 ) -> Outcome<String> {
     let mut document = parse(text)?;
@@ -51,7 +51,9 @@ pub(super) fn write(
     }
     let mut list: Array = fallbacks.iter().map(String::as_str).collect();
     list.fmt();
-    set(table, KEY, key.into());
+    if let Some(key) = key {
+        set(table, KEY, key.into());
+    }
     set(table, FALLBACKS, Value::Array(list));
     Ok(document.to_string())
 }

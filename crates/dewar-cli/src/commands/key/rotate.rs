@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::new::base16;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::keys::{KeyFile, Place};
+use crate::keys::{KeyFile, Place, Rotated};
 use crate::text::{count, time};
 use crate::ui::{Output, Ui};
 
@@ -22,6 +22,10 @@ pub(crate) struct Rotate {
     /// The table of a TOML file that has SECRET_KEY
     #[arg(long, value_name = "NAME")]
     section: Option<String>,
+
+    /// Do the first step for several processes: the new key is accepted from now on, and signs after the next `rotate`
+    #[arg(long)]
+    prepare: bool,
 
     /// How many older keys stay valid at most
     #[arg(long, value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
@@ -45,7 +49,13 @@ impl Rotate {
         let (lifetime, origin) = self.lifetime(&file)?;
         let key = SecretKey::generate(&OsRandom)?;
         let key = Zeroizing::new(base16(key.expose()));
-        let fallbacks = file.rotate(&key, self.keep.into())?;
+        if self.prepare {
+            return self.prepare(ui, &file, &key);
+        }
+        let Rotated {
+            fallbacks,
+            prepared,
+        } = file.rotate(&key, self.keep.into())?;
 
         let safe_after = self.at.unwrap_or_else(UnixTime::now) + lifetime;
         let place = file.fallbacks_path();
@@ -55,15 +65,17 @@ impl Rotate {
                 "file": self.file,
                 "fallbacks_file": place,
                 "fallbacks": fallbacks,
+                "prepared": prepared,
                 "old_key_needed_until": time::rfc3339(safe_after),
             }))?,
             Output::Text => {
                 let name = file.name();
-                let now_in = match file.place() {
-                    Place::Whole => place.display().to_string(),
-                    _ => format!("{name}_FALLBACKS"),
+                let now_in = fallbacks_in(&file);
+                let which = match prepared {
+                    true => "the key that was prepared",
+                    false => "a new key of 256 bits",
                 };
-                ui.line(format_args!("{path}: {name} is a new key of 256 bits"))?;
+                ui.line(format_args!("{path}: {name} is {which}"))?;
                 ui.line(format_args!(
                     "the key before it is the first in {now_in} ({})",
                     count(fallbacks, "key")
@@ -75,13 +87,43 @@ impl Rotate {
                 ))?;
             }
         }
-        ui.hint("restart or reload every process that signs at about the same time: one that does not know the new key refuses its cookies");
-        if *file.place() == Place::Whole {
-            ui.hint(format_args!(
-                "processes read the fallbacks with FLASK_SECRET_KEY_FALLBACKS_FILE={}",
-                place.display()
-            ));
+        match prepared {
+            true => ui.hint("restart or reload every process, in any order: each accepts both keys"),
+            false => ui.hint("restart or reload every process that signs at about the same time: one that does not know the new key refuses its cookies (--prepare avoids that)"),
         }
+        hint_fallbacks(ui, &file);
+        Ok(Exit::Done)
+    }
+
+    /// The first step for several processes.
+    fn prepare(&self, ui: &mut Ui, file: &KeyFile, key: &str) -> Outcome {
+        let added = file.prepare(key)?;
+        let path = self.file.display();
+        match ui.output() {
+            Output::Json => ui.json(&json!({
+                "file": self.file,
+                "fallbacks_file": file.fallbacks_path(),
+                "noted_in": file.next_path(),
+                "added": added.is_some(),
+            }))?,
+            Output::Text => {
+                let now_in = fallbacks_in(file);
+                match added {
+                    Some(fallbacks) => ui.line(format_args!(
+                        "{path}: a new key of 256 bits is the last in {now_in} ({}); {} is as it was",
+                        count(fallbacks, "key"),
+                        file.name()
+                    ))?,
+                    None => ui.line(format_args!(
+                        "{path}: a key is prepared already, in {now_in}; nothing was changed"
+                    ))?,
+                }
+            }
+        }
+        ui.hint(format_args!(
+            "restart or reload every process, in any order, so that all accept the key; then: dewar key rotate {path}"
+        ));
+        hint_fallbacks(ui, file);
         Ok(Exit::Done)
     }
 
@@ -101,5 +143,22 @@ impl Rotate {
                 .hint(fix)),
             },
         }
+    }
+}
+
+/// Where the older keys are, as a person would say it.
+fn fallbacks_in(file: &KeyFile) -> String {
+    match file.place() {
+        Place::Whole => file.fallbacks_path().display().to_string(),
+        _ => format!("{}_FALLBACKS", file.name()),
+    }
+}
+
+fn hint_fallbacks(ui: &mut Ui, file: &KeyFile) {
+    if *file.place() == Place::Whole {
+        ui.hint(format_args!(
+            "processes read the fallbacks with FLASK_SECRET_KEY_FALLBACKS_FILE={}",
+            file.fallbacks_path().display()
+        ));
     }
 }
