@@ -1,6 +1,6 @@
 """A stand-in for DynamoDB: moto, one request at a time, because it checks a condition and writes in two steps.
 
-dynamodb.py PORT
+dynamodb.py PORT [--read-only]
 
 It knows conditions and the settings of a table. It knows no permissions, never throttles, and removes nothing that has expired.
 """
@@ -15,7 +15,18 @@ LOCK = threading.Lock()
 APPLICATION = DomainDispatcherApplication(create_backend_app)
 
 
+READ_ONLY = "--read-only" in sys.argv
+READING = ("GetItem", "Scan", "DescribeTable", "DescribeTimeToLive", "ListTables")
+REFUSED = b"""{"__type": "com.amazon.coral.service#AccessDeniedException", \
+"Message": "User: arn:aws:iam::123456789012:user/ada is not authorized to perform this action"}"""
+
+
 def one_at_a_time(environ, start_response):
+    action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+    if READ_ONLY and action not in READING:
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.0")])
+        return [REFUSED]
     with LOCK:
         return list(APPLICATION(environ, start_response))
 

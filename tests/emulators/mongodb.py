@@ -1,6 +1,6 @@
 """A stand-in for a MongoDB server: what sessions need of its protocol, in memory, each command by itself.
 
-mongodb.py PORT
+mongodb.py PORT [--read-only]
 
 It knows unique indexes, the filters and updates that the store and Flask-Session send, and upserts. It has no users, no TLS and no
 replica set, promises nothing about a write concern, and removes nothing that has expired.
@@ -18,6 +18,8 @@ from bson import CodecOptions, ObjectId
 OPTIONS = CodecOptions(tz_aware=True, tzinfo=timezone.utc)
 OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 MISSING = object()
+
+READ_ONLY = "--read-only" in sys.argv
 
 LOCK = threading.Lock()
 DOCUMENTS = {}
@@ -161,6 +163,9 @@ def answer(command):
         }
     if name in ("ping", "endSessions", "killCursors", "buildInfo"):
         return {"version": "7.0.0"}
+    if READ_ONLY and name in ("insert", "update", "delete", "createIndexes"):
+        # As for a user whose only role is `read`.
+        raise Refused(13, f"not authorized on {command.get('$db')} to execute command {{ {name}: ... }}")
     if name == "insert":
         return write(inserted(place, document) for document in command["documents"])
     if name == "update":

@@ -21,7 +21,8 @@ fn examine(url: &str) -> String {
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("bad       store"), "{said}");
+    let found = ["bad       store", "bad       open "];
+    assert!(found.iter().any(|found| said.contains(found)), "{said}");
     assert!(said.contains("next: "), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
     said
@@ -183,6 +184,182 @@ fn a_postgresql_that_takes_no_writes_is_told() {
         "{url}{and}options=-c%20default_transaction_read_only%3Don"
     ));
     assert!(said.contains("read-only"), "{said}");
+}
+
+#[test]
+fn a_mysql_user_who_may_only_read_is_told() {
+    let Some(url) = server_url("MYSQL") else {
+        return;
+    };
+    // Who may do everything makes the table and the user.
+    let said = String::from_utf8(doctor_of(&url).stdout).unwrap();
+    assert!(said.contains("sessions work"), "{said}");
+    // Made by scripts/servers; on a server of your own: GRANT SELECT ON the database TO reader.
+    let (_, at) = url.split_once('@').unwrap();
+    let said = examine(&format!("mysql://reader:reader@{at}"));
+    assert!(said.contains("the user may not do this"), "{said}");
+    assert!(said.contains("INSERT"), "{said}");
+}
+
+#[test]
+fn a_postgresql_user_who_may_only_read_is_told() {
+    let Some(url) = server_url("POSTGRESQL") else {
+        return;
+    };
+    let said = String::from_utf8(doctor_of(&url).stdout).unwrap();
+    assert!(said.contains("sessions work"), "{said}");
+    let Some(reader) = limited_postgresql_user(&url) else {
+        panic!("psql is not installed");
+    };
+    let said = examine(&reader);
+    assert!(said.contains("permission denied"), "{said}");
+}
+
+#[test]
+fn a_mongodb_and_a_dynamodb_that_may_only_be_read_are_told() {
+    let Ok(python) = std::env::var("DEWAR_TEST_PYTHON") else {
+        assert!(std::env::var_os("CI").is_none(), "no DEWAR_TEST_PYTHON");
+        eprintln!("ignored: DEWAR_TEST_PYTHON is not set");
+        return;
+    };
+    let cases = [
+        ("mongodb", "mongodb://", ""),
+        (
+            "dynamodb",
+            "dynamodb+http://ada:hunter2@",
+            "/?region=eu-central-1",
+        ),
+    ];
+    for (name, begin, end) in cases {
+        let address = free_address();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/emulators/");
+        let emulator = Command::new(&python)
+            .arg(format!("{script}{name}.py"))
+            .args([&address.port().to_string(), "--read-only"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let _emulator = Redis(emulator, address.port());
+        while TcpStream::connect(address).is_err() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let said = examine(&format!("{begin}{address}{end}"));
+        assert!(said.contains("may not"), "{name}: {said}");
+    }
+}
+
+/// A user of the test server, made anew, who may look at all tables and change none.
+fn limited_postgresql_user(url: &str) -> Option<String> {
+    let statements = "DROP OWNED BY reader; DROP USER reader;";
+    let run = |statements: &str| {
+        let mut psql = Command::new("psql");
+        psql.args(["-v", "ON_ERROR_STOP=1", "-c", statements, url]);
+        psql.output().ok()
+    };
+    // It is not there the first time.
+    run(statements)?;
+    let made = run(
+        "CREATE USER reader PASSWORD 'hunter2'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
+    )?;
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let (_, at) = url.split_once('@').unwrap();
+    Some(format!("postgresql://reader:hunter2@{at}"))
+}
+
+#[test]
+fn an_sqlite_file_that_cannot_be_written_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sessions.db");
+    let url = format!("sqlite:///{}", file.display());
+    let output = doctor_of(&url);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    // The file system's own: permissions do not hold root back.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let said = examine(&url);
+    assert!(said.contains("sessions.db"), "{said}");
+    let nowhere = examine("sqlite:////proc/no-such-folder/sessions.db");
+    assert!(nowhere.contains("/proc/no-such-folder"), "{nowhere}");
+}
+
+#[test]
+fn a_store_that_is_slow_is_told() {
+    for (kind, _) in SERVERS {
+        let Some(url) = server_url(&kind.to_ascii_uppercase()) else {
+            continue;
+        };
+        let (begin, rest) = url.split_once("://").unwrap();
+        let at = rest.rfind('@').map_or(0, |at| at + 1);
+        let address = rest[at..].split(['/', '?']).next().unwrap();
+        let slow = slowed(address.parse().unwrap());
+        let slow = format!(
+            "{begin}://{}{slow}{}",
+            &rest[..at],
+            &rest[at + address.len()..]
+        );
+        let output = doctor_of(&slow);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("doubtful  latency"), "{kind}: {said}");
+        assert!(
+            said.contains("next: bring the store nearer"),
+            "{kind}: {said}"
+        );
+    }
+}
+
+/// The same server with 15 ms on the way to it and on the way back.
+fn slowed(server: SocketAddr) -> SocketAddr {
+    const WAY: Duration = Duration::from_millis(15);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let carry = |mut from: TcpStream, mut to: TcpStream| {
+        std::thread::spawn(move || {
+            let mut bytes = [0; 16_384];
+            while let Ok(count @ 1..) = from.read(&mut bytes) {
+                std::thread::sleep(WAY);
+                if to.write_all(&bytes[..count]).is_err() {
+                    break;
+                }
+            }
+            let _ = to.shutdown(std::net::Shutdown::Both);
+        });
+    };
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let Ok(server) = TcpStream::connect(server) else {
+                continue;
+            };
+            let _ = (client.set_nodelay(true), server.set_nodelay(true));
+            carry(client.try_clone().unwrap(), server.try_clone().unwrap());
+            carry(server, client);
+        }
+    });
+    address
+}
+
+/// A server that `scripts/servers` started; `None` where it is not there: nothing locally, a failure in CI.
+fn server_url(name: &str) -> Option<String> {
+    let variable = format!("DEWAR_TEST_{name}_URL");
+    let url = std::env::var(&variable).ok();
+    if url.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "{variable} is not set");
+        eprintln!("ignored: {variable} is not set");
+    }
+    url
+}
+
+fn doctor_of(url: &str) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_dewar"))
+        .args(["doctor", "--quick", "--store", "env:URL"])
+        .env_clear()
+        .env("URL", url)
+        .output()
+        .unwrap()
 }
 
 #[test]

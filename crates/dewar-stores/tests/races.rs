@@ -60,39 +60,41 @@ struct Tally {
     retries: u32,
 }
 
+/// Waits after what is temporary, as who serves requests does.
+async fn wait_out(tally: &mut Tally, begun: Instant, error: dewar::Error) {
+    let contended = error.kind() == ErrorKind::Contention;
+    assert!(contended || error.is_temporary(), "{error}");
+    assert!(begun.elapsed() < PATIENCE, "{error}");
+    tally.retries += 1;
+    // A server that is busy answers the same if it is asked again at once.
+    if !contended {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Adds one to a writer's own key, in a request of its own each time.
 async fn write(engine: Engine, id: String, writer: u32, rounds: u32) -> Tally {
-    let name = format!("w{writer}");
+    let (name, cookie) = (format!("w{writer}"), format!("session={id}"));
     let mut tally = Tally::default();
     for _ in 0..rounds {
-        let session = open(&engine, &id).await;
+        let begun = Instant::now();
+        let session = loop {
+            match engine.open([cookie.as_bytes()]).await {
+                Ok(session) => break session,
+                Err(error) => wait_out(&mut tally, begun, error).await,
+            }
+        };
         assert!(session.contains("user"), "the session is lost");
         session
             .update(&name, |count: &mut u32| *count += 1)
             .unwrap();
         let begun = Instant::now();
-        loop {
+        tally.merges += loop {
             match engine.close(&session).await {
-                Ok(reply) => {
-                    tally.merges += reply.merges();
-                    break;
-                }
-                Err(error) if error.kind() == ErrorKind::Contention || error.is_temporary() => {
-                    tally.retries += 1;
-                    let waited = begun.elapsed();
-                    assert!(
-                        waited < PATIENCE,
-                        "{} tries, the last: {error}",
-                        tally.retries
-                    );
-                    // A server that is busy answers the same if it is asked again at once.
-                    if error.kind() != ErrorKind::Contention {
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                }
-                Err(error) => panic!("{error}"),
+                Ok(reply) => break reply.merges(),
+                Err(error) => wait_out(&mut tally, begun, error).await,
             }
-        }
+        };
     }
     tally
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dewar::UnixTime;
-use dewar::store::{Created, Key, Replaced, Store};
+use dewar::store::{Created, Key, Replaced, Store, Verdict};
 use dewar_stores::redis::RedisStore;
 use support::{Server, absent, free_port};
 
@@ -306,6 +306,43 @@ impl Service {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn cluster_a_master_that_is_set_up_worse_than_the_others_is_told() {
+    let Some(mut cluster) = Cluster::start() else {
+        return absent("redis-server");
+    };
+    let store = cluster.store();
+    let found = verdicts(&store).await;
+    assert_eq!(found["eviction"].0, Verdict::Good);
+    assert_eq!(found["replicas"].0, Verdict::Good);
+    assert_eq!(found["clock"].0, Verdict::Good);
+
+    let second = &cluster.nodes[1];
+    second.redis_cli(&["CONFIG", "SET", "maxmemory", "100mb"]);
+    second.redis_cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    let address = format!("127.0.0.1:{}", second.port);
+    for replica in &mut cluster.nodes[3..] {
+        replica.kill();
+    }
+    until(|| {
+        let master = &cluster.nodes[1];
+        let replication = master.redis_cli(&["INFO", "replication"]);
+        replication.contains("connected_slaves:0")
+    });
+    let found = verdicts(&store).await;
+    assert_eq!(found["eviction"].0, Verdict::Doubtful);
+    assert!(found["eviction"].1.contains(&address), "{found:?}");
+    assert_eq!(found["replicas"].0, Verdict::Doubtful);
+}
+
+/// What the doctor is told, by what it is about.
+async fn verdicts(store: &RedisStore) -> HashMap<&'static str, (Verdict, String)> {
+    let observations = store.diagnose().await.unwrap().into_iter();
+    observations
+        .map(|observation| (observation.about, (observation.verdict, observation.what)))
+        .collect()
+}
+
 /// Three masters with a replica each.
 struct Cluster {
     nodes: Vec<Server>,
@@ -364,6 +401,13 @@ impl Cluster {
             "{}",
             String::from_utf8_lossy(&output.stdout)
         );
+        // What was moved is told from node to node, and nothing can be moved while they disagree.
+        until(|| {
+            let mut check = Command::new("redis-cli");
+            let node = format!("127.0.0.1:{}", self.nodes[0].port);
+            let check = check.args(["--cluster", "check", &node]).output().unwrap();
+            String::from_utf8_lossy(&check.stdout).contains("All nodes agree about slots")
+        });
     }
 }
 

@@ -1,9 +1,11 @@
 //! The commands that the store sends, on a connection of either sort.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::cluster_async::ClusterConnection;
+use ::redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
 use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, cmd};
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
@@ -130,6 +132,26 @@ impl Connection {
             command.arg(seen);
         };
         self.evaluate(&UNLINK_UNCHANGED, key, arguments).await
+    }
+
+    /// The answer of each server that takes writes, with its address where there are several.
+    pub(super) async fn of_each_master<T: FromRedisValue>(
+        &self,
+        command: &Cmd,
+    ) -> RedisResult<BTreeMap<String, T>> {
+        match self {
+            Connection::Single(_) => {
+                let answer = self.query(command).await?;
+                Ok(BTreeMap::from([(String::new(), answer)]))
+            }
+            Connection::Cluster(connection) => {
+                let masters = MultipleNodeRoutingInfo::AllMasters;
+                let masters = RoutingInfo::MultiNode((masters, None));
+                let mut connection = connection.clone();
+                let answers = connection.route_command(command.clone(), masters).await?;
+                Ok(::redis::from_redis_value(answers)?)
+            }
+        }
     }
 
     pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {

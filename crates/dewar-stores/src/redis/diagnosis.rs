@@ -1,40 +1,81 @@
 //! What a Redis server says of itself: eviction, persistence, time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ::redis::cmd;
-use dewar::store::Observation;
+use dewar::store::{Observation, Verdict};
 use dewar::{Result, UnixTime};
 
 use super::RedisStore;
-use super::commands::Connection;
 use super::link::Turn;
 use crate::server::Operation;
 use crate::skew;
 
-/// Asks a single server, the master of a Sentinel service included; of a cluster, whose nodes may differ, nothing.
+/// Asks the server, the master of a Sentinel service, or every master of a cluster.
 pub(super) async fn observe(store: &RedisStore) -> Result<Vec<Observation>> {
     let turn = |turn: Turn| async move {
-        if let Connection::Cluster(_) = turn.connection {
-            return Ok(None);
-        }
-        let information: String = match turn.connection.query(&cmd("INFO")).await {
+        let information = turn.connection.of_each_master(&cmd("INFO")).await;
+        let information: BTreeMap<String, String> = match information {
             // A user who may keep sessions need not be one who may ask.
             Err(error) if error.code() == Some("NOPERM") => return Ok(None),
             information => information?,
         };
-        let time: (i64, i64) = turn.connection.query(&cmd("TIME")).await?;
-        Ok(Some((information, time)))
+        let times = turn.connection.of_each_master(&cmd("TIME")).await?;
+        Ok(Some((information, times)))
     };
-    let Some((information, (seconds, _))) = store.link.run(Operation::Diagnose, turn).await? else {
+    let Some((information, times)) = store.link.run(Operation::Diagnose, turn).await? else {
         return Ok(Vec::new());
     };
-    let facts = Facts::read(&information);
-    let server = UnixTime::from_seconds(seconds);
-    let mut observations = vec![facts.eviction()];
-    observations.extend(facts.persistence());
-    observations.push(skew::observe(server, store.clock.now()));
-    Ok(observations)
+    let mut observations = Vec::new();
+    for (node, information) in &information {
+        let facts = Facts::read(information);
+        let mut of_node = vec![facts.eviction()];
+        of_node.extend(facts.persistence());
+        of_node.extend(facts.replicas());
+        let time: Option<&(i64, i64)> = times.get(node);
+        if let Some((seconds, _)) = time {
+            let server = UnixTime::from_seconds(*seconds);
+            of_node.push(skew::observe(server, store.clock.now()));
+        }
+        observations.extend(
+            of_node
+                .into_iter()
+                .map(|observation| (node.as_str(), observation)),
+        );
+    }
+    Ok(worst_of_each(observations))
+}
+
+/// Of what was observed at several nodes, the worst about each thing, with the node that it is about.
+fn worst_of_each(observations: Vec<(&str, Observation)>) -> Vec<Observation> {
+    let mut worst: Vec<(&str, Observation)> = Vec::new();
+    for (node, observation) in observations {
+        match worst
+            .iter_mut()
+            .find(|(_, seen)| seen.about == observation.about)
+        {
+            None => worst.push((node, observation)),
+            Some(seen) if rank(observation.verdict) > rank(seen.1.verdict) => {
+                *seen = (node, observation);
+            }
+            Some(_) => {}
+        }
+    }
+    let name = |(node, mut observation): (&str, Observation)| {
+        if !node.is_empty() && observation.verdict != Verdict::Good {
+            observation.what = format!("master {node}: {}", observation.what);
+        }
+        observation
+    };
+    worst.into_iter().map(name).collect()
+}
+
+fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Good => 0,
+        Verdict::Doubtful => 1,
+        Verdict::Bad => 2,
+    }
 }
 
 /// The lines of INFO.
@@ -91,6 +132,20 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Of a cluster: whether somebody takes a master's place.
+    fn replicas(&self) -> Option<Observation> {
+        let clustered = self.number("cluster_enabled") == 1;
+        let replicas = self.number("connected_slaves");
+        clustered.then(|| match replicas {
+            0 => Observation::doubtful(
+                "replicas",
+                "no replica takes its place: while it is down, its share of the sessions cannot be reached",
+                "give every master a replica (redis-cli --cluster add-node … --cluster-slave)",
+            ),
+            1.. => Observation::good("replicas", "every master has a replica that takes its place"),
+        })
+    }
+
     fn persistence(&self) -> Option<Observation> {
         if self.number("loading") == 1 {
             return Some(Observation::doubtful(
@@ -128,8 +183,6 @@ impl<'a> Facts<'a> {
 
 #[cfg(test)]
 mod tests {
-    use dewar::store::Verdict;
-
     use super::*;
 
     fn eviction(information: &str) -> Verdict {
@@ -160,6 +213,21 @@ mod tests {
             Verdict::Bad
         );
         assert_eq!(eviction(""), Verdict::Good);
+    }
+
+    #[test]
+    fn of_several_masters_the_worst_is_told_with_its_address() {
+        let of = |node, information| (node, Facts::read(information).eviction());
+        let observations = worst_of_each(vec![
+            of("a:1", "maxmemory:0\r\n"),
+            of("b:2", "maxmemory:9\r\nmaxmemory_policy:allkeys-lru\r\n"),
+            of("c:3", "maxmemory:0\r\n"),
+        ]);
+        let [eviction] = &observations[..] else {
+            panic!("{observations:?}");
+        };
+        assert_eq!(eviction.verdict, Verdict::Doubtful);
+        assert!(eviction.what.starts_with("master b:2: "), "{eviction:?}");
     }
 
     #[test]

@@ -64,6 +64,14 @@ impl Finding {
         self
     }
 
+    /// What to do next, unless that is known better.
+    pub(super) fn or_fix(self, fix: &str) -> Finding {
+        match self.fix {
+            Some(_) => self,
+            None => self.fix(fix),
+        }
+    }
+
     fn new(check: &'static str, verdict: Verdict, message: impl Into<String>) -> Finding {
         Finding {
             check,

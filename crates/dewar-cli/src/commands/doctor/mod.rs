@@ -122,7 +122,10 @@ impl Doctor {
                 store::examine(&place, &prefix, self.quick, findings).await;
                 bar.finish_and_clear();
             }
-            Err(failure) => findings.push(Finding::of_failure("open", failure)),
+            Err(failure) => findings.push(
+                Finding::of_failure("open", failure)
+                    .or_fix("put right what the message names, then run this again"),
+            ),
         }
         Ok(())
     }

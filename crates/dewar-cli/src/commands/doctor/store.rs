@@ -35,7 +35,7 @@ pub(super) async fn examine(
     if let Err(error) = life.and(removed) {
         let temporary = error.is_temporary();
         let finding = Finding::of_failure("store", Failure::from(error));
-        findings.push(finding.fix(if temporary {
+        findings.push(finding.or_fix(if temporary {
             "is the server up, and is its address right? Then run this again"
         } else {
             "the message says what the store refused; the settings of its connection are the first to compare"
