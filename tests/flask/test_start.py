@@ -43,3 +43,8 @@ def test_no_secret_is_shown() -> None:
     with pytest.raises(ConfigurationError) as caught:
         start(SESSION_TYPE="memory", SECRET_KEY=["hunter2"], SESSION_ID_LENGTH=2)
     assert "hunter2" not in str(caught.value)
+
+
+def test_cachelib_without_a_cache_says_what_is_missing() -> None:
+    with pytest.raises(ConfigurationError, match="set SESSION_CACHELIB to it"):
+        shop({"SESSION_TYPE": "cachelib"})

@@ -66,11 +66,10 @@ pub(crate) fn open_configured(config: &Config, missing: Missing) -> Outcome<Open
         }
         Some("memory") => Err(Failure::unusable("SESSION_TYPE is 'memory': the sessions are within the processes that serve them, out of reach")
             .hint("--store names another store by its URL")),
-        Some("cookie" | "null") | None => Err(Failure::unusable("no store is configured: SESSION_TYPE names none")
-            .hint("set FLASK_SESSION_TYPE, or name a store by its URL: --store filesystem:FOLDER")),
-        Some(_) => match Place::of_config(config) {
+        _ => match Place::of_config(config) {
             Ok(Some(place)) => open_place(place, missing),
-            Ok(None) => Err(Failure::unusable("SESSION_TYPE names no store that this command can open")),
+            Ok(None) => Err(Failure::unusable("no store is configured: SESSION_TYPE names none")
+                .hint("set FLASK_SESSION_TYPE, or name a store by its URL: --store filesystem:FOLDER")),
             Err(error) => Err(Failure::unusable(error.to_string()).hint("--store names a store by its URL; dewar config check says what else is wrong")),
         },
     }

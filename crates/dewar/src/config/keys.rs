@@ -324,7 +324,7 @@ pub const KEYS: &[Key] = &[
     dewar("SESSION_TABLE_EXISTS", Kind::Bool, Preset::Bool(false), SQL, "Whether the table is there already and must not be made"),
     dewar("SESSION_CONNECT_TIMEOUT", Kind::Duration, Preset::Seconds(2), SERVERS, "How long a request waits for a connection to the store"),
     dewar("SESSION_OPERATION_TIMEOUT", Kind::Duration, Preset::Unset("2 s; 5 s with sqlite"), Scope::Stores(&["dynamodb", "memcached", "mongodb", "mysql", "postgresql", "redis", "sqlalchemy", "sqlite"]), "How long the store may take to answer"),
-    dewar("SESSION_CONNECTIONS", Kind::Integer, Preset::Unset("64 with memcached, or else 8"), POOLS, "The most connections to a server at a time"),
+    dewar("SESSION_CONNECTIONS", Kind::Integer, Preset::Unset("64 with memcached, 16 with mongodb, or else 8"), POOLS, "The most connections to a server at a time"),
     dewar("SESSION_DEWAR_CONNECTION", Kind::Choice(&["native", "client"]), Preset::Unset("native where the client's settings can be read"), CLIENTS, "In a Flask application: whose connection carries the records, the engine's or the client's"),
     dewar("SESSION_CACHE_FOR", Kind::Duration, Preset::Unset("no cache"), Scope::ServerSide, "How long a process may show a session from its memory after another one changed or ended it"),
     dewar("SESSION_CACHE_ENTRIES", Kind::Integer, Preset::Integer(10_000), Scope::ServerSide, "The most sessions in that memory"),

@@ -27,20 +27,17 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>> {
         StoreSettings::Filesystem { directory, mode } => {
             return Ok(Arc::new(FilesystemStore::at(directory).mode(mode).open()?));
         }
-        StoreSettings::Other { name } => name,
-        _ => {
+        StoreSettings::Other { name } if name == "cachelib" => {
             return Err(refused(
-                "SESSION_TYPE names a store that this package does not know",
+                "SESSION_TYPE is 'cachelib', which needs a cache that the application made: set SESSION_CACHELIB to it",
             ));
         }
+        StoreSettings::Other { name } => name,
+        _ => return Err(unknown_store()),
     };
     // A lane serves one thread at a time, with one connection.
     let config = config.clone().set("SESSION_CONNECTIONS", 1);
-    let place = Place::of_config(&config)?.ok_or_else(|| {
-        refused(&format!(
-            "SESSION_TYPE is '{name}', which needs an object that the application made"
-        ))
-    })?;
+    let place = Place::of_config(&config)?.ok_or_else(unknown_store)?;
     if let (Some(key), Some(usual)) = (place.assumed(), place.usual_address()) {
         return Err(refused(&format!(
             "SESSION_TYPE is '{name}', and {key} is not set: set it to the address of the server, such as '{usual}', or to a \
@@ -56,6 +53,10 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>> {
         }
         _ => lanes(move || place.open()),
     }
+}
+
+fn unknown_store() -> Error {
+    refused("SESSION_TYPE names a store that this package does not know")
 }
 
 fn lanes(
