@@ -47,4 +47,4 @@ def test_no_secret_is_shown() -> None:
 
 def test_cachelib_without_a_cache_says_what_is_missing() -> None:
     with pytest.raises(ConfigurationError, match="set SESSION_CACHELIB to it"):
-        shop({"SESSION_TYPE": "cachelib"})
+        start(SESSION_TYPE="cachelib")
