@@ -1,0 +1,291 @@
+//! The tables and the picture in `docs`.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::contention::Kept;
+use crate::measure::Figure;
+
+const PLACES: [&str; 5] = ["signed cookie", "memory", "Redis", "SQLite", "filesystem"];
+
+pub fn write(
+    figures: &[Figure],
+    kept: &[Kept],
+    rounds: usize,
+    requests: usize,
+) -> Result<(), Box<dyn Error>> {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let text = tables(figures, kept, rounds, requests)?;
+    print!("{text}");
+    std::fs::write(docs.join("peers.md"), text)?;
+    std::fs::write(docs.join("images/peers.svg"), picture(figures)?)?;
+    Ok(())
+}
+
+/// The medians, a line each.
+pub fn print(figures: &[Figure]) -> Result<(), Box<dyn Error>> {
+    for figure in figures {
+        let redis = figure.redis.map_or(String::new(), |redis| {
+            format!(
+                "  Redis {:.1} times, {:.0} µs",
+                redis.round_trips, redis.cpu
+            )
+        });
+        println!(
+            "{:14} {:32} {:10} {:>24} {:4} allocations{redis}",
+            figure.place,
+            figure.name,
+            figure.route,
+            spread(figure),
+            figure.allocations
+        );
+    }
+    Ok(())
+}
+
+fn of<'a>(figures: &'a [Figure], place: &str, name: &str, route: &str) -> Option<&'a Figure> {
+    figures
+        .iter()
+        .find(|figure| figure.place == place && figure.name == name && figure.route == route)
+}
+
+fn names(figures: &[Figure], place: &str) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = Vec::new();
+    for figure in figures.iter().filter(|figure| figure.place == place) {
+        if !names.contains(&figure.name) {
+            names.push(figure.name);
+        }
+    }
+    names
+}
+
+fn tables(
+    figures: &[Figure],
+    kept: &[Kept],
+    rounds: usize,
+    requests: usize,
+) -> Result<String, Box<dyn Error>> {
+    let mut text = String::from("# Dewar beside its peers\n\n");
+    writeln!(
+        text,
+        "Written by `benchmarks/peers` (`cargo run --release -- redis://…`). The same requests to each in turn, in one process, without a network: \
+         {rounds} rounds of {requests} requests (a quarter of that for stores outside of the process). Sessions hold 150 bytes. The figures are what a session adds to the CPU time of a request \
+         without one in the same framework: the median of the rounds, and in brackets its quartiles; times Dewar: the same of what one takes over what Dewar takes in the same round. Everything runs on one thread; CPU time is that of the whole process.\n"
+    )?;
+    writeln!(text, "{}\n", machine())?;
+    writeln!(text, "Versions: {}.\n", versions())?;
+    writeln!(
+        text,
+        "![What a session adds to a request](images/peers.svg)\n"
+    )?;
+    for place in PLACES {
+        let names = names(figures, place);
+        if names.is_empty() {
+            continue;
+        }
+        writeln!(text, "## {}\n", capital(place))?;
+        let redis = place == "Redis";
+        writeln!(
+            text,
+            "| | untouched | read | written | times Dewar: read, written | p50, p99 of a write | allocations: untouched, read, written |{}",
+            if redis {
+                " round trips: read, written | CPU of Redis: read, written |"
+            } else {
+                ""
+            }
+        )?;
+        writeln!(
+            text,
+            "| --- | --- | --- | --- | --- | --- | --- |{}",
+            if redis { " --- | --- |" } else { "" }
+        )?;
+        for name in &names {
+            let route = |route: &str| of(figures, place, name, route).ok_or("a figure is missing");
+            let (untouched, read, write) =
+                (route("/untouched")?, route("/read")?, route("/write")?);
+            write!(
+                text,
+                "| {name} | {} | {} | {} | {}, {} | {:.0}, {:.0} µs | {}, {}, {} |",
+                spread(untouched),
+                spread(read),
+                spread(write),
+                times(read),
+                times(write),
+                write.p50,
+                write.p99,
+                untouched.allocations,
+                read.allocations,
+                write.allocations,
+            )?;
+            if redis {
+                let (read, write) = read
+                    .redis
+                    .zip(write.redis)
+                    .ok_or("the server told nothing")?;
+                write!(text, " {:.1}, {:.1} |", read.round_trips, write.round_trips)?;
+                write!(text, " {:.0}, {:.0} µs |", read.cpu, write.cpu)?;
+            }
+            text.push('\n');
+        }
+        let less = names
+            .iter()
+            .filter_map(|name| of(figures, place, name, "/read"))
+            .filter(|figure| !figure.less.is_empty());
+        let less: Vec<String> = less
+            .map(|figure| format!("{}: {}", figure.name, figure.less))
+            .collect();
+        if !less.is_empty() {
+            writeln!(text, "\nWhere less is done: {}.", less.join("; "))?;
+        }
+        text.push('\n');
+    }
+    let bare = |name: &str| {
+        of(figures, "none", name, "/untouched").map_or(f64::NAN, |figure| figure.over[1])
+    };
+    writeln!(
+        text,
+        "A request without a session takes {:.2} µs of CPU in axum, {:.2} µs in axum with a layer that does nothing, and {:.2} µs in actix-web, the test's own part in it.\n",
+        bare("axum, no session"),
+        bare("axum, a layer that does nothing"),
+        bare("actix-web, no session")
+    )?;
+    writeln!(text, "## 64 requests at once on one session\n")?;
+    writeln!(
+        text,
+        "Each sets a key of its own. What is there afterwards:\n"
+    )?;
+    writeln!(text, "| | keys of 64 |\n| --- | --- |")?;
+    for (place, name, count) in kept {
+        writeln!(text, "| {name}, {place} | {count} |")?;
+    }
+    Ok(text)
+}
+
+fn times(figure: &Figure) -> String {
+    let [low, median, high] = figure.times;
+    if figure.name == "Dewar" {
+        "1".to_owned()
+    } else {
+        format!("{median:.2} ({low:.2} to {high:.2})")
+    }
+}
+
+fn spread(figure: &Figure) -> String {
+    let [low, median, high] = figure.over;
+    format!("{median:.2} µs ({low:.2} to {high:.2})")
+}
+
+fn capital(place: &str) -> String {
+    let mut letters = place.chars();
+    letters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+fn machine() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let load = read("/proc/loadavg");
+    let load = load.split(' ').next().unwrap_or("?").to_owned();
+    format!(
+        "Machine: {}, {} cores, load {load} at the end.",
+        model.map_or("unknown processor", |(_, name)| name),
+        cpu.matches("processor\t").count()
+    )
+}
+
+/// The versions that Cargo chose.
+fn versions() -> String {
+    let lock = include_str!("../Cargo.lock");
+    let wanted = [
+        "actix-session",
+        "actix-web",
+        "axum",
+        "axum_session",
+        "fred",
+        "redis",
+        "rusqlite",
+        "tower-sessions",
+        "tower-sessions-cookie-store",
+        "tower-sessions-redis-store",
+    ];
+    let mut found = Vec::new();
+    for package in lock.split("[[package]]") {
+        let field = |name: &str| {
+            let line = package
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \""));
+            line.map(|value| value.trim_end_matches('"'))
+        };
+        if let (Some(name), Some(version)) = (field("name"), field("version"))
+            && wanted.contains(&name)
+        {
+            found.push(format!("{name} {version}"));
+        }
+    }
+    found.join(", ")
+}
+
+/// Bars of the medians, a group for each place.
+fn picture(figures: &[Figure]) -> Result<String, Box<dyn Error>> {
+    const LEFT: f64 = 230.0;
+    const WIDTH: f64 = 460.0;
+    let mut body = String::new();
+    let mut y = 20.0;
+    for place in PLACES {
+        let names = names(figures, place);
+        let medians = |route: &str| -> Vec<(&'static str, f64)> {
+            let medians = names
+                .iter()
+                .filter_map(|name| Some((*name, of(figures, place, name, route)?.over[1])));
+            medians.collect()
+        };
+        for (route, what) in [("/read", "read"), ("/write", "written")] {
+            let medians = medians(route);
+            // One bar compares nothing.
+            if medians.len() < 2 {
+                continue;
+            }
+            writeln!(
+                body,
+                r##"<text x="8" y="{y}" class="h">{}, {what}</text>"##,
+                capital(place)
+            )?;
+            y += 10.0;
+            let most = medians.iter().map(|(_, over)| *over).fold(0.1, f64::max);
+            for (name, over) in medians {
+                let length = (over / most * WIDTH).max(1.0);
+                let class = if name == "Dewar" { "d" } else { "p" };
+                writeln!(
+                    body,
+                    r##"<text x="{}" y="{}" text-anchor="end">{name}</text>"##,
+                    LEFT - 8.0,
+                    y + 13.0
+                )?;
+                writeln!(
+                    body,
+                    r##"<rect x="{LEFT}" y="{y}" width="{length:.1}" height="17" class="{class}"/>"##
+                )?;
+                writeln!(
+                    body,
+                    r##"<text x="{:.1}" y="{}">{over:.1} µs</text>"##,
+                    LEFT + length + 6.0,
+                    y + 13.0
+                )?;
+                y += 21.0;
+            }
+            y += 24.0;
+        }
+    }
+    Ok(format!(
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 {y}" width="780" height="{y}" role="img" aria-label="CPU time that a session adds to a request">
+<style>text {{ font: 13px system-ui, sans-serif; fill: #24292f }} .h {{ font-weight: 600 }} .d {{ fill: #2f6f4f }} .p {{ fill: #b8bec6 }}</style>
+<rect width="780" height="{y}" fill="#ffffff"/>
+{body}</svg>
+"##
+    ))
+}
