@@ -382,6 +382,11 @@ fn what_was_probably_meant_is_suggested() {
         ("SESSION_TPYE", "SESSION_TYPE"),
         ("PERMANENT_SESSION_LIFETIMES", "PERMANENT_SESSION_LIFETIME"),
         ("SESSION_COOKIE_SAME_SITE", "SESSION_COOKIE_SAMESITE"),
+        (
+            "SESSION_LIFETIME",
+            "PERMANENT_SESSION_LIFETIME or SESSION_ABSOLUTE_LIFETIME",
+        ),
+        ("SESSION_HTTPONLY", "SESSION_COOKIE_HTTPONLY"),
     ] {
         let report = Config::new()
             .merge("app.toml", json!({ wrong: 1 }))
@@ -392,4 +397,7 @@ fn what_was_probably_meant_is_suggested() {
             "{wrong}: {report}"
         );
     }
+    let ambiguous = json!({ "SESSION_COOKIE": 1 });
+    let report = Config::new().merge("app.toml", ambiguous).check();
+    assert!(!report.to_string().contains("did you mean"));
 }

@@ -109,6 +109,17 @@ impl Key {
         nearest(&upper, KEYS.iter().map(|key| key.name)).and_then(Key::find)
     }
 
+    /// The keys that have all words of `name` and one more: of SESSION_LIFETIME, PERMANENT_SESSION_LIFETIME is one.
+    pub(super) fn of_one_more_word(name: &str) -> Vec<&'static str> {
+        let words: Vec<&str> = name.split('_').collect();
+        let fits = |key: &&'static str| {
+            let of_key: Vec<&str> = key.split('_').collect();
+            of_key.len() == words.len() + 1 && words.iter().all(|word| of_key.contains(word))
+        };
+        let names = KEYS.iter().map(|key| key.name);
+        names.filter(|_| words.len() > 1).filter(fits).collect()
+    }
+
     /// Whether its value must never be shown.
     pub fn is_secret(&self) -> bool {
         matches!(

@@ -3,6 +3,9 @@ use crate::config::draft::{ChosenType, Place};
 use crate::config::setting::quoted;
 use crate::config::{Code, Key, Scope};
 
+/// So many keys that may have been meant are told; more would be a list, not a hint.
+const MOST_MEANT: usize = 3;
+
 pub(super) fn unknown_keys(findings: &mut Findings<'_>) {
     for name in findings.config.keys() {
         if Key::find(name).is_some() {
@@ -14,7 +17,12 @@ pub(super) fn unknown_keys(findings: &mut Findings<'_>) {
                 format!("write {}: keys are upper case, as in Flask", key.name)
             }
             Some(key) => format!("did you mean {}?", key.name),
-            None => "remove it; all keys are in the documentation".into(),
+            None => match &Key::of_one_more_word(&upper)[..] {
+                meant @ [_, ..] if meant.len() <= MOST_MEANT => {
+                    format!("did you mean {}?", meant.join(" or "))
+                }
+                _ => "remove it; all keys are in the documentation".into(),
+            },
         };
         let what = "there is no such key, so it has no effect";
         findings.warning(Code::UnknownKey, name, what, fix);
