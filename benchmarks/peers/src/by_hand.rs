@@ -1,16 +1,15 @@
-//! Handlers that do what a store must do, and nothing else: no cookie is looked at, nothing expires, nothing is compared.
+//! Handlers that do what a store must do, and nothing else: the cookie is the key as it is, nothing expires, nothing is compared.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::routing::get;
 
 use crate::contestants::{CART, Contestant, Result, in_axum, next};
 
-const LESS: &str = "no cookie, no expiry, no comparison";
-const KEY: &str = "by-hand:session";
+const LESS: &str = "the cookie is the key as it is, no expiry, no comparison";
 
 fn session(visits: u64) -> String {
     serde_json::json!({"user": "ada", "cart": CART, "visits": visits}).to_string()
@@ -19,6 +18,11 @@ fn session(visits: u64) -> String {
 fn visits(session: &[u8]) -> u64 {
     let session: serde_json::Value = serde_json::from_slice(session).unwrap();
     session["visits"].as_u64().unwrap()
+}
+
+/// The cookie that is the session's key.
+fn key(headers: &HeaderMap) -> String {
+    headers[header::COOKIE].to_str().unwrap().to_owned()
 }
 
 /// The same routes as everybody's, on a `get` and a `set` of bytes.
@@ -31,29 +35,30 @@ macro_rules! routes {
             .route(
                 "/fill",
                 get(move || async move {
-                    filling(session(17)).await;
-                    ([(header::SET_COOKIE, "session=by-hand")], "hello")
+                    let key = format!("by-hand={}", next());
+                    filling(key.clone(), session(17)).await;
+                    ([(header::SET_COOKIE, key)], "hello")
                 }),
             )
             .route(
                 "/read",
-                get(move || async move {
-                    assert!(visits(&reading().await) >= 17);
+                get(move |headers: HeaderMap| async move {
+                    assert!(visits(&reading(key(&headers)).await) >= 17);
                     "hello"
                 }),
             )
             .route(
                 "/check",
-                get(move || async move {
-                    assert!(visits(&checking().await) >= 1_000);
+                get(move |headers: HeaderMap| async move {
+                    assert!(visits(&checking(key(&headers)).await) >= 1_000);
                     "hello"
                 }),
             )
             .route(
                 "/write",
-                get(move || async move {
-                    rereading().await;
-                    writing(session(next())).await;
+                get(move |headers: HeaderMap| async move {
+                    rereading(key(&headers)).await;
+                    writing(key(&headers), session(next())).await;
                     "hello"
                 }),
             )
@@ -66,11 +71,11 @@ pub async fn redis(url: &str) -> Result<Contestant> {
         .await?;
     let get = || {
         let connection = connection.clone();
-        move || {
+        move |key: String| {
             let mut connection = connection.clone();
             async move {
                 let bytes: Vec<u8> = redis::cmd("GET")
-                    .arg(KEY)
+                    .arg(&key)
                     .query_async(&mut connection)
                     .await
                     .unwrap();
@@ -80,11 +85,11 @@ pub async fn redis(url: &str) -> Result<Contestant> {
     };
     let set = || {
         let connection = connection.clone();
-        move |session: String| {
+        move |key: String, session: String| {
             let mut connection = connection.clone();
             async move {
                 let mut set = redis::cmd("SET");
-                set.arg(KEY).arg(session).arg("EX").arg(86_400);
+                set.arg(&key).arg(session).arg("EX").arg(86_400);
                 let () = set.query_async(&mut connection).await.unwrap();
             }
         }
@@ -108,25 +113,25 @@ pub fn sqlite(file: &Path) -> Result<Contestant> {
     let connection = Arc::new(Mutex::new(connection));
     let get = || {
         let connection = connection.clone();
-        move || {
+        move |key: String| {
             let connection = connection.lock().unwrap();
             let mut select = connection
                 .prepare_cached("SELECT data, expiry FROM sessions WHERE name = ?1")
                 .unwrap();
-            let bytes: Vec<u8> = select.query_row([KEY], |row| row.get(0)).unwrap();
+            let bytes: Vec<u8> = select.query_row([&key], |row| row.get(0)).unwrap();
             std::future::ready(bytes)
         }
     };
     let set = || {
         let connection = connection.clone();
-        move |session: String| {
+        move |key: String, session: String| {
             let connection = connection.lock().unwrap();
             let replace = "INSERT INTO sessions (name, data, expiry) VALUES (?1, ?2, '2027-01-01') \
                            ON CONFLICT (name) DO UPDATE SET data = excluded.data";
             connection
                 .prepare_cached(replace)
                 .unwrap()
-                .execute((KEY, session.as_bytes()))
+                .execute((&key, session.as_bytes()))
                 .unwrap();
             std::future::ready(())
         }
@@ -139,18 +144,61 @@ pub fn sqlite(file: &Path) -> Result<Contestant> {
     ))
 }
 
-/// A file, written beside and renamed, in the thread of the request.
-pub fn files(folder: &Path) -> Result<Contestant> {
-    let (file, new) = (folder.join("by-hand"), folder.join("by-hand.new"));
+/// Prepared statements on one connection.
+pub async fn postgresql(url: &str) -> Result<Contestant> {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+    tokio::spawn(async move { drop(connection.await) });
+    let table = "CREATE TABLE IF NOT EXISTS by_hand (name TEXT PRIMARY KEY, data BYTEA, expiry TIMESTAMPTZ)";
+    client.batch_execute(table).await?;
+    let select = client
+        .prepare("SELECT data, expiry FROM by_hand WHERE name = $1")
+        .await?;
+    let replace = "INSERT INTO by_hand (name, data, expiry) VALUES ($1, $2, now() + interval '31 days') \
+                   ON CONFLICT (name) DO UPDATE SET data = excluded.data, expiry = excluded.expiry";
+    let replace = client.prepare(replace).await?;
+    let client = Arc::new(client);
     let get = || {
-        let file = file.clone();
-        move || std::future::ready(std::fs::read(&file).unwrap())
+        let (client, select) = (client.clone(), select.clone());
+        move |key: String| {
+            let (client, select) = (client.clone(), select.clone());
+            async move {
+                let bytes: Vec<u8> = client.query_one(&select, &[&key]).await.unwrap().get(0);
+                bytes
+            }
+        }
     };
     let set = || {
-        let (file, new) = (file.clone(), new.clone());
-        move |session: String| {
+        let (client, replace) = (client.clone(), replace.clone());
+        move |key: String, session: String| {
+            let (client, replace) = (client.clone(), replace.clone());
+            async move {
+                client
+                    .execute(&replace, &[&key, &session.as_bytes()])
+                    .await
+                    .unwrap();
+            }
+        }
+    };
+    Ok(in_axum(
+        "PostgreSQL",
+        "by hand (SELECT and UPSERT)",
+        LESS,
+        routes!(get(), set()),
+    ))
+}
+
+/// A file, written beside and renamed, in the thread of the request.
+pub fn files(folder: &Path) -> Result<Contestant> {
+    let get = || {
+        let folder = folder.to_owned();
+        move |key: String| std::future::ready(std::fs::read(folder.join(key)).unwrap())
+    };
+    let set = || {
+        let folder = folder.to_owned();
+        move |key: String, session: String| {
+            let new = folder.join(format!("{key}.new"));
             std::fs::write(&new, session).unwrap();
-            std::future::ready(std::fs::rename(&new, &file).unwrap())
+            std::future::ready(std::fs::rename(&new, folder.join(key)).unwrap())
         }
     };
     Ok(in_axum(

@@ -38,8 +38,17 @@ pub struct Contestant {
     pub less: &'static str,
     /// The name of the contestant without sessions in the same framework.
     pub floor: &'static str,
+    /// The application, if it is axum's.
+    pub router: Option<Router>,
     send: Box<dyn Fn(&'static str, String) -> Answer<'static>>,
     cookie: String,
+}
+
+/// The URLs of servers to keep sessions in.
+#[derive(Default)]
+pub struct Servers {
+    pub redis: Option<String>,
+    pub postgresql: Option<String>,
 }
 
 impl Contestant {
@@ -167,6 +176,7 @@ pub fn in_axum(
     less: &'static str,
     router: Router,
 ) -> Contestant {
+    let served = Some(router.clone());
     let send = move |path, cookie: String| -> Answer<'static> {
         let router = router.clone();
         Box::pin(async move {
@@ -192,6 +202,7 @@ pub fn in_axum(
         name,
         less,
         floor: "axum, no session",
+        router: served,
         send: Box::new(send),
         cookie: "a=b".into(),
     }
@@ -258,6 +269,7 @@ macro_rules! in_actix {
             name: $name,
             less: $less,
             floor: "actix-web, no session",
+            router: None,
             send: Box::new(send),
             cookie: "a=b".into(),
         }
@@ -285,7 +297,7 @@ impl<S: tower::Service<R>, R> tower::Service<R> for Nothing<S> {
     }
 }
 
-pub async fn all(redis: Option<&str>) -> Result<Vec<Contestant>> {
+pub async fn all(servers: &Servers) -> Result<Vec<Contestant>> {
     const KEY: &str = "9f3c1e77a05bd2846cf01b9de35a7482";
     let mut all = Vec::new();
 
@@ -403,11 +415,20 @@ pub async fn all(redis: Option<&str>) -> Result<Vec<Contestant>> {
         dewar_routes(Engine::new(config)?),
     ));
 
-    if let Some(url) = redis {
+    if let Some(url) = &servers.postgresql {
+        all.push(by_hand::postgresql(url).await?);
+        let config = Config::new()
+            .session_type("postgresql")
+            .set("SESSION_POSTGRESQL", url.as_str());
+        let routes = dewar_routes(dewar_stores::engine(config)?);
+        all.push(in_axum("PostgreSQL", "Dewar", "", routes));
+    }
+
+    if let Some(url) = &servers.redis {
         all.push(by_hand::redis(url).await?);
         let config = Config::new()
             .session_type("redis")
-            .set("SESSION_REDIS", url);
+            .set("SESSION_REDIS", url.as_str());
         all.push(in_axum(
             "Redis",
             "Dewar",
@@ -423,7 +444,7 @@ pub async fn all(redis: Option<&str>) -> Result<Vec<Contestant>> {
             "writes are not compared",
             routes,
         ));
-        let store = actix_session::storage::RedisSessionStore::new(url).await?;
+        let store = actix_session::storage::RedisSessionStore::new(url.as_str()).await?;
         let key = actix_web::cookie::Key::generate();
         let layer = actix_session::SessionMiddleware::builder(store, key)
             .cookie_secure(false)

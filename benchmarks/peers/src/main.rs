@@ -1,39 +1,46 @@
 //! Dewar beside its peers: the same requests, in turn, in one process; what a session adds to a request's CPU time.
 //!
 //! ```sh
-//! cargo run --release -- redis://127.0.0.1:6379/0     # also --quick; without a URL, no Redis
-//! cargo run --release -- --only Dewar,memory redis://127.0.0.1:6379/0   # a name, a place, or both: for a profiler
+//! cargo run --release -- redis://127.0.0.1:6379/0 postgresql://user:password@127.0.0.1/postgres
+//! cargo run --release -- --quick                  # without servers; prints figures, writes nothing
+//! cargo run --release -- --only Dewar/memory      # a name, a place, or both: for a profiler
 //! ```
 //!
-//! It writes `docs/peers.md` and `docs/images/peers.svg`; with `--quick` or `--only` it prints the figures and writes nothing.
+//! It writes `docs/peers.md` and `docs/images/peers.svg`, unless it is told to do a part only.
 
 mod by_hand;
 mod contention;
 mod contestants;
 mod measure;
+mod network;
 mod report;
 
 use std::error::Error;
 
-use contestants::Contestant;
+use contestants::{Contestant, Servers};
 
 #[global_allocator]
 static ALLOCATOR: measure::Counting = measure::Counting;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (mut quick, mut redis, mut only) = (false, None, None);
+    let (mut quick, mut only, mut serve) = (false, None, None);
+    let (mut servers, mut urls) = (Servers::default(), Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => quick = true,
             "--only" => only = arguments.next(),
-            url if url.starts_with("redis://") => redis = Some(url.to_owned()),
+            "--serve" => serve = arguments.next().map(|port| port.parse()).transpose()?,
+            url if url.starts_with("redis://") => servers.redis = Some(url.to_owned()),
+            url if url.starts_with("postgresql://") => servers.postgresql = Some(url.to_owned()),
             other => {
-                return Err(format!(
-                    "{other}: use --quick, --only NAME,PLACE and the URL of a Redis server"
-                )
-                .into());
+                let known =
+                    "--quick, --only NAME/PLACE, and the URLs of a Redis and a PostgreSQL server";
+                return Err(format!("{other}: use {known}").into());
             }
+        }
+        if argument.contains("://") {
+            urls.push(argument);
         }
     }
     // One thread does everything, so that the process's CPU time is that of the requests.
@@ -42,23 +49,30 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
-        let mut contestants = contestants::all(redis.as_deref()).await?;
+        let mut contestants = contestants::all(&servers).await?;
         if let Some(only) = &only {
             let wanted = |contestant: &Contestant| {
-                only.split(',')
-                    .all(|one| one == contestant.name || one == contestant.place)
+                let mut parts = only.split('/');
+                parts.all(|part| part == contestant.name || part == contestant.place)
             };
-            contestants.retain(|contestant| contestant.place == "none" || wanted(contestant));
+            contestants.retain(|contestant| {
+                (contestant.place == "none" && serve.is_none()) || wanted(contestant)
+            });
+        }
+        if let Some(port) = serve {
+            return network::serve(contestants.first().ok_or("no such contestant")?, port).await;
         }
         for contestant in &mut contestants {
             contestant.prepare().await?;
         }
         let (rounds, requests) = if quick { (3, 300) } else { (15, 2_000) };
-        let figures = measure::run(&contestants, rounds, requests, redis.as_deref()).await?;
+        let figures =
+            measure::run(&contestants, rounds, requests, servers.redis.as_deref()).await?;
+        let over_network = network::run(&contestants, rounds / 3, requests / 10, &urls).await?;
         if only.is_some() || quick {
-            return report::print(&figures);
+            return report::print(&figures, &over_network);
         }
-        let kept = contention::run(redis.as_deref()).await?;
-        report::write(&figures, &kept, rounds, requests)
+        let kept = contention::run(servers.redis.as_deref()).await?;
+        report::write(&figures, &over_network, &kept, rounds, requests)
     })
 }

@@ -79,7 +79,10 @@ pub async fn run(
     for round in 0..=rounds {
         for (index, contestant) in contestants.iter().enumerate() {
             for (at, route) in ROUTES.iter().copied().enumerate() {
-                let slow = matches!(contestant.place, "Redis" | "filesystem" | "SQLite");
+                let slow = matches!(
+                    contestant.place,
+                    "Redis" | "PostgreSQL" | "filesystem" | "SQLite"
+                );
                 let requests = if slow { requests / 4 } else { requests };
                 let before = server.used().await?;
                 let (allocated, begun) = (ALLOCATIONS.load(Ordering::Relaxed), cpu());
@@ -198,7 +201,7 @@ fn cpu() -> Duration {
 }
 
 /// The first, the median and the third.
-fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
+pub fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
     values.sort_by(f64::total_cmp);
     [1, 2, 3].map(|quarter| {
         values

@@ -6,17 +6,28 @@ use std::path::Path;
 
 use crate::contention::Kept;
 use crate::measure::Figure;
+use crate::network;
 
-const PLACES: [&str; 5] = ["signed cookie", "memory", "Redis", "SQLite", "filesystem"];
+const PLACES: [&str; 6] = [
+    "signed cookie",
+    "memory",
+    "Redis",
+    "PostgreSQL",
+    "SQLite",
+    "filesystem",
+];
 
 pub fn write(
     figures: &[Figure],
+    over_network: &[network::Figure],
     kept: &[Kept],
     rounds: usize,
     requests: usize,
 ) -> Result<(), Box<dyn Error>> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    let text = tables(figures, kept, rounds, requests)?;
+    let mut text = tables(figures, rounds, requests)?;
+    text.push_str(&of_network(over_network)?);
+    text.push_str(&of_contention(kept)?);
     print!("{text}");
     std::fs::write(docs.join("peers.md"), text)?;
     std::fs::write(docs.join("images/peers.svg"), picture(figures)?)?;
@@ -24,7 +35,7 @@ pub fn write(
 }
 
 /// The medians, a line each.
-pub fn print(figures: &[Figure]) -> Result<(), Box<dyn Error>> {
+pub fn print(figures: &[Figure], over_network: &[network::Figure]) -> Result<(), Box<dyn Error>> {
     for figure in figures {
         let redis = figure.redis.map_or(String::new(), |redis| {
             format!(
@@ -39,6 +50,18 @@ pub fn print(figures: &[Figure]) -> Result<(), Box<dyn Error>> {
             figure.route,
             spread(figure),
             figure.allocations
+        );
+    }
+    for figure in over_network {
+        println!(
+            "{:14} {:32} {:10} {:>8.0} requests/s {:>6.1} µs of CPU, p50 {:.0} p99 {:.0} µs",
+            figure.place,
+            figure.name,
+            figure.route,
+            figure.rate[1],
+            figure.cpu[1],
+            figure.p50,
+            figure.p99
         );
     }
     Ok(())
@@ -60,16 +83,11 @@ fn names(figures: &[Figure], place: &str) -> Vec<&'static str> {
     names
 }
 
-fn tables(
-    figures: &[Figure],
-    kept: &[Kept],
-    rounds: usize,
-    requests: usize,
-) -> Result<String, Box<dyn Error>> {
+fn tables(figures: &[Figure], rounds: usize, requests: usize) -> Result<String, Box<dyn Error>> {
     let mut text = String::from("# Dewar beside its peers\n\n");
     writeln!(
         text,
-        "Written by `benchmarks/peers` (`cargo run --release -- redis://…`). The same requests to each in turn, in one process, without a network: \
+        "Written by `benchmarks/peers` (`cargo run --release -- redis://… postgresql://…`). The same requests to each in turn, in one process, without a network: \
          {rounds} rounds of {requests} requests (a quarter of that for stores outside of the process). Sessions hold 150 bytes. The figures are what a session adds to the CPU time of a request \
          without one in the same framework: the median of the rounds, and in brackets its quartiles; times Dewar: the same of what one takes over what Dewar takes in the same round. Everything runs on one thread; CPU time is that of the whole process.\n"
     )?;
@@ -150,7 +168,42 @@ fn tables(
         bare("axum, a layer that does nothing"),
         bare("actix-web, no session")
     )?;
-    writeln!(text, "## 64 requests at once on one session\n")?;
+    Ok(text)
+}
+
+fn of_network(figures: &[network::Figure]) -> Result<String, Box<dyn Error>> {
+    let mut text = String::from("## Over the network\n\n");
+    writeln!(
+        text,
+        "Each application in a process of its own, with one thread, on the first core; 16 connections from the second one, each with a session of its own. \
+         Stores share both cores. Requests per second and the application's CPU time, with quartiles of the rounds.\n"
+    )?;
+    writeln!(
+        text,
+        "| | | requests per second | CPU for a request | p50, p99 |\n| --- | --- | --- | --- | --- |"
+    )?;
+    for figure in figures {
+        let ([slow, rate, fast], [low, cpu, high]) = (figure.rate, figure.cpu);
+        let place = if figure.place == "none" {
+            String::new()
+        } else {
+            format!(", {}", figure.place)
+        };
+        writeln!(
+            text,
+            "| {}{place} | {} | {rate:.0} ({slow:.0} to {fast:.0}) | {cpu:.1} µs ({low:.1} to {high:.1}) | {:.0}, {:.0} µs |",
+            figure.name,
+            figure.route.trim_start_matches('/'),
+            figure.p50,
+            figure.p99
+        )?;
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+fn of_contention(kept: &[Kept]) -> Result<String, Box<dyn Error>> {
+    let mut text = String::from("## 64 requests at once on one session\n\n");
     writeln!(
         text,
         "Each sets a key of its own. What is there afterwards:\n"
