@@ -2,13 +2,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use dewar::adapter::Scope;
 use dewar::engine::Reply;
 use http::header::{HeaderValue, SET_COOKIE, VARY};
-use http::{HeaderMap, Response, StatusCode};
+use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
 use crate::layer::Replies;
-use crate::scope::Scope;
 
 type Closing = Pin<Box<dyn Future<Output = dewar::Result<Reply>> + Send>>;
 
@@ -18,7 +18,7 @@ pin_project! {
     pub struct ResponseFuture<F, R> {
         #[pin]
         future: F,
-        scope: Option<Scope>,
+        scope: Scope,
         // The response, while its session is being closed.
         closing: Option<(Closing, Option<Response<R>>)>,
         replies: Replies,
@@ -26,7 +26,7 @@ pin_project! {
 }
 
 impl<F, R> ResponseFuture<F, R> {
-    pub(crate) fn new(future: F, scope: Option<Scope>, replies: Replies) -> Self {
+    pub(crate) fn new(future: F, scope: Scope, replies: Replies) -> Self {
         ResponseFuture {
             future,
             scope,
@@ -47,12 +47,11 @@ where
         let this = self.project();
         if this.closing.is_none() {
             let future = this.future;
-            let response = ready!(Scope::enter(this.scope, || future.poll(context)))?;
-            let Some(session) = this.scope.take().and_then(|scope| scope.session) else {
+            let response = ready!(this.scope.enter(|| future.poll(context)))?;
+            let Some(closing) = this.scope.close() else {
                 return Poll::Ready(Ok(response));
             };
-            let closing: Closing = Box::pin(async move { session.engine().close(&session).await });
-            *this.closing = Some((closing, Some(response)));
+            *this.closing = Some((Box::pin(closing), Some(response)));
         }
         let Some((closing, response)) = this.closing.as_mut() else {
             return Poll::Pending;
@@ -82,8 +81,10 @@ fn finish<R: Default>(
             Err(error) => return failed(&error),
         }
     }
-    if reply.varies() {
-        vary_on_cookie(response.headers_mut());
+    let said = response.headers().get_all(VARY);
+    if let Some(vary) = reply.vary(said.iter().map(HeaderValue::as_bytes)) {
+        let vary = HeaderValue::from_static(vary);
+        response.headers_mut().append(VARY, vary);
     }
     if replies == Replies::Attached {
         response.extensions_mut().insert(reply);
@@ -96,17 +97,4 @@ fn failed<R: Default>(error: &(dyn std::error::Error + 'static)) -> Response<R> 
     let mut response = Response::new(R::default());
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response
-}
-
-/// Adds `Vary: Cookie` unless the response says so already.
-fn vary_on_cookie(headers: &mut HeaderMap) {
-    let said = headers.get_all(VARY).iter().any(|value| {
-        value.as_bytes().split(|byte| *byte == b',').any(|name| {
-            let name = name.trim_ascii();
-            name == b"*" || name.eq_ignore_ascii_case(b"cookie")
-        })
-    });
-    if !said {
-        headers.append(VARY, HeaderValue::from_static("Cookie"));
-    }
 }

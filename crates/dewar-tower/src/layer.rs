@@ -1,12 +1,12 @@
 use std::task::{Context, Poll};
 
 use dewar::Engine;
+use dewar::adapter::Scope;
 use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::future::ResponseFuture;
-use crate::scope::Scope;
 
 /// Gives the services inside their sessions, and the responses their `Set-Cookie` and `Vary: Cookie`.
 ///
@@ -86,8 +86,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let mut scope = Some(Scope::new(self.engine.clone()));
-        let future = Scope::enter(&mut scope, || self.inner.call(request));
+        let mut scope = Scope::new(self.engine.clone());
+        let future = scope.enter(|| self.inner.call(request));
         ResponseFuture::new(future, scope, self.replies)
     }
 }

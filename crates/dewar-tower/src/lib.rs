@@ -74,7 +74,6 @@ mod error;
 mod extract;
 mod future;
 mod layer;
-mod scope;
 mod session;
 
 pub use error::Error;

@@ -1,10 +1,10 @@
 use std::ops::Deref;
 
+use dewar::adapter::Scope;
 use http::HeaderMap;
 use http::header::COOKIE;
 
 use crate::Error;
-use crate::scope::Scope;
 
 /// The request's session, open and loaded: an axum extractor that is a [`dewar::Session`].
 ///
@@ -28,19 +28,12 @@ impl Session {
     /// # Errors
     /// If there is no [`SessionLayer`](crate::SessionLayer) around, or the store fails.
     pub async fn open(headers: &HeaderMap) -> Result<Session, Error> {
-        let (engine, open) = Scope::current(|scope| (scope.engine.clone(), scope.session.clone()))
-            .ok_or_else(Error::no_layer)?;
-        if let Some(session) = open {
-            return Ok(Session(session));
-        }
         let cookies = headers
             .get_all(COOKIE)
             .into_iter()
             .map(|value| value.as_bytes());
-        let session = engine.open(cookies).await?;
-        // Another branch of the same request may have opened it meanwhile: the first one counts.
-        Scope::current(|scope| Session(scope.session.get_or_insert(session).clone()))
-            .ok_or_else(Error::no_layer)
+        let session = Scope::open(cookies).await?;
+        session.map(Session).ok_or_else(Error::no_layer)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Stores move bytes, codecs make bytes, the engine decides, adapters only copy headers.
 
+pub mod adapter;
 pub mod clock;
 pub mod config;
 pub mod cookie;

@@ -37,6 +37,26 @@ impl Reply {
         self.decision.vary == Vary::Cookie
     }
 
+    /// The value of the `Vary` header to append to a response that has these, if one is to be appended.
+    ///
+    /// ```
+    /// # fn adapter(reply: dewar::engine::Reply) {
+    /// let of_the_response: [&[u8]; 1] = [b"Accept-Encoding"];
+    /// if let Some(vary) = reply.vary(of_the_response) {
+    ///     println!("Vary: {vary}");
+    /// }
+    /// # }
+    /// ```
+    pub fn vary<'v>(&self, already: impl IntoIterator<Item = &'v [u8]>) -> Option<&'static str> {
+        let said = |value: &[u8]| {
+            value.split(|byte| *byte == b',').any(|name| {
+                let name = name.trim_ascii();
+                name == b"*" || name.eq_ignore_ascii_case(b"cookie")
+            })
+        };
+        (self.varies() && !already.into_iter().any(said)).then_some("Cookie")
+    }
+
     /// What was decided, and why.
     pub fn decision(&self) -> Decision {
         self.decision

@@ -2,6 +2,7 @@
 //!
 //! | file | what it promises |
 //! | --- | --- |
+//! | `adapters` | what adapters to web frameworks are built on |
 //! | `cookie_sessions` | sessions that are kept in the signed cookie, by Flask's rules |
 //! | `server_sessions` | sessions that are kept in a store |
 //! | `concurrency` | nothing is lost, nothing ended comes back |
@@ -12,6 +13,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adapters;
 mod concurrency;
 mod cookie_sessions;
 mod events;

@@ -1,0 +1,74 @@
+use std::fmt;
+
+use actix_web::http::header::InvalidHeaderValue;
+use actix_web::{HttpResponse, ResponseError};
+
+/// Why a request has no session: a [`dewar::Error`], or no middleware around. As a response it is an empty 500, and
+/// the error is logged.
+#[derive(Debug)]
+pub struct Error(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    NoMiddleware,
+    Session(dewar::Error),
+    Cookie(InvalidHeaderValue),
+}
+
+impl Error {
+    pub(crate) fn no_middleware() -> Error {
+        Error(Kind::NoMiddleware)
+    }
+
+    /// The engine's error, if it is one.
+    pub fn session_error(&self) -> Option<&dewar::Error> {
+        match &self.0 {
+            Kind::Session(error) => Some(error),
+            Kind::NoMiddleware | Kind::Cookie(_) => None,
+        }
+    }
+}
+
+impl From<dewar::Error> for Error {
+    fn from(error: dewar::Error) -> Error {
+        Error(Kind::Session(error))
+    }
+}
+
+impl From<InvalidHeaderValue> for Error {
+    fn from(error: InvalidHeaderValue) -> Error {
+        Error(Kind::Cookie(error))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::NoMiddleware => f.write_str(
+                "no SessionMiddleware is around this handler, or it runs in a task of its own: add \
+                 `.wrap(SessionMiddleware::new(engine))` to the App or the scope, after other middleware that uses the \
+                 session, and extract the session before a task is started",
+            ),
+            Kind::Session(error) => error.fmt(f),
+            Kind::Cookie(_) => f.write_str("the session's cookie cannot be a header"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            Kind::NoMiddleware => None,
+            Kind::Session(error) => error.source(),
+            Kind::Cookie(error) => Some(error),
+        }
+    }
+}
+
+impl ResponseError for Error {
+    fn error_response(&self) -> HttpResponse {
+        let error: &dyn std::error::Error = self;
+        tracing::error!(target: "dewar::session", error, "the request failed for want of its session");
+        HttpResponse::new(self.status_code())
+    }
+}

@@ -1,0 +1,98 @@
+//! Dewar sessions for actix-web: one middleware, one extractor.
+//!
+//! ```no_run
+//! use actix_web::{App, HttpServer, web};
+//! use dewar::{Engine, config::Config};
+//! use dewar_actix::{Session, SessionMiddleware};
+//!
+//! async fn count(session: Session) -> actix_web::Result<String> {
+//!     let visits = session.update("visits", |visits: &mut u64| {
+//!         *visits += 1;
+//!         *visits
+//!     })?;
+//!     Ok(format!("You were here {visits} times."))
+//! }
+//!
+//! #[actix_web::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // Outside of the closure, which runs once for each worker: all of them share one engine.
+//!     let engine = Engine::new(Config::from_env())?;
+//!     let app = move || {
+//!         App::new()
+//!             .route("/", web::get().to(count))
+//!             .wrap(SessionMiddleware::new(engine.clone()))
+//!     };
+//!     Ok(HttpServer::new(app).bind("127.0.0.1:8080")?.run().await?)
+//! }
+//! ```
+//!
+//! A handler that does not ask for its [`Session`] costs no store call, no parsing and no allocation: the middleware
+//! looks at nothing until the extractor runs. The extractor finds the middleware through the task that both run in: a
+//! handler that starts a task of its own takes its session first, and gives it to the task.
+//!
+//! The session is saved whatever the handler answers, errors included. If it cannot be saved, the response is an empty
+//! one with status 500, and the error is logged.
+//!
+//! # In other middleware
+//!
+//! Middleware that uses the session stands inside: what is wrapped last runs first.
+//!
+//! ```
+//! use actix_web::body::MessageBody;
+//! use actix_web::dev::{ServiceRequest, ServiceResponse};
+//! use actix_web::error::ErrorForbidden;
+//! use actix_web::middleware::{Next, from_fn};
+//! use actix_web::{App, web};
+//! use dewar_actix::{Session, SessionMiddleware};
+//!
+//! async fn members_only(
+//!     session: Session,
+//!     request: ServiceRequest,
+//!     next: Next<impl MessageBody>,
+//! ) -> actix_web::Result<ServiceResponse<impl MessageBody>> {
+//!     if !session.contains("user") {
+//!         return Err(ErrorForbidden("log in first"));
+//!     }
+//!     next.call(request).await
+//! }
+//!
+//! # fn app(engine: dewar::Engine) {
+//! App::new()
+//!     .route("/", web::get().to(async || "for members"))
+//!     .wrap(from_fn(members_only))
+//!     .wrap(SessionMiddleware::new(engine));
+//! # }
+//! ```
+//!
+//! Where there is no argument to extract into, `request.extract::<Session>().await` gives the same session of a
+//! `ServiceRequest`, and `Session::extract(&request).await` that of an `HttpRequest`.
+//!
+//! # Streams, server-sent events, WebSockets
+//!
+//! Headers are sent before such a handler is done. Keep a clone of the session and call
+//! [`save`](dewar::Session::save) whenever something should be kept; what was written before the response started is
+//! saved with it, cookie included.
+//!
+//! # For those who know actix-session
+//!
+//! | there | here |
+//! | --- | --- |
+//! | `SessionMiddleware::new(store, key)` | `SessionMiddleware::new(engine)`; store, keys and the cookie's attributes are the engine's configuration |
+//! | `update_or(key, 1, \|n\| n + 1)` | [`update`](dewar::Session::update), which starts from the type's default |
+//! | `entries` | [`to_dict`](dewar::Session::to_dict) |
+//! | `renew`, at login | [`regenerate`](dewar::Session::regenerate) |
+//! | `purge`, at logout | [`destroy`](dewar::Session::destroy) |
+//! | `status` | [`is_modified`](dewar::Session::is_modified), [`is_new`](dewar::Session::is_new) |
+//! | `request.get_session()` | `Session::extract(&request).await`; a guard cannot wait for a store, so that it is a middleware's work |
+
+mod error;
+mod future;
+mod middleware;
+mod session;
+mod typed;
+
+pub use error::Error;
+pub use future::ResponseFuture;
+pub use middleware::{SessionMiddleware, SessionService};
+pub use session::Session;
+pub use typed::Typed;

@@ -1,0 +1,79 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Waker};
+
+use dewar::Session;
+use dewar::adapter::Scope;
+use dewar::config::Config;
+
+use crate::support::{Bench, Browser, server_bench};
+
+/// What an extractor gets; the memory store never lets anybody wait.
+fn extracted() -> Option<Session> {
+    let mut context = Context::from_waker(Waker::noop());
+    match std::pin::pin!(Scope::open([])).poll(&mut context) {
+        std::task::Poll::Ready(session) => session.unwrap(),
+        std::task::Poll::Pending => panic!("the memory store lets wait"),
+    }
+}
+
+fn scopes<const N: usize>() -> [(Bench, Scope); N] {
+    [(); N].map(|()| {
+        let bench = server_bench(Config::new());
+        let scope = Scope::new(bench.engine.clone());
+        (bench, scope)
+    })
+}
+
+#[tokio::test]
+async fn a_scope_has_one_session_which_is_closed_with_it() {
+    let [(bench, mut scope)] = scopes();
+    scope.enter(|| extracted().unwrap().insert("n", 1).unwrap());
+    scope.enter(|| assert_eq!(extracted().unwrap().get("n").unwrap(), Some(1)));
+    let mut browser = Browser::default();
+    browser.obey(&scope.close().unwrap().await.unwrap());
+    assert!(!browser.open(&bench.engine).await.is_new());
+    assert!(scope.close().is_none());
+}
+
+#[test]
+fn a_scope_in_which_nobody_asked_has_nothing_to_close() {
+    let [(bench, mut scope)] = scopes();
+    scope.enter(|| ());
+    assert!(scope.close().is_none());
+    assert_eq!(bench.store.calls(), 0);
+}
+
+#[test]
+fn the_innermost_scope_counts_and_none_is_left_behind() {
+    let [(_, mut outer), (_, mut inner)] = scopes();
+    outer.enter(|| {
+        extracted().unwrap().insert("in", "outer").unwrap();
+        inner.enter(|| assert!(!extracted().unwrap().contains("in")));
+        let panicked = catch_unwind(AssertUnwindSafe(|| inner.enter(|| panic!("inside"))));
+        assert!(panicked.is_err());
+        assert!(extracted().unwrap().contains("in"));
+    });
+    assert!(extracted().is_none());
+}
+
+#[tokio::test]
+async fn vary_is_added_to_what_a_response_says_unless_it_says_so() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    let reply = browser.write(&bench.engine, "user", "ada").await;
+    for missing in [
+        &[][..],
+        &["Accept"],
+        &["Cookies", "X-Cookie, Accept"],
+        &[""],
+    ] {
+        let already = missing.iter().map(|value| value.as_bytes());
+        assert_eq!(reply.vary(already), Some("Cookie"), "{missing:?}");
+    }
+    for there in [&["Cookie"][..], &["*"], &["Accept", "Origin , cOOkie"]] {
+        let already = there.iter().map(|value| value.as_bytes());
+        assert_eq!(reply.vary(already), None, "{there:?}");
+    }
+    let untouched = browser.request(&bench.engine, |_| {}).await;
+    assert_eq!(untouched.vary([]), None);
+}
