@@ -51,6 +51,9 @@ where
             let Some(session) = this.scope.take().and_then(|scope| scope.session) else {
                 return Poll::Ready(Ok(response));
             };
+            if let Some(reply) = session.engine().close_at_once(&session) {
+                return Poll::Ready(Ok(finish(response, reply, *this.replies)));
+            }
             let closing: Closing = Box::pin(async move { session.engine().close(&session).await });
             *this.closing = Some((closing, Some(response)));
         }
@@ -69,12 +72,16 @@ fn finish<R: Default>(
     reply: dewar::Result<Reply>,
     replies: Replies,
 ) -> Response<R> {
-    let reply = match reply {
+    let mut reply = match reply {
         Ok(reply) => reply,
         Err(error) => return failed(&error),
     };
-    if let Some(set_cookie) = reply.set_cookie() {
-        match HeaderValue::from_str(set_cookie) {
+    let set_cookie = match replies {
+        Replies::Kept => reply.take_set_cookie(),
+        Replies::Attached => reply.set_cookie().map(str::to_owned),
+    };
+    if let Some(set_cookie) = set_cookie {
+        match HeaderValue::try_from(set_cookie) {
             Ok(mut value) => {
                 value.set_sensitive(true);
                 response.headers_mut().append(SET_COOKIE, value);
