@@ -6,14 +6,14 @@ use actix_web::HttpResponse;
 use actix_web::body::EitherBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderValue, SET_COOKIE, VARY};
-use dewar::adapter::Scope;
+use dewar::adapter::{Closing, Scope};
 use dewar::engine::Reply;
 use pin_project_lite::pin_project;
 
 use crate::Error;
 use crate::middleware::Replies;
 
-type Closing = Pin<Box<dyn Future<Output = dewar::Result<Reply>>>>;
+type BoxedClosing = Pin<Box<dyn Future<Output = dewar::Result<Reply>>>>;
 type Answer<B> = Result<ServiceResponse<B>, actix_web::Error>;
 
 pin_project! {
@@ -24,7 +24,7 @@ pin_project! {
         future: F,
         scope: Scope,
         // The answer, while its session is being closed.
-        closing: Option<(Closing, Answer<B>)>,
+        closing: Option<(BoxedClosing, Answer<B>)>,
         replies: Replies,
     }
 }
@@ -54,8 +54,11 @@ where
                 let future = this.future;
                 let answer = ready!(this.scope.enter(|| future.poll(context)));
                 match this.scope.close() {
-                    Some(closing) => (Box::pin(closing) as Closing, answer),
                     None => return Poll::Ready(answer.map(ServiceResponse::map_into_left_body)),
+                    Some(Closing::Done(reply)) => {
+                        return Poll::Ready(finish(answer, reply, *this.replies));
+                    }
+                    Some(Closing::Waits(closing)) => (Box::pin(closing) as BoxedClosing, answer),
                 }
             }
         };

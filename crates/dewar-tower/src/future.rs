@@ -2,7 +2,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use dewar::adapter::Scope;
+use dewar::adapter::{Closing, Scope};
 use dewar::engine::Reply;
 use http::header::{HeaderValue, SET_COOKIE, VARY};
 use http::{Response, StatusCode};
@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::layer::Replies;
 
-type Closing = Pin<Box<dyn Future<Output = dewar::Result<Reply>> + Send>>;
+type BoxedClosing = Pin<Box<dyn Future<Output = dewar::Result<Reply>> + Send>>;
 
 pin_project! {
     /// Runs the inner service, then closes the session if there was one.
@@ -20,7 +20,7 @@ pin_project! {
         future: F,
         scope: Scope,
         // The response, while its session is being closed.
-        closing: Option<(Closing, Option<Response<R>>)>,
+        closing: Option<(BoxedClosing, Option<Response<R>>)>,
         replies: Replies,
     }
 }
@@ -48,10 +48,15 @@ where
         if this.closing.is_none() {
             let future = this.future;
             let response = ready!(this.scope.enter(|| future.poll(context)))?;
-            let Some(closing) = this.scope.close() else {
-                return Poll::Ready(Ok(response));
-            };
-            *this.closing = Some((Box::pin(closing), Some(response)));
+            match this.scope.close() {
+                None => return Poll::Ready(Ok(response)),
+                Some(Closing::Done(reply)) => {
+                    return Poll::Ready(Ok(finish(response, reply, *this.replies)));
+                }
+                Some(Closing::Waits(closing)) => {
+                    *this.closing = Some((Box::pin(closing), Some(response)));
+                }
+            }
         }
         let Some((closing, response)) = this.closing.as_mut() else {
             return Poll::Pending;
@@ -68,12 +73,16 @@ fn finish<R: Default>(
     reply: dewar::Result<Reply>,
     replies: Replies,
 ) -> Response<R> {
-    let reply = match reply {
+    let mut reply = match reply {
         Ok(reply) => reply,
         Err(error) => return failed(&error),
     };
-    if let Some(set_cookie) = reply.set_cookie() {
-        match HeaderValue::from_str(set_cookie) {
+    let set_cookie = match replies {
+        Replies::Kept => reply.take_set_cookie(),
+        Replies::Attached => reply.set_cookie().map(str::to_owned),
+    };
+    if let Some(set_cookie) = set_cookie {
+        match HeaderValue::try_from(set_cookie) {
             Ok(mut value) => {
                 value.set_sensitive(true);
                 response.headers_mut().append(SET_COOKIE, value);

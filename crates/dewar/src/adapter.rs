@@ -12,7 +12,7 @@ use crate::{Engine, Result, Session};
 /// of the thread, where [`Scope::open`] finds it. Nothing is allocated, and nothing stays behind between polls.
 ///
 /// ```
-/// use dewar::adapter::Scope;
+/// use dewar::adapter::{Closing, Scope};
 /// use dewar::{Engine, Session};
 /// # use std::future::{Future, poll_fn};
 /// # use std::pin::pin;
@@ -25,15 +25,26 @@ use crate::{Engine, Result, Session};
 ///     let mut scope = Scope::new(engine);
 ///     let mut handler = pin!(handler);
 ///     poll_fn(|context| scope.enter(|| handler.as_mut().poll(context))).await;
-///     if let Some(closing) = scope.close() {
-///         let reply = closing.await?;
-///         // … copy what it says into the response.
-///     }
+///     let reply = match scope.close() {
+///         None => return Ok(()),
+///         Some(Closing::Done(reply)) => reply?,
+///         Some(Closing::Waits(closing)) => closing.await?,
+///     };
+///     // … copy what it says into the response.
 ///     Ok(())
 /// }
 /// ```
 #[derive(Debug)]
 pub struct Scope(Option<Around>);
+
+/// The end of a request's session.
+#[derive(Debug)]
+pub enum Closing<F> {
+    /// Nothing had to be waited for: this is the reply.
+    Done(Result<Reply>),
+    /// The store is waited for.
+    Waits(F),
+}
 
 #[derive(Debug)]
 struct Around {
@@ -87,9 +98,14 @@ impl Scope {
     }
 
     /// Ends the scope, and closes its session if one was opened.
-    pub fn close(&mut self) -> Option<impl Future<Output = Result<Reply>> + Send + use<>> {
+    pub fn close(
+        &mut self,
+    ) -> Option<Closing<impl Future<Output = Result<Reply>> + Send + use<>>> {
         let session = self.0.take()?.session?;
-        Some(async move { session.engine().close(&session).await })
+        Some(match session.engine().close_at_once(&session) {
+            Some(reply) => Closing::Done(reply),
+            None => Closing::Waits(async move { session.engine().close(&session).await }),
+        })
     }
 
     fn current<R>(look: impl FnOnce(&mut Around) -> R) -> Option<R> {

@@ -39,11 +39,20 @@ impl SessionId {
     /// assert!(SessionId::parse("../../etc/passwd").is_none());
     /// ```
     pub fn parse(text: &str) -> Option<SessionId> {
+        SessionId::could_be(text).then(|| SessionId::known(text))
+    }
+
+    /// Whether [`parse`](SessionId::parse) would accept the text.
+    pub(crate) fn could_be(text: &str) -> bool {
         let fits = (Self::MIN_LENGTH..=Self::MAX_LENGTH).contains(&text.len());
-        let clean = text
+        fits && text
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        (fits && clean).then(|| SessionId(text.into()))
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    }
+
+    /// An id that was accepted or made before.
+    pub(crate) fn known(text: &str) -> SessionId {
+        SessionId(text.into())
     }
 
     /// The id's text. Whoever has it has the session: keep it out of logs.

@@ -62,6 +62,12 @@ impl SessionCookie {
         })
     }
 
+    /// The most bytes that [`seal`](SessionCookie::seal) appends for a payload of so many; exactly those if it is not
+    /// compressed.
+    pub fn sealed_length(&self, payload: usize) -> usize {
+        self.0.room(payload)
+    }
+
     /// Appends the cookie's value that holds `payload`.
     pub fn seal(&self, payload: &[u8], now: UnixTime, out: &mut String) {
         self.0.dumps_to(payload, now, out);

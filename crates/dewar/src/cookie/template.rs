@@ -45,23 +45,27 @@ impl CookieTemplate {
     /// If the header's value would be larger than the settings allow.
     pub fn set(&self, value: &str, expires: Option<UnixTime>) -> Result<String, CookieTooLarge> {
         if value.bytes().all(is_plain) {
-            self.set_with(expires, |out| out.push_str(value))
+            self.set_with(value.len(), expires, |out| out.push_str(value))
         } else {
-            self.set_with(expires, |out| quote(value, out))
+            self.set_with(2 * value.len(), expires, |out| quote(value, out))
         }
     }
 
     /// As [`set`](CookieTemplate::set), with the cookie's value appended by `write`, so that it is never copied: base64
-    /// and dots, which stand in a header as they are.
+    /// and dots, which stand in a header as they are. There is room for a value of `length` bytes: one that has them
+    /// leaves none, and so whoever takes the text over need not move it.
     ///
     /// # Errors
     /// If the header's value would be larger than the settings allow.
     pub fn set_with(
         &self,
+        length: usize,
         expires: Option<UnixTime>,
         write: impl FnOnce(&mut String),
     ) -> Result<String, CookieTooLarge> {
-        let mut header = String::with_capacity(self.name.len() + TYPICAL_SIZE + self.tail.len());
+        let expiry = expires.map_or(0, |_| EXPIRY_LENGTH);
+        let around = self.name.len() + self.domain.len() + expiry + self.tail.len();
+        let mut header = String::with_capacity(around + length);
         header.push_str(&self.name);
         write(&mut header);
         header.push_str(&self.domain);
@@ -122,8 +126,8 @@ impl From<CookieTooLarge> for Error {
     }
 }
 
-/// Room for a small session, a domain and an expiry.
-const TYPICAL_SIZE: usize = 320;
+/// The length of `; Expires=Thu, 01 Jan 1970 00:00:00 GMT`.
+const EXPIRY_LENGTH: usize = 39;
 
 /// Without port and leading dots, as Werkzeug writes it; browsers ignore the dot.
 fn domain(settings: &CookieSettings) -> String {

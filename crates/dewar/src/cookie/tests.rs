@@ -210,7 +210,9 @@ fn a_session_is_sealed_into_the_header_and_opened_from_it() {
     let cookie = flask(Keyring::new("k"));
     let payload = br#"{"user":"ada"}"#;
     let header = CookieTemplate::new(&plain())
-        .set_with(None, |out| cookie.seal(payload, NOW, out))
+        .set_with(cookie.sealed_length(payload.len()), None, |out| {
+            cookie.seal(payload, NOW, out)
+        })
         .unwrap();
     assert_eq!(header, format!("session={COOKIE}; Path=/"));
     let opened = Opened {

@@ -108,36 +108,44 @@ impl Document {
 
     /// Reads and validates a document in exactly this format; the two kinds of msgpack read each other.
     pub fn parse(format: Format, bytes: Bytes) -> Result<Document> {
+        let entries = Document::scan(format, &bytes)?;
+        Ok(Document::of(format, bytes, entries))
+    }
+
+    fn scan(format: Format, bytes: &[u8]) -> Result<Keyed<Slot>> {
         if u32::try_from(bytes.len()).is_err() {
             return Err(Error::new(ErrorKind::Decode, "a session of 4 GiB or more"));
         }
-        let family = Family::from(format);
-        let entries = match family {
-            Family::TaggedJson => read::json(&bytes, Dialect::Python),
-            Family::Json => read::json(&bytes, Dialect::Msgspec),
-            Family::Msgpack => read::msgpack(&bytes),
+        let entries = match Family::from(format) {
+            Family::TaggedJson => read::json(bytes, Dialect::Python),
+            Family::Json => read::json(bytes, Dialect::Msgspec),
+            Family::Msgpack => read::msgpack(bytes),
         };
-        let entries = entries.map_err(|fault| fault.into_error(format.name()))?;
-        Ok(Document {
-            source: bytes,
-            family,
+        entries.map_err(|fault| fault.into_error(format.name()))
+    }
+
+    fn of(format: Format, source: Bytes, entries: Keyed<Slot>) -> Document {
+        Document {
+            source,
+            family: format.into(),
             entries,
-        })
+        }
     }
 
     /// Reads a document as Flask-Session does: in the preferred format, else in the other ones, else as a legacy pickle.
     ///
     /// A pickle is read by a small machine that knows plain types only and runs nothing.
     pub fn detect(preferred: Format, bytes: Bytes) -> Result<Document> {
-        let error = match Document::parse(preferred, bytes.clone()) {
-            Ok(document) => return Ok(document),
+        // The bytes are not shared, which for a vector of them would be an allocation.
+        let error = match Document::scan(preferred, &bytes) {
+            Ok(entries) => return Ok(Document::of(preferred, bytes, entries)),
             Err(error) => error,
         };
         for other in [Format::Msgpack, Format::Json] {
             if Family::from(other) != Family::from(preferred)
-                && let Ok(document) = Document::parse(other, bytes.clone())
+                && let Ok(entries) = Document::scan(other, &bytes)
             {
-                return Ok(document);
+                return Ok(Document::of(other, bytes, entries));
             }
         }
         match pickle::read(&bytes) {

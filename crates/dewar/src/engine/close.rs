@@ -32,6 +32,11 @@ impl Reply {
         self.set_cookie.as_deref()
     }
 
+    /// The same, taken out of the reply, so that it need not be copied.
+    pub fn take_set_cookie(&mut self) -> Option<String> {
+        self.set_cookie.take()
+    }
+
     /// Whether `Vary: Cookie` belongs on the response.
     pub fn varies(&self) -> bool {
         self.decision.vary == Vary::Cookie
@@ -86,7 +91,20 @@ impl Engine {
     /// in the session, so that the call can be repeated.
     pub async fn close(&self, session: &Session) -> Result<Reply> {
         let now = self.now();
-        let (mut decision, outcome) = self.settle(session, now, Deadline::Response).await?;
+        let (decision, outcome) = self.settle(session, now, Deadline::Response).await?;
+        let reply = self.reply(session, decision, outcome, now)?;
+        self.cleanup(now).await;
+        Ok(reply)
+    }
+
+    /// Says what to put into the response, when the store has done its part.
+    pub(super) fn reply(
+        &self,
+        session: &Session,
+        mut decision: Decision,
+        outcome: Outcome,
+        now: UnixTime,
+    ) -> Result<Reply> {
         let merges = match outcome {
             Outcome::Done { merges } => merges,
             Outcome::Refilled { merges } => {
@@ -108,7 +126,6 @@ impl Engine {
             set_cookie
         };
         events::closed(&decision);
-        self.cleanup(now).await;
         Ok(Reply {
             set_cookie,
             decision,
@@ -144,7 +161,7 @@ impl Engine {
         let key = {
             let state = session.lock();
             match &state.saved {
-                Saved::InStore(stored) => server.key(&stored.id),
+                Saved::InStore(stored) => stored.key.clone(),
                 Saved::Nowhere | Saved::InCookie { .. } => return Ok(()),
             }
         };
@@ -225,10 +242,10 @@ impl Engine {
                         };
                         match &server.signer {
                             Some(signer) => {
-                                let value = signer.now().signer.sign(&stored.id);
+                                let value = signer.now().signer.sign(&server.id(&stored.key));
                                 self.0.cookie.set(&value, expires)?
                             }
-                            None => self.0.cookie.set(stored.id.expose(), expires)?,
+                            None => self.0.cookie.set(server.id_text(&stored.key), expires)?,
                         }
                     }
                     Interface::Null { .. } => return Ok(None),
@@ -246,10 +263,12 @@ impl Engine {
         now: UnixTime,
     ) -> Result<String> {
         let payload = state.document.encode(Format::TaggedJson)?;
-        let set_cookie = self
-            .0
-            .cookie
-            .set_with(expires, |value| cookie.seal(&payload, now, value))?;
+        let set_cookie =
+            self.0
+                .cookie
+                .set_with(cookie.sealed_length(payload.len()), expires, |value| {
+                    cookie.seal(&payload, now, value)
+                })?;
         state.saved = Saved::InCookie { issued: now };
         state.changes = Changes::default();
         state.fate = Fate::Kept;
@@ -260,7 +279,7 @@ impl Engine {
     async fn cleanup(&self, now: UnixTime) {
         if let Interface::Server(server) = &self.0.interface
             && server.cleanup_due()
-            && let Err(error) = server.store.delete_expired(now, CLEANUP_STEP).await
+            && let Err(error) = server.delete_expired(now, CLEANUP_STEP).await
         {
             events::store_failed("delete_expired", &error);
         }

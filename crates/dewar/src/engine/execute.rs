@@ -67,7 +67,7 @@ impl Engine {
                 self.0.policy.expires(state.created(), now),
             )
         };
-        match server.store.touch(&key, expires).await? {
+        match server.touch(&key, expires).await? {
             Touched::Done => {
                 if let Saved::InStore(stored) = &mut session.lock().saved {
                     stored.extended = Some(now);
@@ -83,7 +83,7 @@ impl Engine {
             let state = session.lock();
             server.stored_key(&state)
         };
-        server.store.delete(&key).await?;
+        server.delete(&key).await?;
         let mut state = session.lock();
         state.saved = Saved::Nowhere;
         Ok(())
@@ -102,9 +102,9 @@ impl Engine {
                 let Saved::InStore(stored) = &state.saved else {
                     return Ok(Outcome::Done { merges: 0 });
                 };
-                (server.key(&stored.id), stored.version.clone())
+                (stored.key.clone(), stored.version.clone())
             };
-            match server.store.delete_unchanged(&key, &version).await? {
+            match server.delete_unchanged(&key, &version).await? {
                 Deleted::Done => {
                     events::destroyed();
                     session.lock().end_deleted();
@@ -138,21 +138,20 @@ impl Engine {
         now: UnixTime,
     ) -> Result<(StoredAs, InFlight)> {
         for _ in 0..MAX_IDS {
-            let (id, blob, expires, in_flight) = {
+            let (key, blob, expires, in_flight) = {
                 let mut state = session.lock();
-                let id = state.id(|| self.generate_id(server))?;
+                let key = match state.stored() {
+                    Some(stored) => stored.key.clone(),
+                    None => server.key(state.next_id(|| self.generate_id(server))?.expose()),
+                };
                 let blob = state.document.encode(server.format)?;
                 let expires = self.0.policy.expires(state.created(), now);
-                (id, blob, expires, InFlight::take(&mut state))
+                (key, blob, expires, InFlight::take(&mut state))
             };
-            match server
-                .store
-                .create(&server.key(&id), blob.into(), expires)
-                .await
-            {
+            match server.create(&key, blob, expires).await {
                 Ok(Created::Done(version)) => {
                     let stored = StoredAs {
-                        id,
+                        key,
                         version,
                         extended: Some(now),
                     };
@@ -206,18 +205,9 @@ impl Engine {
                 };
                 let blob = state.document.encode(server.format)?;
                 let expires = self.0.policy.expires(state.created(), now);
-                (
-                    server.key(&stored.id),
-                    blob,
-                    expires,
-                    stored.version.clone(),
-                )
+                (stored.key.clone(), blob, expires, stored.version.clone())
             };
-            match server
-                .store
-                .replace(&key, blob.into(), expires, &version)
-                .await?
-            {
+            match server.replace(&key, blob, expires, &version).await? {
                 Replaced::Done(version) => {
                     if let Saved::InStore(stored) = &mut session.lock().saved {
                         stored.version = version;
@@ -252,7 +242,7 @@ impl Engine {
         key: &Key,
         changes: &Changes,
     ) -> Result<bool> {
-        let Some(record) = server.store.load(key).await? else {
+        let Some(record) = server.load(key).await? else {
             return Ok(false);
         };
         let mut state = session.lock();
@@ -282,10 +272,9 @@ impl Engine {
                 _ => return Err(contention()),
             }
         };
-        let old_key = server.key(&old.id);
         let (new, in_flight) = self.create(server, session, now).await?;
         match self
-            .retire(server, session, &old_key, old.version, &in_flight, now)
+            .retire(server, session, &old.key, old.version, &in_flight, now)
             .await
         {
             Ok(Some(merges)) => {
@@ -294,7 +283,7 @@ impl Engine {
             }
             Ok(None) => {
                 // The session was ended meanwhile: the new record must not bring it back.
-                if let Err(error) = server.store.delete(&server.key(&new.id)).await {
+                if let Err(error) = server.delete(&new.key).await {
                     events::store_failed("delete", &error);
                 }
                 Ok(end_gone(session))
@@ -318,12 +307,12 @@ impl Engine {
         now: UnixTime,
     ) -> Result<Option<u32>> {
         for merges in 0..=MAX_MERGES {
-            match server.store.delete_unchanged(old_key, &seen).await? {
+            match server.delete_unchanged(old_key, &seen).await? {
                 Deleted::Done => return Ok(Some(merges)),
                 Deleted::Gone => return Ok(None),
                 Deleted::Conflict => {}
             }
-            let Some(record) = server.store.load(old_key).await? else {
+            let Some(record) = server.load(old_key).await? else {
                 return Ok(None);
             };
             seen = record.version;
@@ -340,18 +329,10 @@ impl Engine {
                 };
                 let blob = state.document.encode(server.format)?;
                 let expires = self.0.policy.expires(state.created(), now);
-                (
-                    server.key(&stored.id),
-                    blob,
-                    expires,
-                    stored.version.clone(),
-                )
+                (stored.key.clone(), blob, expires, stored.version.clone())
             };
             // Nobody else knows the new id, so there is nobody to conflict with.
-            if let Replaced::Done(version) = server
-                .store
-                .replace(&key, blob.into(), expires, &version)
-                .await?
+            if let Replaced::Done(version) = server.replace(&key, blob, expires, &version).await?
                 && let Saved::InStore(stored) = &mut session.lock().saved
             {
                 stored.version = version;
@@ -364,7 +345,7 @@ impl Engine {
 impl Server {
     fn stored_key(&self, state: &State) -> Key {
         match &state.saved {
-            Saved::InStore(stored) => self.key(&stored.id),
+            Saved::InStore(stored) => stored.key.clone(),
             // Not reached: the plan touches and deletes only what is kept. An absent key is harmless.
             Saved::Nowhere | Saved::InCookie { .. } => Key::new(self.key_prefix.as_str()),
         }

@@ -1,6 +1,8 @@
 //! A request's way through a session: open it, let the handler change it, close it.
 
+mod at_once;
 mod build;
+mod calls;
 mod close;
 mod execute;
 mod keys;
@@ -130,7 +132,7 @@ impl Engine {
     /// If the store fails.
     pub async fn delete_expired(&self, limit: usize) -> Result<Purged> {
         match &self.0.interface {
-            Interface::Server(server) => server.store.delete_expired(self.now(), limit).await,
+            Interface::Server(server) => server.delete_expired(self.now(), limit).await,
             Interface::Null { .. } | Interface::Cookie(_) => Ok(Purged::Finished(0)),
         }
     }
@@ -152,7 +154,10 @@ impl Engine {
 
     pub(crate) fn session_id(&self, state: &mut State) -> Result<Option<SessionId>> {
         match &self.0.interface {
-            Interface::Server(server) => state.id(|| self.generate_id(server)).map(Some),
+            Interface::Server(server) => match state.stored() {
+                Some(stored) => Ok(Some(server.id(&stored.key))),
+                None => state.next_id(|| self.generate_id(server)).map(Some),
+            },
             Interface::Null { .. } | Interface::Cookie(_) => Ok(None),
         }
     }
@@ -163,11 +168,23 @@ impl Engine {
 }
 
 impl Server {
-    fn key(&self, id: &SessionId) -> Key {
-        let mut key = String::with_capacity(self.key_prefix.len() + id.expose().len());
+    /// The key of the record under an id.
+    fn key(&self, id: &str) -> Key {
+        let mut key = String::with_capacity(self.key_prefix.len() + id.len());
         key.push_str(&self.key_prefix);
-        key.push_str(id.expose());
+        key.push_str(id);
         Key::new(key)
+    }
+
+    /// The id in a key that [`key`](Server::key) made.
+    fn id(&self, key: &Key) -> SessionId {
+        SessionId::known(self.id_text(key))
+    }
+
+    fn id_text<'k>(&self, key: &'k Key) -> &'k str {
+        key.expose()
+            .get(self.key_prefix.len()..)
+            .unwrap_or_default()
     }
 
     /// Whether it is this request's turn to remove expired records.

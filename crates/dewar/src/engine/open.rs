@@ -11,7 +11,7 @@ use crate::events;
 use crate::plan::Kept;
 use crate::session::Session;
 use crate::session::state::{Saved, State, StoredAs, Writable, created};
-use crate::store::Record;
+use crate::store::{Key, Record};
 use crate::{Result, SessionId, UnixTime};
 
 impl Engine {
@@ -38,11 +38,13 @@ impl Engine {
             .filter(|value| !value.is_empty());
         let begun = self.begin(value, now);
         async move {
-            let state = match begun {
-                Begun::Opened(state) => *state,
-                Begun::Stored(server, id) => self.load(server, id, now).await?,
-            };
-            Ok(Session::from_state(self.clone(), state))
+            match begun {
+                Begun::Opened(session) => Ok(session),
+                Begun::Stored(server, key) => {
+                    let state = self.load(server, key, now).await?;
+                    Ok(Session::from_state(self.clone(), state))
+                }
+            }
         }
     }
 
@@ -53,8 +55,8 @@ impl Engine {
             (Interface::Cookie(cookie), Some(value)) => {
                 self.unseal(&cookie.now().signer, value, now)
             }
-            (Interface::Server(server), Some(value)) => match server.read_id(value) {
-                Ok(id) => return Begun::Stored(server, id),
+            (Interface::Server(server), Some(value)) => match server.read_key(value) {
+                Ok(key) => return Begun::Stored(server, key),
                 Err(rejection) => Err(rejection),
             },
         };
@@ -63,7 +65,7 @@ impl Engine {
             self.fresh()
         });
         state.cookie_received = value.is_some();
-        Begun::Opened(Box::new(state))
+        Begun::Opened(Session::from_state(self.clone(), state))
     }
 
     fn unseal(
@@ -86,9 +88,9 @@ impl Engine {
         Ok(State::loaded(Kept::InCookie, document, saved))
     }
 
-    async fn load(&self, server: &Server, id: SessionId, now: UnixTime) -> Result<State> {
-        let loaded = match server.store.load(&server.key(&id)).await {
-            Ok(record) => self.accept(server, record, id, now).await,
+    async fn load(&self, server: &Server, key: Key, now: UnixTime) -> Result<State> {
+        let loaded = match server.load(&key).await {
+            Ok(record) => self.accept(server, record, key, now).await,
             Err(error) => {
                 events::store_failed("load", &error);
                 if self.0.on_store_failure == OnStoreFailure::Fail {
@@ -111,7 +113,7 @@ impl Engine {
         &self,
         server: &Server,
         record: Option<Record>,
-        id: SessionId,
+        key: Key,
         now: UnixTime,
     ) -> Result<State, Rejection> {
         let record = record.ok_or(Rejection::Unknown)?;
@@ -119,7 +121,7 @@ impl Engine {
             Document::detect(server.format, record.blob).map_err(|_| Rejection::Undecodable)?;
         if self.0.policy.is_over(created(&document), now) {
             // Best effort: the record is refused at every request, and the store expires it in the end.
-            if let Err(error) = server.store.delete(&server.key(&id)).await {
+            if let Err(error) = server.delete(&key).await {
                 events::store_failed("delete", &error);
             }
             return Err(Rejection::Over);
@@ -129,7 +131,7 @@ impl Engine {
             .expires
             .map(|expires| expires - self.0.policy.lifetime);
         let stored = StoredAs {
-            id,
+            key,
             version: record.version,
             extended,
         };
@@ -152,17 +154,19 @@ impl Engine {
 
 /// What can be said of a session before the store is asked.
 enum Begun<'e> {
-    Opened(Box<State>),
-    Stored(&'e Server, SessionId),
+    Opened(Session),
+    Stored(&'e Server, Key),
 }
 
 impl Server {
-    fn read_id(&self, value: &[u8]) -> Result<SessionId, Rejection> {
+    /// The key of the record that a cookie's value names.
+    fn read_key(&self, value: &[u8]) -> Result<Key, Rejection> {
         match &self.signer {
-            Some(signer) => signer.now().signer.open(value),
+            Some(signer) => Ok(self.key(signer.now().signer.open(value)?.expose())),
             None => std::str::from_utf8(value)
                 .ok()
-                .and_then(SessionId::parse)
+                .filter(|text| SessionId::could_be(text))
+                .map(|id| self.key(id))
                 .ok_or(Rejection::NotAnId),
         }
     }

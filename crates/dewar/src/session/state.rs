@@ -7,7 +7,7 @@ use crate::config::Permanence;
 use crate::data::{Document, Text, Value};
 use crate::flash::{FLASHES, Flash};
 use crate::plan::{Access, Content, Fate, Kept, Permanent, Presence, SessionState};
-use crate::store::Version;
+use crate::store::{Key, Version};
 use crate::{Error, ErrorKind, Result, SessionId, UnixTime};
 
 /// Flask's key for [`Session::is_permanent`](crate::Session::is_permanent).
@@ -36,7 +36,7 @@ pub(crate) enum Saved {
 /// A session's record in the store.
 #[derive(Clone)]
 pub(crate) struct StoredAs {
-    pub(crate) id: SessionId,
+    pub(crate) key: Key,
     pub(crate) version: Version,
     /// When it was last extended; `None` if the store cannot say.
     pub(crate) extended: Option<UnixTime>,
@@ -168,19 +168,25 @@ impl State {
         ends_or_moves || !self.changes.is_empty()
     }
 
-    /// The id in the store, now or at the next creation; `None` for a session in a cookie.
-    pub(crate) fn id(&mut self, generate: impl FnOnce() -> Result<SessionId>) -> Result<SessionId> {
+    /// The record under which the session is kept and stays.
+    pub(crate) fn stored(&self) -> Option<&StoredAs> {
         match (&self.saved, self.fate) {
-            (Saved::InStore(stored), Fate::Kept) => Ok(stored.id.clone()),
-            _ => match &self.next_id {
-                Some(id) => Ok(id.clone()),
-                None => {
-                    let id = generate()?;
-                    self.next_id = Some(id.clone());
-                    Ok(id)
-                }
-            },
+            (Saved::InStore(stored), Fate::Kept) => Some(stored),
+            _ => None,
         }
+    }
+
+    /// The id that the session will have when it is next created.
+    pub(crate) fn next_id(
+        &mut self,
+        generate: impl FnOnce() -> Result<SessionId>,
+    ) -> Result<SessionId> {
+        if let Some(id) = &self.next_id {
+            return Ok(id.clone());
+        }
+        let id = generate()?;
+        self.next_id = Some(id.clone());
+        Ok(id)
     }
 
     /// Takes over what another request wrote, and makes this one's changes to it: those on their way to the store, then

@@ -5,6 +5,11 @@ pub(super) fn encode_to(bytes: &[u8], out: &mut String) {
     URL_SAFE_NO_PAD.encode_append(bytes, out);
 }
 
+/// How many characters [`encode_to`] appends for so many bytes.
+pub(super) fn encoded_length(bytes: usize) -> usize {
+    URL_SAFE_NO_PAD.encoded_length(bytes)
+}
+
 /// Decodes what `itsdangerous.encoding.base64_decode` decodes, to the same bytes.
 pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD

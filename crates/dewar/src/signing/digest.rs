@@ -165,6 +165,15 @@ impl KeyedHmac {
         }
     }
 
+    /// How many bytes a [`tag`](KeyedHmac::tag) has.
+    pub(super) fn tag_length(&self) -> usize {
+        match self {
+            KeyedHmac::Sha1(_) => 20,
+            KeyedHmac::Sha256(_) => 32,
+            KeyedHmac::Sha512(_) => 64,
+        }
+    }
+
     /// Whether the signature is the HMAC of the message, compared in constant time.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {

@@ -66,7 +66,8 @@ impl UrlSafeSerializer {
 
     /// The signed text of a payload, compressed where that makes it shorter.
     pub fn dumps(&self, payload: &[u8]) -> String {
-        let mut text = String::new();
+        let room = base64::encoded_length(payload.len()) + self.signer.signature_length();
+        let mut text = String::with_capacity(room);
         encode_payload(&self.zlib, payload, &mut text);
         self.signer.sign_text(&mut text, 0);
         text
@@ -107,9 +108,15 @@ impl UrlSafeTimedSerializer {
 
     /// The signed text of a payload, compressed where that makes it shorter.
     pub fn dumps(&self, payload: &[u8], now: UnixTime) -> String {
-        let mut text = String::new();
+        let mut text = String::with_capacity(self.room(payload.len()));
         self.dumps_to(payload, now, &mut text);
         text
+    }
+
+    /// The room that [`dumps_to`](UrlSafeTimedSerializer::dumps_to) takes for a payload of so many bytes; it takes less
+    /// if that is compressed.
+    pub(crate) fn room(&self, payload: usize) -> usize {
+        base64::encoded_length(payload) + self.signer.signature_length()
     }
 
     /// As [`dumps`](UrlSafeTimedSerializer::dumps), appended to a text.
@@ -134,13 +141,9 @@ impl UrlSafeTimedSerializer {
     }
 }
 
-/// Room for a timestamp of today and a SHA-256 signature with their separators.
-const SIGNATURE_ROOM: usize = 64;
-
 fn encode_payload(zlib: &Zlib, payload: &[u8], out: &mut String) {
     let compressed = zlib.compress_if_shorter(payload);
     let bytes = compressed.as_deref().unwrap_or(payload);
-    out.reserve(bytes.len().div_ceil(3) * 4 + SIGNATURE_ROOM);
     if compressed.is_some() {
         out.push('.');
     }

@@ -78,6 +78,11 @@ impl Signer {
         self.unsign(signed).is_ok()
     }
 
+    /// How many bytes separator and signature have.
+    pub(super) fn signature_length(&self) -> usize {
+        self.separator.as_str().len() + base64::encoded_length(self.keys[0].tag_length())
+    }
+
     pub(super) fn separator(&self) -> &Separator {
         &self.separator
     }

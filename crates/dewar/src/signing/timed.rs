@@ -69,6 +69,11 @@ impl TimedSigner {
         self.unsign(signed, now, max_age).is_ok()
     }
 
+    /// How many bytes time and signature have with their separators, from 1970 to 2106.
+    pub(super) fn signature_length(&self) -> usize {
+        self.0.separator().as_str().len() + base64::encoded_length(4) + self.0.signature_length()
+    }
+
     /// Appends the time and the signature to the text that begins at `start`.
     pub(super) fn sign_text(&self, text: &mut String, start: usize, now: UnixTime) {
         text.push_str(self.0.separator().as_str());

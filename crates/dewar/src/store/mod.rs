@@ -5,6 +5,7 @@
 
 pub mod cached;
 pub mod filesystem;
+mod immediate;
 pub mod memory;
 mod observation;
 mod outcome;
@@ -17,6 +18,7 @@ use bytes::Bytes;
 
 use crate::{Result, UnixTime};
 
+pub use immediate::ImmediateStore;
 pub use observation::{Observation, Verdict};
 pub use outcome::{Created, Deleted, Purged, Replaced, Touched};
 pub use record::{Cursor, Entry, Key, Page, Record, Version};
@@ -73,6 +75,12 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// What this store can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// The same store without futures, if it never waits; left out by all others. Made by implementing
+    /// [`ImmediateStore`] in place of this trait.
+    fn immediate(&self) -> Option<&dyn ImmediateStore> {
+        None
+    }
 }
 
 /// What a store can do; the conformance suite and the command line choose by it.

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use sha2::{Digest, Sha256};
 
@@ -17,6 +18,8 @@ const OWN: &str = "dewar.__wz_cache";
 pub(super) const UNFINISHED: &str = "new";
 /// How many locks there are; subfolder `s` belongs to lock `s % LOCKS`.
 const LOCKS: u8 = 64;
+/// The size below which a record is read at once.
+const SMALL: usize = 2048;
 /// The largest file that is read or written.
 pub(super) const LARGEST: u64 = 256 << 20;
 
@@ -228,15 +231,37 @@ pub(super) fn open(path: &Path, flags: OFlags, mode: u32) -> io::Result<File> {
 
 /// A whole file, or `None` if there is none that can be a record.
 pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match open(path, OFlags::RDONLY, 0) {
+        Err(error) if is_absent(&error) => Ok(None),
+        file => read_rest(file?, Vec::new()),
+    }
+}
+
+/// As [`read`], in one read where that brings what `is_whole` recognises; most records are small.
+pub(super) fn read_record(
+    path: &Path,
+    is_whole: impl Fn(&[u8]) -> bool,
+) -> io::Result<Option<Vec<u8>>> {
     let file = match open(path, OFlags::RDONLY, 0) {
         Err(error) if is_absent(&error) => return Ok(None),
         file => file?,
     };
+    let mut bytes = Vec::with_capacity(SMALL);
+    match rustix::io::read(&file, spare_capacity(&mut bytes)) {
+        Ok(length) if length < SMALL && is_whole(&bytes) => Ok(Some(bytes)),
+        // A folder, a pipe, a signal: what is looked at closely tells.
+        _ => read_rest(file, bytes),
+    }
+}
+
+/// What a file holds that was opened and of which these bytes were read.
+fn read_rest(file: File, mut bytes: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
     let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.len() > LARGEST {
         return Ok(None);
     }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
+    let rest = (metadata.len() as usize).saturating_sub(bytes.len());
+    bytes.reserve_exact(rest + 1);
     file.take(LARGEST).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }

@@ -32,16 +32,14 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use rustix::fs::OFlags;
 
 use crate::clock::{Clock, SystemClock};
 use crate::{Error, ErrorKind, OsRandom, Random, Result, UnixTime};
 
 use super::{
-    Capabilities, Created, Cursor, Deleted, Expiry, Key, Listing, Page, Purged, Record, Replaced,
-    Sharing, Store, Touched, Version,
+    Capabilities, Created, Cursor, Deleted, Expiry, ImmediateStore, Key, Listing, Page, Purged,
+    Record, Replaced, Sharing, Touched, Version,
 };
 use folder::{Folder, LARGEST, Lock, Name};
 use legacy::Legacy;
@@ -181,7 +179,7 @@ impl FilesystemStore {
     fn find_own(&self, path: &Path, key: &Key, now: UnixTime) -> io::Result<Option<Found>> {
         let mut again = 3;
         loop {
-            let Some(file) = folder::read(path)? else {
+            let Some(file) = folder::read_record(path, Stored::is_whole)? else {
                 return Ok(None);
             };
             match Stored::read(file) {
@@ -308,29 +306,28 @@ impl Found {
     }
 }
 
-#[async_trait]
-impl Store for FilesystemStore {
-    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+impl ImmediateStore for FilesystemStore {
+    fn load(&self, key: &Key) -> Result<Option<Record>> {
         let name = Name::of(key.expose().as_bytes());
         let found = self.find(key, &name, self.0.clock.now());
         Ok(found.map_err(self.failed("read"))?.into_record())
     }
 
-    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
+    fn create(&self, key: &Key, blob: &[u8], expires: UnixTime) -> Result<Created> {
         let name = Name::of(key.expose().as_bytes());
         let lock = self.lock(&name)?;
         let found = self.find(key, &name, self.0.clock.now());
         if found.map_err(self.failed("read"))?.version().is_some() {
             return Ok(Created::Taken);
         }
-        let version = self.write(key, &name, &blob, expires, &lock)?;
+        let version = self.write(key, &name, blob, expires, &lock)?;
         Ok(Created::Done(version))
     }
 
-    async fn replace(
+    fn replace(
         &self,
         key: &Key,
-        blob: Bytes,
+        blob: &[u8],
         expires: UnixTime,
         seen: &Version,
     ) -> Result<Replaced> {
@@ -343,7 +340,7 @@ impl Store for FilesystemStore {
             Some(version) if version != *seen => return Ok(Replaced::Conflict),
             Some(_) => {}
         }
-        let version = self.write(key, &name, &blob, expires, &lock)?;
+        let version = self.write(key, &name, blob, expires, &lock)?;
         // Only now: at no moment is there neither.
         if let Found::Legacy(_) = found {
             let removed = self.remove_legacy(key, &name);
@@ -352,7 +349,7 @@ impl Store for FilesystemStore {
         Ok(Replaced::Done(version))
     }
 
-    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
+    fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
         let name = Name::of(key.expose().as_bytes());
         let _lock = self.lock(&name)?;
         let now = self.0.clock.now();
@@ -373,13 +370,13 @@ impl Store for FilesystemStore {
         }
     }
 
-    async fn delete(&self, key: &Key) -> Result<()> {
+    fn delete(&self, key: &Key) -> Result<()> {
         let name = Name::of(key.expose().as_bytes());
         let _lock = self.lock(&name)?;
         self.remove(key, &name).map_err(self.failed("write to"))
     }
 
-    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
+    fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
         let name = Name::of(key.expose().as_bytes());
         let _lock = self.lock(&name)?;
         let found = self.find(key, &name, self.0.clock.now());
@@ -393,14 +390,14 @@ impl Store for FilesystemStore {
     }
 
     /// One step looks at 256 files at most.
-    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
+    fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
         let sweep = self.0.sweep.lock();
         let mut sweep = sweep.unwrap_or_else(PoisonError::into_inner);
         let step = sweep.step(&self.0.folder, now, limit);
         step.map_err(self.failed("remove expired sessions from"))
     }
 
-    async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
+    fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
         let now = self.0.clock.now();
         let page = listing::page(&self.0.folder, prefix, &cursor, limit, now);
         page.map(Some).map_err(self.failed("list"))

@@ -47,10 +47,7 @@ impl Stored {
     /// Takes a whole file apart.
     pub(super) fn read(file: Vec<u8>) -> Result<Stored, Damage> {
         let header = Header::read(&file)?;
-        let whole = HEADER as u64 + u64::from(header.key_length);
-        if whole.checked_add(header.data_length) != Some(file.len() as u64)
-            || header.check != check(&file)
-        {
+        if header.length() != Some(file.len() as u64) || header.check != check(&file) {
             return Err(Damage::Content);
         }
         Ok(Stored {
@@ -59,6 +56,11 @@ impl Stored {
             key_length: header.key_length as usize,
             file: file.into(),
         })
+    }
+
+    /// Whether a file is as long as its start says.
+    pub(super) fn is_whole(file: &[u8]) -> bool {
+        Header::read(file).is_ok_and(|header| header.length() == Some(file.len() as u64))
     }
 
     pub(super) fn key(&self) -> &[u8] {
@@ -98,6 +100,11 @@ impl Header {
             check: (lengths >> 32) as u32,
             data_length: number(start, 40),
         })
+    }
+
+    /// How long the whole file is; `None` if no file is so long.
+    fn length(&self) -> Option<u64> {
+        (HEADER as u64 + u64::from(self.key_length)).checked_add(self.data_length)
     }
 }
 

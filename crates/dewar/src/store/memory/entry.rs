@@ -61,13 +61,13 @@ pub(super) struct Apart {
 }
 
 impl Payload {
-    pub(super) fn new(search: &Search<'_>, blob: Bytes) -> Payload {
+    pub(super) fn new(search: &Search<'_>, blob: &[u8]) -> Payload {
         if blob.len() < LARGE {
-            Payload::Together(search.parts.write(&blob))
+            Payload::Together(search.parts.write(blob))
         } else {
             Payload::Apart(Box::new(Apart {
                 key: search.parts.write(&[]),
-                blob,
+                blob: Bytes::copy_from_slice(blob),
             }))
         }
     }
@@ -230,7 +230,7 @@ mod tests {
             let key = Key::new(format!("{prefix}{id}"));
             let hasher = RandomState::new();
             let search = Search::new(&key, &hasher);
-            let payload = Payload::new(&search, blob.clone().into());
+            let payload = Payload::new(&search, &blob);
             prop_assert!(payload.is(&search));
             prop_assert_eq!(payload.hash(&hasher), search.hash());
             prop_assert_eq!(payload.key(), key.expose());
@@ -246,7 +246,7 @@ mod tests {
             Key::new(format!("session:{id}o")),
             Key::new(format!("session:{id}p")),
         );
-        let payload = Payload::new(&Search::new(&one, &hasher), Bytes::new());
+        let payload = Payload::new(&Search::new(&one, &hasher), &[]);
         assert!(!payload.is(&Search::new(&other, &hasher)));
     }
 

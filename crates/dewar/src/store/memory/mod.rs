@@ -8,15 +8,12 @@ use std::hash::RandomState;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
-use bytes::Bytes;
-
 use crate::clock::Clock;
 use crate::{Error, ErrorKind, Result, UnixTime};
 
 use super::{
-    Capabilities, Created, Cursor, Deleted, Entry, Expiry, Key, Listing, Page, Purged, Record,
-    Replaced, Sharing, Store, Touched, Version,
+    Capabilities, Created, Cursor, Deleted, Entry, Expiry, ImmediateStore, Key, Listing, Page,
+    Purged, Record, Replaced, Sharing, Touched, Version,
 };
 use entry::{Payload, Search};
 use shard::{Made, Shard};
@@ -134,15 +131,14 @@ impl MemoryStore {
     }
 }
 
-#[async_trait]
-impl Store for MemoryStore {
-    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+impl ImmediateStore for MemoryStore {
+    fn load(&self, key: &Key) -> Result<Option<Record>> {
         let search = Search::new(key, &self.0.hasher);
         let now = self.0.clock.now();
         Ok(self.slice(&search).lock().load(&search, now))
     }
 
-    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
+    fn create(&self, key: &Key, blob: &[u8], expires: UnixTime) -> Result<Created> {
         let search = Search::new(key, &self.0.hasher);
         let mut payload = Payload::new(&search, blob);
         let slice = self.slice(&search);
@@ -169,10 +165,10 @@ impl Store for MemoryStore {
         }
     }
 
-    async fn replace(
+    fn replace(
         &self,
         key: &Key,
-        blob: Bytes,
+        blob: &[u8],
         expires: UnixTime,
         seen: &Version,
     ) -> Result<Replaced> {
@@ -186,20 +182,20 @@ impl Store for MemoryStore {
         Ok(replaced)
     }
 
-    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
+    fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
         let search = Search::new(key, &self.0.hasher);
         let now = self.0.clock.now();
         Ok(self.slice(&search).lock().touch(&search, expires, now))
     }
 
-    async fn delete(&self, key: &Key) -> Result<()> {
+    fn delete(&self, key: &Key) -> Result<()> {
         let search = Search::new(key, &self.0.hasher);
         let gone = self.slice(&search).lock().delete(&search, &self.0.hasher);
         self.free_places(gone.iter().len());
         Ok(())
     }
 
-    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
+    fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
         let search = Search::new(key, &self.0.hasher);
         let now = self.0.clock.now();
         let (deleted, spare) =
@@ -210,7 +206,7 @@ impl Store for MemoryStore {
         Ok(deleted)
     }
 
-    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
+    fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
         let removed = self.purge(now, limit);
         Ok(if removed == limit {
             Purged::More(removed as u64)
@@ -219,7 +215,7 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
+    fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
         let now = self.0.clock.now();
         let mut place = Place::read(&cursor);
         let mut entries: Vec<Entry> = Vec::new();

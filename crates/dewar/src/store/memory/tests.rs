@@ -15,81 +15,76 @@ fn key(number: u32) -> Key {
     Key::new(format!("session:{number:043}"))
 }
 
-async fn create(store: &MemoryStore, number: u32, lifetime: u64) -> Result<Created> {
+fn create(store: &MemoryStore, number: u32, lifetime: u64) -> Result<Created> {
     let expires = store.0.clock.now() + Duration::from_secs(lifetime);
-    store.create(&key(number), "data".into(), expires).await
+    store.create(&key(number), b"data", expires)
 }
 
-#[tokio::test]
-async fn a_full_store_refuses_and_evicts_nothing() {
+#[test]
+fn a_full_store_refuses_and_evicts_nothing() {
     let (store, _clock) = store(10);
     for number in 0..10 {
-        create(&store, number, 60).await.unwrap();
+        create(&store, number, 60).unwrap();
     }
-    let error = create(&store, 10, 60).await.unwrap_err();
+    let error = create(&store, 10, 60).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(error.to_string().contains("SESSION_MEMORY_CAPACITY"));
     for number in 0..10 {
-        assert!(store.load(&key(number)).await.unwrap().is_some());
-        assert_eq!(create(&store, number, 60).await.unwrap(), Created::Taken);
+        assert!(store.load(&key(number)).unwrap().is_some());
+        assert_eq!(create(&store, number, 60).unwrap(), Created::Taken);
     }
 }
 
-#[tokio::test]
-async fn expired_sessions_of_any_shard_make_room() {
+#[test]
+fn expired_sessions_of_any_shard_make_room() {
     let (store, clock) = store(1000);
     for number in 0..1000 {
-        create(&store, number, if number == 500 { 1 } else { 60 })
-            .await
-            .unwrap();
+        create(&store, number, if number == 500 { 1 } else { 60 }).unwrap();
     }
-    assert!(create(&store, 1000, 60).await.is_err());
+    assert!(create(&store, 1000, 60).is_err());
     clock.advance(Duration::from_secs(1));
-    create(&store, 1000, 60).await.unwrap();
-    assert!(create(&store, 1001, 60).await.is_err());
+    create(&store, 1000, 60).unwrap();
+    assert!(create(&store, 1001, 60).is_err());
     assert_eq!(store.count(), 1000);
 }
 
-#[tokio::test]
-async fn every_way_out_frees_its_place() {
+#[test]
+fn every_way_out_frees_its_place() {
     let (store, clock) = store(1);
     for number in 0..3 {
-        let Created::Done(version) = create(&store, number, 1).await.unwrap() else {
+        let Created::Done(version) = create(&store, number, 1).unwrap() else {
             panic!("taken");
         };
         match number {
-            0 => store.delete(&key(0)).await.unwrap(),
-            1 => drop(store.delete_unchanged(&key(1), &version).await.unwrap()),
+            0 => store.delete(&key(0)).unwrap(),
+            1 => drop(store.delete_unchanged(&key(1), &version).unwrap()),
             _ => {
                 clock.advance(Duration::from_secs(1));
                 let now = clock.now();
-                assert_eq!(
-                    store.delete_expired(now, 10).await.unwrap(),
-                    Purged::Finished(1)
-                );
+                assert_eq!(store.delete_expired(now, 10).unwrap(), Purged::Finished(1));
             }
         }
         assert_eq!(store.count(), 0);
     }
     // Over an expired record of the same key.
-    create(&store, 5, 1).await.unwrap();
+    create(&store, 5, 1).unwrap();
     clock.advance(Duration::from_secs(1));
-    create(&store, 5, 1).await.unwrap();
+    create(&store, 5, 1).unwrap();
     assert_eq!(store.count(), 1);
 }
 
-#[tokio::test]
-async fn a_record_expires_in_the_millisecond() {
+#[test]
+fn a_record_expires_in_the_millisecond() {
     let (store, clock) = store(10);
-    create(&store, 0, 1).await.unwrap();
+    create(&store, 0, 1).unwrap();
     clock.advance(Duration::from_millis(999));
-    assert!(store.load(&key(0)).await.unwrap().is_some());
+    assert!(store.load(&key(0)).unwrap().is_some());
     clock.advance(Duration::from_millis(1));
-    assert!(store.load(&key(0)).await.unwrap().is_none());
+    assert!(store.load(&key(0)).unwrap().is_none());
 }
 
-#[tokio::test]
-async fn tables_and_heap_agree_through_thousands_of_changes() {
+#[test]
+fn tables_and_heap_agree_through_thousands_of_changes() {
     let (store, clock) = store(5000);
     let mut random: u32 = 1;
     let mut next = |below: u32| {
@@ -103,17 +98,17 @@ async fn tables_and_heap_agree_through_thousands_of_changes() {
         model.retain(|_, expires| *expires > clock.now());
         match next(8) {
             0..4 => {
-                let created = create(&store, number, lifetime).await.unwrap();
+                let created = create(&store, number, lifetime).unwrap();
                 assert_eq!(created == Created::Taken, model.contains_key(&number));
                 model.entry(number).or_insert(expires);
             }
             4..6 => {
-                let touched = store.touch(&key(number), expires).await.unwrap();
+                let touched = store.touch(&key(number), expires).unwrap();
                 assert_eq!(touched == Touched::Done, model.contains_key(&number));
                 model.entry(number).and_modify(|at| *at = expires);
             }
             6 => {
-                store.delete(&key(number)).await.unwrap();
+                store.delete(&key(number)).unwrap();
                 model.remove(&number);
             }
             _ => clock.advance(Duration::from_millis(100)),
@@ -121,11 +116,11 @@ async fn tables_and_heap_agree_through_thousands_of_changes() {
     }
     clock.advance(Duration::from_secs(1));
     model.retain(|_, expires| *expires > clock.now());
-    while let Purged::More(_) = store.delete_expired(clock.now(), 7).await.unwrap() {}
+    while let Purged::More(_) = store.delete_expired(clock.now(), 7).unwrap() {}
     assert_eq!(store.count(), model.len());
     for (number, expires) in model {
         assert_eq!(
-            store.load(&key(number)).await.unwrap().unwrap().expires,
+            store.load(&key(number)).unwrap().unwrap().expires,
             Some(expires)
         );
     }

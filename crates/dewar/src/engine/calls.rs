@@ -1,0 +1,68 @@
+//! Calls to the store, without a future of the contract where the store answers at once.
+
+use super::Server;
+use crate::store::{Created, Deleted, Key, Purged, Record, Replaced, Touched, Version};
+use crate::{Result, UnixTime};
+
+/// The methods of [`Store`](crate::store::Store), none of which waits if the store is an immediate one.
+impl Server {
+    pub(super) async fn load(&self, key: &Key) -> Result<Option<Record>> {
+        match self.store.immediate() {
+            Some(store) => store.load(key),
+            None => self.store.load(key).await,
+        }
+    }
+
+    pub(super) async fn create(
+        &self,
+        key: &Key,
+        blob: Vec<u8>,
+        expires: UnixTime,
+    ) -> Result<Created> {
+        match self.store.immediate() {
+            Some(store) => store.create(key, &blob, expires),
+            None => self.store.create(key, blob.into(), expires).await,
+        }
+    }
+
+    pub(super) async fn replace(
+        &self,
+        key: &Key,
+        blob: Vec<u8>,
+        expires: UnixTime,
+        seen: &Version,
+    ) -> Result<Replaced> {
+        match self.store.immediate() {
+            Some(store) => store.replace(key, &blob, expires, seen),
+            None => self.store.replace(key, blob.into(), expires, seen).await,
+        }
+    }
+
+    pub(super) async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
+        match self.store.immediate() {
+            Some(store) => store.touch(key, expires),
+            None => self.store.touch(key, expires).await,
+        }
+    }
+
+    pub(super) async fn delete(&self, key: &Key) -> Result<()> {
+        match self.store.immediate() {
+            Some(store) => store.delete(key),
+            None => self.store.delete(key).await,
+        }
+    }
+
+    pub(super) async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
+        match self.store.immediate() {
+            Some(store) => store.delete_unchanged(key, seen),
+            None => self.store.delete_unchanged(key, seen).await,
+        }
+    }
+
+    pub(super) async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
+        match self.store.immediate() {
+            Some(store) => store.delete_expired(now, limit),
+            None => self.store.delete_expired(now, limit).await,
+        }
+    }
+}
