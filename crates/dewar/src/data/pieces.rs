@@ -3,9 +3,10 @@
 
 use std::fmt;
 
-use super::json_scan::{Dialect, Scanner};
+use super::Value;
+use super::json_scan::{Dialect, Scanner, StringSpan};
+use super::json_text::{self, Number};
 use super::msgpack::Reader;
-use super::{Value, json_text};
 
 /// What a document holds under a key.
 #[derive(Clone, Debug)]
@@ -67,13 +68,19 @@ pub struct Pieces<'a>(Source<'a>);
 
 #[derive(Clone)]
 enum Source<'a> {
-    Json(Scanner<'a>),
+    /// The text, and where it is read.
+    Json(&'a str, Scanner<'a>),
     Msgpack(Reader<'a>),
 }
 
 impl<'a> Pieces<'a> {
     pub(super) fn json(bytes: &'a [u8], dialect: Dialect) -> Pieces<'a> {
-        Pieces(Source::Json(Scanner::checked(bytes, dialect)))
+        // Once for the whole value: what is cut out of it then is UTF-8 as well.
+        let text = std::str::from_utf8(bytes).unwrap_or("null");
+        Pieces(Source::Json(
+            text,
+            Scanner::checked(text.as_bytes(), dialect),
+        ))
     }
 
     pub(super) fn msgpack(bytes: &'a [u8]) -> Pieces<'a> {
@@ -84,7 +91,7 @@ impl<'a> Pieces<'a> {
     #[inline]
     pub fn value(&mut self) -> Piece<'a> {
         match &mut self.0 {
-            Source::Json(scanner) => json(scanner),
+            Source::Json(text, scanner) => json(text, scanner),
             Source::Msgpack(reader) => reader.piece(),
         }
     }
@@ -93,7 +100,7 @@ impl<'a> Pieces<'a> {
     #[inline]
     pub fn next_item(&mut self, items: &mut Items) -> bool {
         match &mut self.0 {
-            Source::Json(scanner) => items.next_json(scanner, b']'),
+            Source::Json(_, scanner) => items.next_json(scanner, b']'),
             Source::Msgpack(_) => items.next_counted(),
         }
     }
@@ -102,12 +109,12 @@ impl<'a> Pieces<'a> {
     #[inline]
     pub fn next_key(&mut self, items: &mut Items) -> Option<Piece<'a>> {
         match &mut self.0 {
-            Source::Json(scanner) => {
+            Source::Json(source, scanner) => {
                 if !items.next_json(scanner, b'}') {
                     return None;
                 }
                 let span = scanner.key().ok()?;
-                Some(text(&scanner.bytes[span.start..span.end], span.escaped))
+                Some(text(source, span))
             }
             Source::Msgpack(reader) => items.next_counted().then(|| reader.piece_of_key()),
         }
@@ -154,25 +161,28 @@ impl Items {
     }
 }
 
-#[inline]
-fn json<'a>(scanner: &mut Scanner<'a>) -> Piece<'a> {
+fn json<'a>(source: &'a str, scanner: &mut Scanner<'a>) -> Piece<'a> {
     match scanner.peek_token() {
-        Some(b'"') => match scanner.string() {
-            Ok(span) => text(&scanner.bytes[span.start..span.end], span.escaped),
-            Err(_) => Piece::Null,
-        },
+        Some(b'"') => scanner
+            .string()
+            .map_or(Piece::Null, |span| text(source, span)),
         Some(b'{') => Piece::Dict(opened(scanner, b'}')),
         Some(b'[') => Piece::List(opened(scanner, b']')),
         Some(b't') => word(scanner, "true", Piece::Bool(true)),
         Some(b'f') => word(scanner, "false", Piece::Bool(false)),
         Some(b'n') => word(scanner, "null", Piece::Null),
-        _ => match scanner.number() {
-            Ok(span) => {
-                let number = json_text::number(&scanner.bytes[span.start..span.end], span.float);
-                Piece::from(Value::from(number))
-            }
-            Err(_) => Piece::Null,
-        },
+        _ => number(scanner),
+    }
+}
+
+fn number<'a>(scanner: &mut Scanner<'a>) -> Piece<'a> {
+    let Ok(span) = scanner.number() else {
+        return Piece::Null;
+    };
+    match json_text::number(&scanner.bytes[span.start..span.end], span.float) {
+        Number::Int(value) => Piece::Int(value),
+        Number::Float(value) => Piece::Float(value),
+        Number::Big(value) => Piece::Value(Value::from(value)),
     }
 }
 
@@ -182,15 +192,13 @@ fn opened(scanner: &mut Scanner<'_>, close: u8) -> Items {
 }
 
 fn word<'a>(scanner: &mut Scanner<'a>, word: &'static str, piece: Piece<'a>) -> Piece<'a> {
-    match scanner.word(word) {
-        Ok(()) => piece,
-        Err(_) => Piece::Null,
-    }
+    scanner.word(word).map_or(Piece::Null, |()| piece)
 }
 
-fn text(content: &[u8], escaped: bool) -> Piece<'_> {
-    if !escaped && let Ok(text) = std::str::from_utf8(content) {
-        return Piece::Str(text);
+fn text(source: &str, span: StringSpan) -> Piece<'_> {
+    if !span.escaped {
+        return Piece::Str(source.get(span.start..span.end).unwrap_or_default());
     }
-    Piece::Value(Value::Str(json_text::string(content, escaped)))
+    let content = &source.as_bytes()[span.start..span.end];
+    Piece::Value(Value::Str(json_text::string(content, true)))
 }
