@@ -63,6 +63,7 @@ pub struct Place {
     key: Option<&'static str>,
     assumed: bool,
     expect_table: bool,
+    blocking: bool,
     config: Config,
 }
 
@@ -80,6 +81,7 @@ impl Place {
             key: None,
             assumed: false,
             expect_table: false,
+            blocking: false,
             config: Config::new(),
         })
     }
@@ -130,6 +132,7 @@ impl Place {
             key: Some(key),
             assumed,
             expect_table: config.flag("SESSION_TABLE_EXISTS")?,
+            blocking: false,
             config: config.clone(),
         }))
     }
@@ -156,6 +159,14 @@ impl Place {
     #[must_use]
     pub fn expect_table(mut self) -> Place {
         self.expect_table = true;
+        self
+    }
+
+    /// Has the store wait on the calling thread where it can, for a program that has a store for each thread: see
+    /// `RedisBuilder::blocking`. The other stores know no such difference.
+    #[must_use]
+    pub fn blocking(mut self) -> Place {
+        self.blocking = true;
         self
     }
 
@@ -254,6 +265,10 @@ impl Place {
                 let builder = RedisStore::builder(&*self.url);
                 let builder = set(builder, connect, RedisBuilder::connect_timeout);
                 let builder = set(builder, operation, RedisBuilder::operation_timeout);
+                let builder = match self.blocking {
+                    true => builder.blocking(),
+                    false => builder,
+                };
                 Ok(Arc::new(builder.build()?))
             }
             #[cfg(feature = "sqlite")]

@@ -8,6 +8,7 @@ use crate::config::{Watched, read};
 use crate::errors::exception;
 use crate::session::Session;
 use crate::stores::Store;
+use crate::values::Names;
 use crate::wait::wait;
 
 /// Opens and closes the sessions of an application, as its configuration says.
@@ -16,6 +17,7 @@ pub(crate) struct Engine {
     engine: dewar::Engine,
     watched: Watched,
     kept: Kept,
+    names: Names,
 }
 
 /// Where sessions are kept: what is in the cookie needs no waiting, so the GIL stays held.
@@ -54,6 +56,7 @@ impl Engine {
             engine,
             watched,
             kept,
+            names: Names::new(),
         })
     }
 
@@ -72,7 +75,7 @@ impl Engine {
         let header = cookie_header.map(header_bytes).transpose()?;
         let opened = self.run(py, || wait(self.engine.open(header.as_deref())));
         let session = opened.map_err(|error| exception(py, &error))?;
-        Session::filling(session, self.kept, data)
+        Session::filling(session, self.kept, data, &self.names)
     }
 
     /// Whether the session of a request is permanent, of those that are kept in the cookie.

@@ -1,5 +1,7 @@
 //! The native half of `flask_dewar`: Flask's object model stays Python, Dewar's engine does the work.
 //!
+//! It does not need the GIL: what threads share is immutable or behind a lock, and there is no unsafe code but PyO3's.
+//!
 //! Python hands over `app.config`, a `Cookie` header and the dict to fill; the engine decides, and Python copies headers.
 
 mod config;
@@ -11,7 +13,7 @@ mod values;
 mod wait;
 
 /// The module `flask_dewar._native`; private to the package.
-#[pyo3::pymodule]
+#[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
     use crate::config::check;

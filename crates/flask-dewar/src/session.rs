@@ -1,15 +1,17 @@
-//! A request's session: the engine's handle, and the dict as it was filled, to find what differs at the end.
+//! A request's session: the engine's handle, and what the dict was filled with, to find what differs at the end.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dewar::data::Text;
+use dewar::data::{Document, Text};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+use pyo3::sync::critical_section::with_critical_section;
+use pyo3::types::{PyDict, PyString};
 
 use crate::engine::{Engine, Kept};
 use crate::errors::exception;
-use crate::values::{fill, key_text, value};
+use crate::values::{Names, fill, is_key, key_text, surely_same, value};
 use crate::wait::wait;
 
 /// A session that was opened. The application works on a dict of its own; `close` finds what differs.
@@ -17,8 +19,8 @@ use crate::wait::wait;
 pub(crate) struct Session {
     session: dewar::Session,
     kept: Kept,
-    /// The dict as it was when it was last filled or saved.
-    before: Mutex<Py<PyDict>>,
+    /// What the dict held when it was last filled or saved.
+    before: Mutex<Arc<Document>>,
 }
 
 #[pymethods]
@@ -59,8 +61,7 @@ impl Session {
         if accessed {
             self.session.set_accessed();
         }
-        let now = data.copy()?;
-        self.apply(&now, cleared)?;
+        self.apply(data, cleared)?;
         if modified && !self.session.is_modified() {
             self.session
                 .set_modified()
@@ -69,7 +70,6 @@ impl Session {
         let engine = engine.get();
         let reply = engine.run(py, || wait(engine.engine().close(&self.session)));
         let reply = reply.map_err(|error| exception(py, &error))?;
-        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = now.unbind();
         Ok((reply.set_cookie().map(str::to_owned), reply.varies()))
     }
 }
@@ -80,51 +80,49 @@ impl Session {
         session: dewar::Session,
         kept: Kept,
         data: &Bound<'_, PyDict>,
+        names: &Names,
     ) -> PyResult<Session> {
-        fill(data, &session.mirror())?;
-        let before = Mutex::new(data.copy()?.unbind());
+        let before = session.mirror();
+        fill(data, &before, &mut names.known())?;
         Ok(Session {
             session,
             kept,
-            before,
+            before: Mutex::new(Arc::new(before)),
         })
     }
 
     /// Tells the engine what differs between the dict before and now, key by key.
     fn apply(&self, now: &Bound<'_, PyDict>, cleared: bool) -> PyResult<()> {
         let py = now.py();
-        let before = {
-            let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
-            before.clone_ref(py).into_bound(py)
-        };
-        let engine_error = |error: &dewar::Error| exception(py, error);
-        if cleared && !before.is_empty() {
-            self.session.clear().map_err(|error| engine_error(&error))?;
+        let before = Arc::clone(&self.lock());
+        // Where there is no GIL, another thread must not change the dict meanwhile.
+        let difference = with_critical_section(now, || Difference::between(&before, now, cleared));
+        if difference.is_none() {
+            return Ok(());
         }
-        let mut kept = 0;
-        for (key, entry) in now {
-            let was = before.get_item(&key)?;
-            kept += usize::from(was.is_some());
-            if !cleared && was.is_some_and(|was| was.is(&entry)) && is_immutable(&entry) {
-                continue;
-            }
+        let engine_error = |error: dewar::Error| exception(py, &error);
+        if cleared && !before.is_empty() {
+            self.session.clear().map_err(engine_error)?;
+        }
+        for key in difference.removed {
+            self.session.remove_mirrored(key).map_err(engine_error)?;
+        }
+        for (key, object) in difference.changed {
             let text = key_text(&key)?;
-            let value = value(&entry).map_err(|error| self.about_key(py, &text, error))?;
+            let value = value(&object).map_err(|error| self.about_key(py, &text, error))?;
             self.session
                 .set_mirrored(&text, value)
-                .map_err(|error| engine_error(&error))?;
+                .map_err(engine_error)?;
         }
-        if kept < before.len() {
-            for (key, _) in &before {
-                if !now.contains(&key)? {
-                    let text = key_text(&key)?;
-                    self.session
-                        .remove_mirrored(&text)
-                        .map_err(|error| engine_error(&error))?;
-                }
-            }
+        // What the dict holds now, whatever the engine merges it with. A cookie is not written twice.
+        if self.kept == Kept::InStore {
+            *self.lock() = Arc::new(self.session.mirror());
         }
         Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Document>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The error for a value that cannot be stored, with the key under which it is.
@@ -147,11 +145,57 @@ impl Session {
     }
 }
 
-/// Whether an object can only be replaced, not changed in place.
-fn is_immutable(object: &Bound<'_, PyAny>) -> bool {
-    object.is_exact_instance_of::<PyString>()
-        || object.is_exact_instance_of::<PyInt>()
-        || object.is_exact_instance_of::<PyBool>()
-        || object.is_none()
-        || object.is_exact_instance_of::<PyFloat>()
+/// What differs between a session's data and a dict, as far as that can be said without running code of the application.
+struct Difference<'d, 'py> {
+    /// What may differ: converting it will show.
+    changed: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+    removed: Vec<&'d Text>,
+    cleared: bool,
+}
+
+impl<'d, 'py> Difference<'d, 'py> {
+    fn between(before: &'d Document, now: &Bound<'py, PyDict>, cleared: bool) -> Self {
+        let mut changed = Vec::new();
+        let mut kept = 0;
+        let mut stored = before.entries();
+        for (key, object) in now {
+            // Nearly always the keys are in the order in which they were stored.
+            let entry = match stored.next() {
+                Some((name, entry)) if is_key(&key, name) => Some(entry),
+                _ => text_of(&key).and_then(|text| before.entry_of(&text)),
+            };
+            kept += usize::from(entry.is_some());
+            if cleared || !entry.is_some_and(|entry| surely_same(entry, &object)) {
+                changed.push((key, object));
+            }
+        }
+        let removed = match kept < before.len() {
+            true => removed(before, now),
+            false => Vec::new(),
+        };
+        Difference {
+            changed,
+            removed,
+            cleared,
+        }
+    }
+
+    fn is_none(&self) -> bool {
+        !self.cleared && self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// The keys that the dict no longer has.
+#[cold]
+fn removed<'d>(before: &'d Document, now: &Bound<'_, PyDict>) -> Vec<&'d Text> {
+    let left: HashSet<Text> = now.iter().filter_map(|(key, _)| text_of(&key)).collect();
+    before
+        .keys()
+        .filter(|key| !left.contains::<Text>(key))
+        .collect()
+}
+
+/// The text of a key that is a plain `str`.
+fn text_of(key: &Bound<'_, PyAny>) -> Option<Text> {
+    key_text(key.cast_exact::<PyString>().ok()?).ok()
 }

@@ -6,15 +6,21 @@ use std::sync::LazyLock;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::cluster_async::ClusterConnection;
 use ::redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
-use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, cmd};
+use ::redis::{
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, cmd,
+};
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
+
+use super::blocking::Blocking;
 
 /// A connection that many calls share.
 #[derive(Clone)]
 pub(super) enum Connection {
     /// To one server, the master of a Sentinel service included.
     Single(MultiplexedConnection),
+    /// To one server, which the calling thread waits for.
+    Blocking(Blocking),
     /// To all nodes of a cluster; finds the node of a key by itself, and repeats what a lost node did not answer.
     Cluster(ClusterConnection),
 }
@@ -80,10 +86,11 @@ impl Connection {
     pub(super) async fn get(&self, key: &str) -> RedisResult<Option<(Bytes, i64)>> {
         let (value, remaining): (Option<Vec<u8>>, i64) = match self {
             Connection::Single(connection) => {
-                let mut both = ::redis::pipe();
-                both.cmd("GET").arg(key).cmd("PTTL").arg(key);
-                let answers = both.query_async(&mut connection.clone()).await;
+                let answers = both(key).query_async(&mut connection.clone()).await;
                 answers.map_err(single_error)?
+            }
+            Connection::Blocking(connection) => {
+                connection.query_all(&both(key)).map_err(single_error)?
             }
             // While a slot moves, a redirection holds for one command only. Both are on their way at once.
             Connection::Cluster(_) => {
@@ -140,7 +147,7 @@ impl Connection {
         command: &Cmd,
     ) -> RedisResult<BTreeMap<String, T>> {
         match self {
-            Connection::Single(_) => {
+            Connection::Single(_) | Connection::Blocking(_) => {
                 let answer = self.query(command).await?;
                 Ok(BTreeMap::from([(String::new(), answer)]))
             }
@@ -157,6 +164,7 @@ impl Connection {
     pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         match self {
             Connection::Single(connection) => command.query_async(&mut connection.clone()).await,
+            Connection::Blocking(connection) => connection.query(command),
             Connection::Cluster(connection) => command.query_async(&mut connection.clone()).await,
         }
     }
@@ -197,6 +205,13 @@ pub(super) fn keyed(name: &str, key: &str) -> Cmd {
     let mut command = cmd(name);
     command.arg(key);
     command
+}
+
+/// The value, and the time until it expires, in one go.
+fn both(key: &str) -> Pipeline {
+    let mut both = ::redis::pipe();
+    both.cmd("GET").arg(key).cmd("PTTL").arg(key);
+    both
 }
 
 /// What the first command met that failed, in place of an error of the pipeline, which has no code.

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::commands::Connection;
 use super::failure::{self, Verdict};
-use super::target::Target;
+use super::target::{Target, Waiting};
 use crate::server::{Operation, Server};
 
 /// The way to the server: one connection for everybody, made when it is needed and made anew when it broke.
@@ -33,6 +33,7 @@ pub(super) struct Turn {
 
 struct Line {
     target: Target,
+    waiting: Waiting,
     state: Mutex<State>,
     connect_timeout: Duration,
     operation_timeout: Duration,
@@ -62,16 +63,21 @@ enum Refused {
 /// So many calls fail before the connection to a cluster is made anew: one may have been slow by chance.
 const FAILURES_UNTIL_CLUSTER_IS_LEFT: u32 = 2;
 
+/// A socket takes no limit of zero.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(1);
+
 impl Link {
     pub(super) fn new(
         server: Server,
         target: Target,
+        waiting: Waiting,
         connect_timeout: Duration,
         operation_timeout: Duration,
     ) -> Link {
         let state = Mutex::default();
         let line = Line {
             target,
+            waiting,
             state,
             connect_timeout,
             operation_timeout,
@@ -109,10 +115,10 @@ impl Link {
                 repeated,
             });
             let until = end.min(Instant::now() + self.operation_timeout);
-            let error = match timeout_at(until, now).await {
-                Ok(Ok(value)) => return Ok(value),
-                Ok(Err(error)) => error,
-                Err(_) => {
+            let error = match self.answer(&live.connection, until, first, now).await {
+                Some(Ok(value)) => return Ok(value),
+                Some(Err(error)) => error,
+                None => {
                     self.shared.falter(&live);
                     return Err(self.server.timed_out(operation, self.operation_timeout));
                 }
@@ -127,6 +133,32 @@ impl Link {
                 _ => return Err(failure::explain(&self.server, operation, error)),
             }
             first = false;
+        }
+    }
+
+    /// The answer of a call, if it comes in time.
+    async fn answer<T>(
+        &self,
+        connection: &Connection,
+        until: Instant,
+        first: bool,
+        call: impl Future<Output = RedisResult<T>> + Send,
+    ) -> Option<RedisResult<T>> {
+        let Connection::Blocking(connection) = connection else {
+            return timeout_at(until, call).await.ok();
+        };
+        // The limit of the connection is that of the first try; for another one less may be left.
+        if !first {
+            let left = until.saturating_duration_since(Instant::now());
+            connection.limit(left.max(SHORTEST_LIMIT)).ok()?;
+        }
+        let answer = call.await;
+        if !first {
+            connection.limit(self.operation_timeout).ok()?;
+        }
+        match answer {
+            Err(error) if error.is_timeout() => None,
+            answer => Some(answer),
         }
     }
 
@@ -178,7 +210,7 @@ impl Line {
     async fn dial(&self) -> std::result::Result<Arc<Live>, Refused> {
         let dial = self
             .target
-            .dial(self.connect_timeout, self.operation_timeout);
+            .dial(self.waiting, self.connect_timeout, self.operation_timeout);
         match tokio::time::timeout(self.connect_timeout, dial).await {
             Ok(Ok(connection)) => Ok(Arc::new(Live {
                 connection,
@@ -195,7 +227,7 @@ impl Line {
     /// cluster mends itself, except that it never leaves a node that hangs; it goes on serving what the other
     /// nodes have until another is made.
     fn falter(self: &Arc<Line>, live: &Arc<Live>) {
-        if matches!(live.connection, Connection::Single(_)) {
+        if !matches!(live.connection, Connection::Cluster(_)) {
             let mut state = self.state();
             if state.is_current(live) {
                 state.live = None;

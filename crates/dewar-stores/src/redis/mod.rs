@@ -40,6 +40,7 @@
 //! and `min-replicas-to-write` in its configuration. Use the eviction policy `noeviction`: with `allkeys-lru` and
 //! its kind a full server throws live sessions away.
 
+mod blocking;
 mod builder;
 mod commands;
 mod diagnosis;

@@ -7,6 +7,7 @@ use ::redis::{
 };
 use futures_util::future::select_ok;
 
+use super::blocking::Blocking;
 use super::commands::{Connection, keyed};
 
 /// Where the sessions are.
@@ -26,18 +27,34 @@ pub(super) struct Sentinel {
     pub(super) certificates: Option<TlsCertificates>,
 }
 
+/// How a call on one server waits for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// As a task: other tasks of the runtime run meanwhile.
+    Task,
+    /// On the thread that makes the call.
+    Thread,
+}
+
 impl Target {
     /// Makes a connection. The caller sees to it that it takes no longer than `connect`.
     pub(super) async fn dial(
         &self,
+        waiting: Waiting,
         connect: Duration,
         operation: Duration,
     ) -> RedisResult<Connection> {
+        let to_one = async |client: &Client| match waiting {
+            Waiting::Task => single(client).await,
+            Waiting::Thread => Blocking::dial(client, connect, operation)
+                .await
+                .map(Connection::Blocking),
+        };
         match self {
-            Target::Single(client) => single(client).await,
+            Target::Single(client) => to_one(client).await,
             Target::Sentinel(sentinel) => {
                 let master = sentinel.find_master().await?;
-                let connection = single(&master).await?;
+                let connection = to_one(&master).await?;
                 connection.insist_on_master().await?;
                 Ok(connection)
             }

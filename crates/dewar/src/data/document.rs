@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::fault::Fault;
 use super::json_scan::{Dialect, Scanner};
 use super::keyed::Keyed;
-use super::{Dict, Text, Value, json, msgpack, pickle, tagged_json};
+use super::{Dict, Entry, Pieces, Text, Value, json, msgpack, pickle, tagged_json};
 use crate::{Error, ErrorKind, Result};
 
 mod encode;
@@ -218,6 +218,29 @@ impl Document {
         entries
             .map(|(key, slot)| (key.clone(), self.value(slot).into_owned()))
             .collect()
+    }
+
+    /// The entries in order, undecoded as far as they are.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (&Text, Entry<'_>)> {
+        let entries = self.entries.entries().iter();
+        entries.map(|(key, slot)| (key, self.entry(slot)))
+    }
+
+    /// What is under a key, undecoded if it is.
+    pub fn entry_of(&self, key: &Text) -> Option<Entry<'_>> {
+        let slot = self.entries.get(key.as_wtf8())?;
+        Some(self.entry(slot))
+    }
+
+    fn entry<'a>(&'a self, slot: &'a Slot) -> Entry<'a> {
+        match slot {
+            Slot::Value(value) => Entry::Value(value),
+            Slot::Raw(raw) => Entry::Stored(match self.family {
+                Family::TaggedJson => Pieces::json(self.raw_value(*raw), Dialect::Python),
+                Family::Json => Pieces::json(self.raw_value(*raw), Dialect::Msgspec),
+                Family::Msgpack => Pieces::msgpack(self.raw_value(*raw)),
+            }),
+        }
     }
 
     /// Whether the key has the same stored bytes in both documents, or values that are equal; neither need have it.

@@ -32,6 +32,7 @@ pub(super) struct NumberSpan {
 }
 
 /// A position in JSON text.
+#[derive(Clone)]
 pub(super) struct Scanner<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) position: usize,

@@ -27,6 +27,9 @@ impl From<Number> for Value {
 
 /// Reads a number whose syntax was checked.
 pub(super) fn number(text: &[u8], float: bool) -> Number {
+    if !float && let Some(value) = small(text) {
+        return Number::Int(value);
+    }
     // The text is ASCII.
     let text = std::str::from_utf8(text).unwrap_or("0");
     if float {
@@ -37,6 +40,22 @@ pub(super) fn number(text: &[u8], float: bool) -> Number {
         Ok(value) => Number::Int(value),
         Err(_) => Number::Big(text.parse().unwrap_or_default()),
     }
+}
+
+/// An integer of so few digits that it cannot overflow.
+fn small(text: &[u8]) -> Option<i64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    if digits.len() > 18 {
+        return None;
+    }
+    let value = digits
+        .iter()
+        .fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
+    Some(if digits.len() == text.len() {
+        value
+    } else {
+        -value
+    })
 }
 
 /// Reads a string's content, whose syntax was checked.

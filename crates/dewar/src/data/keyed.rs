@@ -81,7 +81,7 @@ impl<V> Keyed<V> {
         };
         // Above the last of ascending keys, a key is new without a search.
         if !(self.ascending && follows)
-            && let Some(position) = self.position(key.as_wtf8())
+            && let Some(position) = self.position_where(key.as_wtf8(), |known| *known == key)
         {
             return Some(std::mem::replace(&mut self.entries[position].1, value));
         }
@@ -108,15 +108,17 @@ impl<V> Keyed<V> {
     }
 
     fn position(&self, key: &[u8]) -> Option<usize> {
+        self.position_where(key, |known| known.as_wtf8() == key)
+    }
+
+    /// The position of the key that is meant, of those with these bytes: a number has the bytes of its text.
+    fn position_where(&self, key: &[u8], is_meant: impl Fn(&Text) -> bool) -> Option<usize> {
         match &self.index {
-            None => self
-                .entries
-                .iter()
-                .position(|(known, _)| known.as_wtf8() == key),
+            None => self.entries.iter().position(|(known, _)| is_meant(known)),
             Some(index) => index
                 .positions
                 .find(index.state.hash_one(key), |&position| {
-                    self.entries[position as usize].0.as_wtf8() == key
+                    is_meant(&self.entries[position as usize].0)
                 })
                 .map(|&position| position as usize),
         }

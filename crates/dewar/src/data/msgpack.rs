@@ -20,8 +20,8 @@
 //! | 10 | int outside 64 bits | two's complement |
 //! | 11 | text with lone surrogates | UTF-8 in which surrogates take three bytes |
 //!
-//! Keys that are not text are read as the text that JSON gives them: `1`, `true`, `1.5`. An entry of a session that is not changed
-//! is copied and keeps such keys.
+//! Keys that are integers, floats, bools or nil keep their type in the dicts of a session. Others that are not text, and all keys
+//! of the session itself, are read as the text that JSON gives them; an entry that is not changed is copied and keeps such keys.
 
 use super::fault::Fault;
 use super::{MAX_DEPTH, Value};

@@ -1,7 +1,11 @@
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 
-use compact_str::CompactString;
+use compact_str::{CompactString, ToCompactString};
+use num_bigint::BigInt;
+
+use super::json_scan::Dialect;
+use super::{Value, json_text};
 
 /// Python text: UTF-8, or generalized UTF-8 (WTF-8) where it holds lone surrogates.
 ///
@@ -18,6 +22,9 @@ use compact_str::CompactString;
 /// assert_eq!(lone.as_str(), None);
 /// assert_eq!(lone.to_string_lossy(), "\u{fffd}");
 /// ```
+///
+/// A dict's key that is a number, a bool or `None` in Python has a text as well, the one that JSON gives it. Msgpack keeps what it
+/// is: see [`of_key`](Text::of_key).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text(Repr);
 
@@ -26,6 +33,22 @@ enum Repr {
     Utf8(CompactString),
     /// Holds at least one surrogate, so that equal texts have equal representations.
     Surrogates(Box<[u8]>),
+    /// The text of a key that is no text.
+    Key(Box<Key>),
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Key {
+    text: CompactString,
+    kind: KeyKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyKind {
+    Int,
+    Float,
+    Bool,
+    Null,
 }
 
 impl Text {
@@ -33,6 +56,7 @@ impl Text {
     pub fn as_str(&self) -> Option<&str> {
         match &self.0 {
             Repr::Utf8(text) => Some(text),
+            Repr::Key(key) => Some(&key.text),
             Repr::Surrogates(_) => None,
         }
     }
@@ -41,6 +65,7 @@ impl Text {
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         match &self.0 {
             Repr::Utf8(text) => Cow::Borrowed(text),
+            Repr::Key(key) => Cow::Borrowed(&key.text),
             Repr::Surrogates(bytes) => Cow::Owned(
                 code_points(bytes)
                     .map(|point| char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER))
@@ -53,6 +78,7 @@ impl Text {
     pub fn as_wtf8(&self) -> &[u8] {
         match &self.0 {
             Repr::Utf8(text) => text.as_bytes(),
+            Repr::Key(key) => key.text.as_bytes(),
             Repr::Surrogates(bytes) => bytes,
         }
     }
@@ -63,6 +89,57 @@ impl Text {
             return Some(Text(Repr::Utf8(text)));
         }
         is_wtf8(bytes).then(|| Text(Repr::Surrogates(bytes.into())))
+    }
+
+    /// The key of a dict that in Python is this `int`, finite `float`, `bool` or `None`; `None` for every other value.
+    ///
+    /// It reads as the text that JSON gives it, and is another key than that text.
+    ///
+    /// ```
+    /// use dewar::data::{Dict, Text, Value};
+    ///
+    /// let one = Text::of_key(&Value::Int(1)).unwrap();
+    /// assert_eq!(one.as_str(), Some("1"));
+    /// assert_eq!(one.to_key(), Value::Int(1));
+    ///
+    /// let dict = Dict::from([(one, "number"), (Text::from("1"), "text")]);
+    /// assert_eq!(dict.len(), 2);
+    /// ```
+    pub fn of_key(key: &Value) -> Option<Text> {
+        let (text, kind) = match key {
+            Value::Int(number) => (number.to_compact_string(), KeyKind::Int),
+            Value::BigInt(number) => (number.to_compact_string(), KeyKind::Int),
+            Value::Float(number) if number.is_finite() => {
+                let mut text = Vec::new();
+                json_text::write_float(&mut text, *number, Dialect::Python);
+                (CompactString::from_utf8_lossy(&text), KeyKind::Float)
+            }
+            Value::Bool(truth) => (truth.to_compact_string(), KeyKind::Bool),
+            Value::Null => (CompactString::const_new("null"), KeyKind::Null),
+            _ => return None,
+        };
+        Some(Text(Repr::Key(Box::new(Key { text, kind }))))
+    }
+
+    /// What the text stands for as a dict's key: itself, or what it was made [of](Text::of_key).
+    pub fn to_key(&self) -> Value {
+        let Repr::Key(key) = &self.0 else {
+            return Value::Str(self.clone());
+        };
+        match key.kind {
+            KeyKind::Int => match key.text.parse() {
+                Ok(number) => Value::Int(number),
+                Err(_) => Value::from(key.text.parse::<BigInt>().unwrap_or_default()),
+            },
+            KeyKind::Float => Value::Float(key.text.parse().unwrap_or_default()),
+            KeyKind::Bool => Value::Bool(key.text == "true"),
+            KeyKind::Null => Value::Null,
+        }
+    }
+
+    /// Whether it is text, and no key of another type.
+    pub fn is_text(&self) -> bool {
+        !matches!(self.0, Repr::Key(_))
     }
 
     /// The code points, surrogates included.
@@ -135,6 +212,7 @@ impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Utf8(text) => fmt::Debug::fmt(text.as_str(), f),
+            Repr::Key(key) => f.write_str(&key.text),
             Repr::Surrogates(bytes) => write!(f, "wtf8\"{}\"", bytes.escape_ascii()),
         }
     }
@@ -252,6 +330,27 @@ mod tests {
         let text = builder.finish();
         assert_eq!(text, Text::from_wtf8(b"\xed\xa0\x80").unwrap());
         assert_eq!(text.code_points().collect::<Vec<_>>(), [0xd800]);
+    }
+
+    #[test]
+    fn a_key_that_is_no_text_keeps_its_type() {
+        let big: BigInt = "-123456789012345678901234567890".parse().unwrap();
+        for (key, text) in [
+            (Value::Int(-7), "-7"),
+            (Value::BigInt(big), "-123456789012345678901234567890"),
+            (Value::Float(1e16), "1e+16"),
+            (Value::Float(-0.5), "-0.5"),
+            (Value::Bool(true), "true"),
+            (Value::Bool(false), "false"),
+            (Value::Null, "null"),
+        ] {
+            let made = Text::of_key(&key).unwrap();
+            assert_eq!((made.to_key(), made.as_str()), (key, Some(text)));
+            assert_ne!(made, Text::from(text));
+        }
+        assert_eq!(Text::from("7").to_key(), Value::from("7"));
+        assert!(Text::of_key(&Value::from("7")).is_none());
+        assert!(Text::of_key(&Value::Float(f64::NAN)).is_none());
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! The session for those who keep its data in a dict of their own, as the Python binding does: everything at once when it is
 //! opened, what differs when it is closed.
 
+use std::borrow::Cow;
+
 use super::Session;
 use crate::Result;
-use crate::data::{Dict, Text, Value};
+use crate::data::{Document, Text, Value};
 use crate::flash::{FLASHES, Flash};
 
 impl Session {
-    /// Everything in the session, without counting as an access.
-    pub fn mirror(&self) -> Dict {
-        self.lock().document.to_dict()
+    /// Everything in the session as it is now, without counting as an access.
+    pub fn mirror(&self) -> Document {
+        self.lock().document.clone()
     }
 
     /// Counts as an access, so that caches are told to tell cookies apart.
@@ -26,10 +28,11 @@ impl Session {
     /// As [`insert`](Session::insert).
     pub fn set_mirrored(&self, key: &Text, value: Value) -> Result<()> {
         let mut state = self.accessed();
-        let before = state.document.get_text(key).map(|value| value.into_owned());
-        if before.as_ref() == Some(&value) {
+        let before = state.document.get_text(key);
+        if before.as_deref() == Some(&value) {
             return Ok(());
         }
+        let before = before.map(Cow::into_owned);
         if *key == *FLASHES
             && let Some(messages) = value.as_items()
         {

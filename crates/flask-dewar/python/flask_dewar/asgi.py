@@ -172,7 +172,7 @@ class Loaded:
     def open(self, cookie_header: str | None, session: Any) -> Handle:
         """Fills the session, which counts as read from here on."""
         dict.update(session, self._data)
-        session.accessed = True
+        session.__dict__["accessed"] = True
         return self._handle
 
     def is_permanent(self, cookie_header: str) -> bool:

@@ -87,21 +87,17 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         return lazy.opened(self.session_class, engine, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        # Flask extends a permanent session also when nobody reached for it. SESSION_REFRESH_AFTER, which Flask does not
-        # know, asks for Dewar's way: only use extends it, and only now and then.
-        extends = (
-            app.config["SESSION_REFRESH_EACH_REQUEST"] and "SESSION_REFRESH_AFTER" not in app.config
-        )
-        if lazy.is_pending(session):
-            if not extends or not lazy.is_permanent(session):
+        handle = lazy.handle(session)
+        if handle is None and lazy.is_pending(session):
+            if not extends(app) or not lazy.is_permanent(session):
                 return
             lazy.load(session)
-        handle = lazy.handle(session)
-        engine = None if handle is None else self._engine_for(app)
+            handle = lazy.handle(session)
+        engine = None if handle is None else self._engine_at_end(app)
         if handle is None or engine is None:
             super().save_session(app, session, response)
             return
-        accessed = session.accessed or bool(extends and session.get("_permanent"))
+        accessed = session.accessed or bool(session.get("_permanent") and extends(app))
         set_cookie, varies = handle.close(engine, session, False, session.modified, accessed)
         if set_cookie is not None:
             limit = response.max_cookie_size
@@ -134,6 +130,14 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         ):
             return current[2]
         return self._build_engine(app, parts)
+
+    def _engine_at_end(self, app: Flask) -> Engine | None:
+        """The engine for a session that one had opened: what the application replaced was looked at then, and only its
+        configuration may be another now."""
+        current = self._engine
+        if current is not None and current[0] is app and current[2].serves(app.config):
+            return current[2]
+        return self._engine_for(app)
 
     def _build_engine(self, app: Flask, parts: tuple[Any, ...]) -> Engine | None:
         salt, digest_method, key_derivation, session_class = parts
@@ -184,6 +188,16 @@ class Replaced(dict[type[Any], bool]):
 REPLACED = Replaced()
 FLASKS_TAGS = TaggedJSONSerializer().order
 USUAL_INITS = (SecureCookieSession.__init__,)
+
+
+def extends(app: Flask) -> bool:
+    """Whether a permanent session is extended also when nobody reached for it, as Flask does.
+
+    SESSION_REFRESH_AFTER, which Flask does not know, asks for Dewar's way: only use extends it, and only now and then.
+    """
+    return bool(
+        app.config["SESSION_REFRESH_EACH_REQUEST"] and "SESSION_REFRESH_AFTER" not in app.config
+    )
 
 
 def warn_too_large(size: int, limit: int) -> None:

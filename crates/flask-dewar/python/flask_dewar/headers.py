@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from flask import Response
+from werkzeug.datastructures import Headers
+
+#: Whether Werkzeug keeps headers as they are iterated: a list of names and values.
+PLAIN_LIST = type(vars(Headers()).get("_list")) is list
 
 
 def append(response: Response, name: str, value: str) -> None:
-    """Appends a header, beside those of the same name."""
-    response.headers.add(name, value)
+    """Appends a header, beside those of the same name; the engine made the value, so that it holds no line break."""
+    headers = response.headers
+    if PLAIN_LIST and type(headers) is Headers:
+        headers._list.append((name, value))
+    else:
+        headers.add(name, value)
 
 
 def vary_by_cookie(response: Response) -> None:
     """Tells caches that the response depends on the cookie."""
-    if "Vary" in response.headers:
-        response.vary.add("Cookie")
-    else:
-        # Parsing and writing a set costs more than all the rest.
-        response.headers.add("Vary", "Cookie")
+    for name, _ in response.headers:
+        if len(name) == 4 and name.lower() == "vary":
+            # There is a set to parse and to write.
+            response.vary.add("Cookie")
+            return
+    append(response, "Vary", "Cookie")

@@ -42,15 +42,10 @@ def load(session: SessionMixin) -> None:
     if pending is None:
         return
     session_class, engine, header = pending
-    # The engine reads and fills it as the dict that it is.
-    waiting, session.__class__ = session.__class__, session_class
-    try:
-        state["_handle"] = engine.open(header, session)
-    except BaseException:
-        # Whoever reaches for it next meets the same error.
-        session.__class__ = waiting
-        raise
+    # It is filled as the dict that it is, past its class. After an error, whoever reaches for it next meets it again.
+    state["_handle"] = engine.open(header, session)
     del state["_pending"]
+    session.__class__ = session_class
 
 
 def handle(session: SessionMixin) -> Handle | None:
@@ -112,6 +107,7 @@ class Accessed:
     def __set__(self, session: SessionMixin, accessed: bool) -> None:
         if accessed:
             load(session)
+            # By its real class.
             session.accessed = True
 
 

@@ -37,7 +37,9 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>> {
     };
     // A lane serves one thread at a time, with one connection.
     let config = config.clone().set("SESSION_CONNECTIONS", 1);
-    let place = Place::of_config(&config)?.ok_or_else(unknown_store)?;
+    let place = Place::of_config(&config)?
+        .ok_or_else(unknown_store)?
+        .blocking();
     if let (Some(key), Some(usual)) = (place.assumed(), place.usual_address()) {
         return Err(refused(&format!(
             "SESSION_TYPE is '{name}', and {key} is not set: set it to the address of the server, such as '{usual}', or to a \

@@ -1,7 +1,9 @@
 //! Between Python's objects and the values of a session.
 
+mod names;
 mod python_types;
 mod read;
+mod same;
 mod write;
 
 use bytes::Bytes;
@@ -10,7 +12,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
+pub(crate) use names::{Known, Names};
 pub(crate) use read::fill;
+pub(crate) use same::{is_key, surely_same};
 pub(crate) use write::{key_text, value};
 
 use crate::errors::exception;
@@ -45,7 +49,7 @@ pub(crate) fn decode<'py>(
         return Ok(None);
     };
     let dict = PyDict::new(py);
-    fill(&dict, &document.to_dict())?;
+    fill(&dict, &document, &mut Known::none())?;
     Ok(Some(dict))
 }
 

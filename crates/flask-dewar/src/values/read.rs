@@ -1,20 +1,74 @@
 //! From a session's values to Python's objects.
 
-use dewar::data::{Dict, Text, Value};
+use dewar::data::{Document, Entry, Piece, Pieces, Text, Value};
 use num_bigint::BigInt;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PySet, PyString, PyTuple};
 
+use super::names::Known;
 use super::python_types::python_types;
 
 /// Puts all entries into `dict`, past whatever a subclass does when it is changed.
-pub(crate) fn fill(dict: &Bound<'_, PyDict>, entries: &Dict) -> PyResult<()> {
+pub(crate) fn fill(
+    dict: &Bound<'_, PyDict>,
+    document: &Document,
+    names: &mut Known<'_>,
+) -> PyResult<()> {
     let py = dict.py();
-    for (key, value) in entries {
-        dict.set_item(text_object(py, key)?, object(py, value)?)?;
+    for (key, entry) in document.entries() {
+        let object = match entry {
+            Entry::Stored(mut pieces) => stored(py, &mut pieces, names)?,
+            Entry::Value(value) => object(py, value)?,
+        };
+        match key.as_str() {
+            Some(key) => dict.set_item(names.name(py, key), object)?,
+            None => dict.set_item(text_object(py, key)?, object)?,
+        }
     }
     Ok(())
+}
+
+/// The object of a stored value.
+fn stored<'py>(
+    py: Python<'py>,
+    pieces: &mut Pieces<'_>,
+    names: &mut Known<'_>,
+) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match pieces.value() {
+        Piece::List(mut items) => {
+            let list = PyList::empty(py);
+            while pieces.next_item(&mut items) {
+                list.append(stored(py, pieces, names)?)?;
+            }
+            list.into_any()
+        }
+        Piece::Dict(mut items) => {
+            let dict = PyDict::new(py);
+            while let Some(key) = pieces.next_key(&mut items) {
+                let object = stored(py, pieces, names)?;
+                match key {
+                    Piece::Str(key) => dict.set_item(names.name(py, key), object)?,
+                    other => dict.set_item(leaf(py, other)?, object)?,
+                }
+            }
+            dict.into_any()
+        }
+        other => leaf(py, other)?,
+    })
+}
+
+/// The object of a piece that holds no others.
+fn leaf<'py>(py: Python<'py>, piece: Piece<'_>) -> PyResult<Bound<'py, PyAny>> {
+    match piece {
+        Piece::Bool(value) => value.into_bound_py_any(py),
+        Piece::Int(value) => value.into_bound_py_any(py),
+        Piece::Float(value) => value.into_bound_py_any(py),
+        Piece::Str(text) => Ok(PyString::new(py, text).into_any()),
+        Piece::Value(value) => object(py, &value),
+        // Lists and dicts were taken apart before.
+        _ => Ok(py.None().into_bound(py)),
+    }
 }
 
 /// Text as `str`, lone surrogates included.
@@ -60,7 +114,13 @@ fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
         }
         Value::Dict(entries) => {
             let dict = PyDict::new(py);
-            fill(&dict, entries)?;
+            for (key, value) in entries {
+                let key = match key.is_text() {
+                    true => text_object(py, key)?.into_any(),
+                    false => object(py, &key.to_key())?,
+                };
+                dict.set_item(key, object(py, value)?)?;
+            }
             Ok(dict.into_any())
         }
         other => rare(py, other),

@@ -40,6 +40,29 @@ pub(crate) fn key_text(key: &Bound<'_, PyAny>) -> PyResult<Text> {
     Ok(Text::from(written))
 }
 
+/// The key of a dict inside of a session: what is no text keeps its type where the format can hold it.
+fn inner_key(key: &Bound<'_, PyAny>) -> PyResult<Text> {
+    if let Ok(text) = key.cast::<PyString>() {
+        return self::text(text);
+    }
+    let kept = if let Ok(truth) = key.cast_exact::<PyBool>() {
+        Some(Value::Bool(truth.is_true()))
+    } else if key.is_none() {
+        Some(Value::Null)
+    } else if let Ok(number) = key.cast::<PyInt>() {
+        Some(integer(number)?)
+            .filter(|number| number.as_i64().is_some() || number.as_u64().is_some())
+    } else if let Ok(number) = key.cast::<PyFloat>() {
+        Some(Value::Float(number.value()))
+    } else {
+        None
+    };
+    match kept.as_ref().and_then(Text::of_key) {
+        Some(kept) => Ok(kept),
+        None => key_text(key),
+    }
+}
+
 fn value_at(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     if let Ok(text) = object.cast_exact::<PyString>() {
         return self::text(text).map(Value::Str);
@@ -193,7 +216,7 @@ fn dict(entries: &Bound<'_, PyDict>, depth: usize) -> PyResult<Value> {
     let mut dict = Dict::with_capacity(entries.len());
     // A copy: reading a value may run code that changes the dict.
     for (key, entry) in &entries.copy()? {
-        dict.insert(key_text(&key)?, value_at(&entry, depth + 1)?);
+        dict.insert(inner_key(&key)?, value_at(&entry, depth + 1)?);
     }
     Ok(Value::Dict(dict))
 }

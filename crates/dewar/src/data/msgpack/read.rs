@@ -2,9 +2,11 @@
 
 use super::{Fault, MAX_DEPTH, Value, extension};
 use crate::data::distinct::Distinct;
+use crate::data::pieces::{Items, Piece};
 use crate::data::{Dict, Text, json};
 
 /// A position in msgpack bytes.
+#[derive(Clone)]
 pub(in crate::data) struct Reader<'a> {
     bytes: &'a [u8],
     pub(in crate::data) position: usize,
@@ -70,11 +72,29 @@ impl<'a> Reader<'a> {
 
     #[inline(never)]
     fn other_key(&mut self, depth: usize) -> Result<Text, Fault> {
+        let key = self.hashable(depth)?;
+        json::key_text(&key).ok_or_else(|| self.fault("a key that has no text"))
+    }
+
+    /// Reads the key of a dict inside of the session, which keeps its type if it is a number, a bool or nil.
+    fn inner_key(&mut self, depth: usize) -> Result<Text, Fault> {
+        let start = self.position;
+        if let Head::Str(_) = self.head()? {
+            self.position = start;
+            return self.key(depth);
+        }
+        self.position = start;
+        let key = self.hashable(depth)?;
+        Text::of_key(&key)
+            .or_else(|| json::key_text(&key))
+            .ok_or_else(|| self.fault("a key that has no text"))
+    }
+
+    fn hashable(&mut self, depth: usize) -> Result<Value, Fault> {
         let start = self.position;
         self.skip_hashable(depth)?;
         self.position = start;
-        let key = self.decode(depth)?;
-        json::key_text(&key).ok_or_else(|| self.fault("a key that has no text"))
+        self.decode(depth)
     }
 
     /// Skips what can be a key in Python: no dict or set, and nothing that holds one. Their text, with the text of their
@@ -170,7 +190,7 @@ impl<'a> Reader<'a> {
         self.check_depth(depth)?;
         let mut dict = Dict::with_capacity(count.min(16));
         for _ in 0..count {
-            let key = self.key(depth + 1)?;
+            let key = self.inner_key(depth + 1)?;
             dict.insert(key, self.decode(depth + 1)?);
         }
         Ok(Value::Dict(dict))
@@ -214,6 +234,38 @@ impl<'a> Reader<'a> {
             }
             Head::Array(_) | Head::Map(_) => Value::Null,
         })
+    }
+
+    /// What follows as a piece, which was validated.
+    pub(in crate::data) fn piece(&mut self) -> Piece<'a> {
+        match self.head() {
+            Ok(Head::Nil) | Err(_) => Piece::Null,
+            Ok(Head::Bool(value)) => Piece::Bool(value),
+            Ok(Head::Int(value)) => Piece::Int(value),
+            Ok(Head::Float(value)) => Piece::Float(value),
+            Ok(Head::Str(length)) => match self.take(length).ok().and_then(utf8) {
+                Some(text) => Piece::Str(text),
+                None => Piece::Null,
+            },
+            Ok(Head::Array(count)) => Piece::List(Items::counted(count)),
+            Ok(Head::Map(count)) => Piece::Dict(Items::counted(count)),
+            Ok(other) => Piece::Value(self.decode_leaf(other).unwrap_or(Value::Null)),
+        }
+    }
+
+    /// A dict's key as a piece.
+    pub(in crate::data) fn piece_of_key(&mut self) -> Piece<'a> {
+        let start = self.position;
+        if let Ok(Head::Str(length)) = self.head()
+            && let Some(text) = self.take(length).ok().and_then(utf8)
+        {
+            return Piece::Str(text);
+        }
+        self.position = start;
+        match self.inner_key(0) {
+            Ok(key) => Piece::from(key.to_key()),
+            Err(_) => Piece::Null,
+        }
     }
 
     fn head(&mut self) -> Result<Head, Fault> {

@@ -107,15 +107,27 @@ fn typed_keeps_every_type_and_leaves_plain_ones_as_they_are() {
 }
 
 #[test]
-fn keys_that_are_not_text_are_read_as_json_writes_them() {
-    let value = decode(b"\x84\x01\xc0\xc3\xc0\xcb\x3f\xf8\0\0\0\0\0\0\xc0\xc0\xc0").unwrap();
-    let keys: Vec<String> = value
-        .as_dict()
-        .unwrap()
-        .keys()
-        .map(Text::to_string)
-        .collect();
-    assert_eq!(keys, ["1", "true", "1.5", "null"]);
+fn keys_that_are_not_text_keep_their_type_and_read_as_json_writes_them() {
+    let bytes = b"\x84\x01\xc0\xc3\xc0\xcb\x3f\xf8\0\0\0\0\0\0\xc0\xc0\xc0";
+    let value = decode(bytes).unwrap();
+    let keys: Vec<&Text> = value.as_dict().unwrap().keys().collect();
+    let texts: Vec<String> = keys.iter().map(|key| key.to_string()).collect();
+    assert_eq!(texts, ["1", "true", "1.5", "null"]);
+    let kept: Vec<Value> = keys.iter().map(|key| key.to_key()).collect();
+    assert_eq!(kept, [1.into(), true.into(), 1.5.into(), Value::Null]);
+    assert_eq!(plain(value), hexadecimal(bytes));
+}
+
+#[test]
+fn a_number_and_its_text_are_two_keys_of_a_dict() {
+    for count in [1, 40] {
+        let numbers = (0..count).map(|number| Text::of_key(&Value::Int(number)).unwrap());
+        let texts = (0..count).map(|number| Text::from(number.to_string()));
+        let dict: Dict = numbers.chain(texts).map(|key| (key, Value::Null)).collect();
+        assert_eq!(dict.len(), 2 * count as usize);
+        let encoded = encode_value(&dict.clone().into()).unwrap();
+        assert_eq!(decode_value(&encoded).unwrap(), Value::from(dict));
+    }
 }
 
 #[test]

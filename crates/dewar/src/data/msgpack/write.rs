@@ -26,7 +26,10 @@ fn write_dict(out: &mut Vec<u8>, dict: &Dict, mode: Mode, depth: usize) -> Resul
     check_depth(depth)?;
     write_map_header(out, dict.len())?;
     for (key, value) in dict.iter() {
-        write_text(out, key, mode)?;
+        match key.is_text() {
+            true => write_text(out, key, mode)?,
+            false => write_leaf(out, &key.to_key(), mode)?,
+        }
         encode(out, value, mode, depth + 1)?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use super::build::{self, Argument, Made};
 use super::input::Input;
 use super::names::{self, Name};
 use crate::data::fault::Fault;
-use crate::data::{Dict, MAX_DEPTH, Value, json};
+use crate::data::{Dict, MAX_DEPTH, Text, Value, json};
 
 /// An object that a pickle has made; others refer to it by its number, so that it may still grow.
 enum Node {
@@ -410,8 +410,10 @@ impl<'a> Machine<'a> {
         let mut dict = Dict::new();
         for (key, value) in entries {
             let key = self.value(key, depth + 1)?;
-            let key =
-                json::key_text(&key).ok_or_else(|| self.input.fault("a key that has no text"))?;
+            let key = Text::of_key(&key)
+                .filter(|_| depth > 0)
+                .or_else(|| json::key_text(&key))
+                .ok_or_else(|| self.input.fault("a key that has no text"))?;
             dict.insert(key, self.value(value, depth + 1)?);
         }
         Ok(Value::Dict(dict))

@@ -65,7 +65,15 @@ fn expected() -> Dict {
         ("default", Dict::from([("q", Value::from([1]))]).into()),
         (
             "keys",
-            Dict::from([("true", "b"), ("null", "c"), ("1.5", "d")]).into(),
+            [
+                (Value::Bool(true), "b"),
+                (Value::Null, "c"),
+                (Value::Float(1.5), "d"),
+            ]
+            .map(|(key, value)| (Text::of_key(&key).unwrap(), value))
+            .into_iter()
+            .collect::<Dict>()
+            .into(),
         ),
         ("shared", Value::List(vec![shared.clone(), shared])),
     ])
