@@ -1,13 +1,25 @@
-"""The application that the tests of processes serve; its configuration is in the environment, as JSON."""
+"""The application that the tests of processes serve.
+
+Its configuration is in the environment, as JSON; with DEWAR_TEST_CLIENT it makes a client of redis-py itself.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 
+import redis
 from shops import shop
 
-app = shop(json.loads(os.environ["DEWAR_TEST_CONFIG"]))
+config = json.loads(os.environ["DEWAR_TEST_CONFIG"])
+if os.environ.get("DEWAR_TEST_CLIENT"):
+    config["SESSION_REDIS"] = redis.Redis.from_url(config["SESSION_REDIS"])
+app = shop(config)
+
+
+@app.get("/way")
+def way() -> str:
+    return repr(app.session_interface.store)  # type: ignore[attr-defined]
 
 
 @app.get("/pid")

@@ -28,6 +28,7 @@ shared = pytest.mark.parametrize(
 GUNICORN = [sys.executable, "-m", "gunicorn", "--workers", "2", "--log-level", "warning"]
 GUNICORN += ["served:app"]
 GTHREAD = [*GUNICORN, "--worker-class", "gthread", "--threads", "4"]
+GEVENT = [*GUNICORN, "--worker-class", "gevent"]
 UWSGI = [str(Path(sys.executable).with_name("pyuwsgi")), "--master", "--processes", "2"]
 UWSGI += ["--enable-threads", "--die-on-term", "--need-app", "--disable-logging"]
 UWSGI += ["--module", "served:app"]
@@ -37,6 +38,8 @@ SERVERS = {
     "gunicorn, threads": [*GTHREAD, "--bind"],
     "gunicorn, threads, preloaded": [*GTHREAD, "--preload", "--bind"],
     "gunicorn, preloaded": [*GUNICORN, "--preload", "--bind"],
+    "gunicorn, gevent": [*GEVENT, "--bind"],
+    "gunicorn, gevent, preloaded": [*GEVENT, "--preload", "--bind"],
     "uwsgi, preloaded": [*UWSGI, "--http-socket"],
     "uwsgi, threads, preloaded": [*UWSGI, "--threads", "4", "--http-socket"],
     "uwsgi, threads": [*UWSGI, "--threads", "4", "--lazy-apps", "--http-socket"],
@@ -44,8 +47,8 @@ SERVERS = {
 
 
 @contextmanager
-def serving(config: dict[str, Any], command: list[str]) -> Iterator[int]:
-    """Two workers on a port of their own."""
+def serving(config: dict[str, Any], command: list[str], workers: int = 2) -> Iterator[int]:
+    """A server on a port of its own, once all of its workers answer."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -59,6 +62,7 @@ def serving(config: dict[str, Any], command: list[str]) -> Iterator[int]:
     with subprocess.Popen(command, env=environment, cwd=HERE) as server:
         try:
             wait_for(port, server)
+            wait_for_workers(port, workers)
             yield port
         finally:
             server.terminate()
@@ -80,6 +84,16 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
         except OSError:
             time.sleep(0.1)
     raise AssertionError("the server does not listen")
+
+
+def wait_for_workers(port: int, expected: int) -> None:
+    """Each worker loads the application by itself, and one may serve before the other has begun."""
+    deadline = time.monotonic() + 60
+    workers: set[str] = set()
+    with ThreadPoolExecutor(8) as pool:
+        while len(workers) < expected:
+            assert time.monotonic() < deadline, f"only {len(workers)} of {expected} workers answer"
+            workers.update(pool.map(lambda _: Browser(port).get("/pid"), range(16)))
 
 
 class Browser:

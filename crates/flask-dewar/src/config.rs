@@ -33,6 +33,12 @@ pub(crate) fn check<'py>(
     findings.collect()
 }
 
+/// The names of all configuration keys.
+#[pyfunction]
+pub(crate) fn keys() -> Vec<&'static str> {
+    KEYS.iter().map(|key| key.name).collect()
+}
+
 /// The keys that are about sessions, or look like it; `overrides` win.
 pub(crate) fn read(config: &Bound<'_, PyDict>, overrides: &Bound<'_, PyDict>) -> PyResult<Config> {
     let values = collected(config)?;
@@ -81,11 +87,13 @@ fn setting(value: &Bound<'_, PyAny>) -> PyResult<Setting> {
         let items = value.try_iter()?.map(|item| setting(&item?));
         return items.collect::<PyResult<_>>().map(Setting::List);
     }
-    if let Some(seconds) = value.getattr_opt("total_seconds")? {
-        return Ok(Setting::Float(seconds.call0()?.extract()?));
+    // Of the type: MongoClient has every name for an attribute.
+    let class = value.get_type();
+    if let Some(seconds) = class.getattr_opt("total_seconds")? {
+        return Ok(Setting::Float(seconds.call1((value,))?.extract()?));
     }
-    if let Some(path) = value.getattr_opt("__fspath__")?
-        && let Ok(path) = path.call0()?.extract::<String>()
+    if let Some(path) = class.getattr_opt("__fspath__")?
+        && let Ok(path) = path.call1((value,))?.extract::<String>()
     {
         return Ok(path.into());
     }

@@ -16,7 +16,7 @@ mod wait;
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use crate::config::check;
+    use crate::config::{check, keys};
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]

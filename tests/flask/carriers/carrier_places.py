@@ -36,6 +36,9 @@ class Kind:
     #: Whether `delete_expired` removes rows, and says how many.
     purges: bool = False
     races: bool = True
+    #: Whether `touch` leaves the version as it is; libmemcached has no touch in the binary protocol, and the carrier
+    #: writes the record again.
+    touches: bool = True
     #: Seconds until a record of one second has surely expired.
     grain: float = 2.2
 
@@ -340,7 +343,7 @@ KINDS = [
     Kind("pymemcache-pooled", memcached(pymemcache_pooled), lists=False, grain=3.2),
     Kind("pymemcache-hash", memcached(pymemcache_hash), lists=False, grain=3.2),
     Kind("pylibmc", memcached(pylibmc), lists=False, grain=3.2),
-    Kind("pylibmc-binary", memcached(pylibmc_binary), lists=False, grain=3.2),
+    Kind("pylibmc-binary", memcached(pylibmc_binary), lists=False, touches=False, grain=3.2),
     Kind("python-memcached", memcached(python_memcached), lists=False, grain=3.2),
     Kind("mongodb", mongodb, manual=True, races=bool(url_of("REAL_MONGODB"))),
     Kind("dynamodb", dynamodb, manual=True, races=bool(url_of("REAL_DYNAMODB"))),

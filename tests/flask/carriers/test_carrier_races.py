@@ -98,10 +98,6 @@ def test_replace_touch_and_delete_never_bring_a_session_back(place):
 
 
 def test_touch_and_replace_lose_neither_data_nor_version(place):
-    if place.kind.name == "pylibmc-binary":
-        pytest.xfail(
-            "libmemcached has no touch in the binary protocol: the carrier writes the record again"
-        )
     key, changes = place.key("a"), 30
     place.store.create(key, counted(0), place.later())
 
@@ -109,10 +105,13 @@ def test_touch_and_replace_lose_neither_data_nor_version(place):
         for change in range(changes):
             if at:
                 assert store.touch(key, place.later() + change)
-            else:
+                continue
+            outcome = "conflict"
+            while outcome == "conflict":
                 data, seen = store.load(key)
-                done = store.replace(key, counted(number(data) + 1), place.later(), seen)
-                assert done[0] == "done"
+                outcome = store.replace(key, counted(number(data) + 1), place.later(), seen)[0]
+                assert outcome == "done" or not place.kind.touches
+            assert outcome == "done"
 
     race(place, work, 4)
     assert number(place.store.load(key)[0]) == changes

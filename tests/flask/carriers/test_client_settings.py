@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import carrier_places as places
 import flask
 import pytest
@@ -366,20 +363,3 @@ def test_no_password_shows_in_repr():
     made = connection("redis", redis_client(password="hunter2"), {})
     assert "hunter2" in made.url
     assert "hunter2" not in repr(made)
-
-
-def test_a_process_patched_by_gevent_uses_the_client():
-    program = (
-        "import gevent.monkey; gevent.monkey.patch_all()\n"
-        "import redis; from flask_dewar.clients import connection\n"
-        "made = connection('redis', redis.Redis(), {})\n"
-        "print(made.path, made.why)"
-    )
-
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-W", "ignore", "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout.startswith("client gevent"), done.stderr

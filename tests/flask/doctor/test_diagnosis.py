@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from flask_dewar.diagnosis import application_files, findings_of, nearest_type
+from flask_dewar.diagnosis import explain_null_session, findings_of, source_findings
+from flask_dewar.source import application_files
 
 HERE = Path(__file__).parent
 APPS = HERE / "apps"
@@ -60,15 +61,19 @@ def test_no_finding_shows_a_key():
         assert "hunter2" not in "".join(map(str, found_in(folder.name)))
 
 
-def test_a_wrong_type_is_answered_with_the_one_that_was_meant():
-    assert "'memcached'" in found_in("memcache")[0].fix
-    for wrong, meant in [
-        ("Memcache", "memcached"),
-        ("reddis", "redis"),
-        ("mongo", "mongodb"),
-        ("xyzzy", None),
-    ]:
-        assert nearest_type(wrong) == meant
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("memcache", "'memcached'"),
+        ("reddis", "'redis'"),
+        ("mongo", "'mongodb'"),
+        ("xyzzy", "write one of"),
+    ],
+)
+def test_a_wrong_type_is_answered_with_the_one_that_was_meant(tmp_path, wrong, meant):
+    (tmp_path / "one.py").write_text(f"app.config['SESSION_TYPE'] = {wrong!r}\n")
+    (finding,) = findings_of([tmp_path / "one.py"], {})
+    assert finding.code == "DW0103" and meant in finding.fix
 
 
 @pytest.mark.parametrize(
@@ -110,6 +115,42 @@ def test_files_that_the_application_did_not_import_are_another_programs(tmp_path
     for name in ("one", "helper"):
         monkeypatch.delitem(sys.modules, name)
     assert names == ["one.py", "helper.py", "settings.py"]
+
+
+def test_what_does_not_explain_the_missing_key_comes_after_what_does(tmp_path, monkeypatch):
+    (tmp_path / "two.py").write_text(
+        "import flask\nfrom flask_dewar import Session\n"
+        "app = flask.Flask(__name__)\n"
+        "def late():\n    Session(app)\n    app.config['SESSION_REDIS'] = 'redis://127.0.0.1'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    app = importlib.import_module("two").app
+    explained = explain_null_session(app)
+    monkeypatch.delitem(sys.modules, "two")
+    assert explained.index("DW0201") < explained.index("DW0912")
+
+
+def test_what_another_application_or_a_test_says_is_not_told(tmp_path, monkeypatch):
+    """Two applications of one folder, of which one imports the other, in a process that runs their tests."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "helper.py").write_text("SESSION_TYPE = 'filesystem'\n")
+    (tmp_path / "test_public.py").write_text("import public\nSESSION_TYPE = 'filesystem'\n")
+    (tmp_path / "admin.py").write_text(
+        "import flask\nSESSION_TYPE = 'memcache'\nadmin = flask.Flask(__name__)\n"
+    )
+    (tmp_path / "public.py").write_text(
+        "from flask import Flask\nimport admin\nSECRET_KEY = 'x'\napp = Flask(__name__)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "tests")
+    app = importlib.import_module("test_public").public.app
+    importlib.import_module("helper")
+    told = {(Path(one.origin).name, one.code) for one in source_findings(app)}
+    about_admin = {Path(one.origin).name for one in source_findings(sys.modules["admin"].admin)}
+    for name in ("test_public", "helper", "public", "admin"):
+        monkeypatch.delitem(sys.modules, name)
+    assert told == {("public.py:3", "DW0911"), ("public.py:3", "DW0915")}
+    assert about_admin == {"admin.py:2"}
 
 
 @contextmanager

@@ -47,6 +47,7 @@ mod url;
 use std::collections::HashMap;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -342,6 +343,10 @@ impl Store for DynamodbStore {
             entries: found.items().iter().filter_map(entry).collect(),
             next: next.map(|last| Cursor::at(last.clone())),
         }))
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 
     fn capabilities(&self) -> Capabilities {

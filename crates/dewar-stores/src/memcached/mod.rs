@@ -47,6 +47,7 @@ mod url;
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -239,6 +240,10 @@ impl Store for MemcachedStore {
 
     async fn diagnose(&self) -> Result<Vec<Observation>> {
         diagnosis::observe(self).await
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -44,6 +44,7 @@ mod url;
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::mongodb::Collection;
 use ::mongodb::bson::spec::BinarySubtype;
@@ -281,6 +282,10 @@ impl Store for MongodbStore {
             entries: entries.collect(),
             next,
         }))
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 
     fn capabilities(&self) -> Capabilities {

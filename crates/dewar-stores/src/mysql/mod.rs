@@ -43,6 +43,7 @@ mod url;
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -287,6 +288,10 @@ impl Store for MysqlStore {
             .into_iter()
             .map(|seconds| skew::observe(UnixTime::from_seconds(seconds), self.clock.now()))
             .collect())
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 
     fn capabilities(&self) -> Capabilities {

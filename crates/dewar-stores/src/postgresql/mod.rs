@@ -43,6 +43,7 @@ mod url;
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -289,6 +290,10 @@ impl Store for PostgresqlStore {
             .map(|seconds| skew::observe(UnixTime::from_seconds(seconds as i64), self.clock.now()))
             .into_iter()
             .collect())
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -214,6 +214,10 @@ impl Store for RedisStore {
         diagnosis::observe(self).await
     }
 
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             expiry: Expiry::Native,

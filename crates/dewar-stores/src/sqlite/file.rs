@@ -141,10 +141,7 @@ impl File {
             }
             match waiting.next(self.timeout) {
                 Some(Duration::ZERO) => std::thread::yield_now(),
-                Some(pause) if tokio::runtime::Handle::try_current().is_ok() => {
-                    tokio::time::sleep(pause).await;
-                }
-                Some(pause) => std::thread::sleep(pause),
+                Some(time) => pause(time).await,
                 None => return Err(self.locked(operation)),
             }
         }
@@ -299,6 +296,14 @@ impl File {
         )
         .to_string();
         self.server.error(operation, what).temporary()
+    }
+}
+
+/// Waits without holding the thread; outside of a tokio runtime, on it.
+pub(super) async fn pause(time: Duration) {
+    match tokio::runtime::Handle::try_current() {
+        Ok(_) => tokio::time::sleep(time).await,
+        Err(_) => std::thread::sleep(time),
     }
 }
 

@@ -51,7 +51,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 pub use builder::SqliteBuilder;
 
-use self::file::File;
+use self::file::{File, pause};
 use self::statements::Statements;
 use crate::server::Operation;
 use crate::sql::datetime::{from_text, to_text};
@@ -244,6 +244,10 @@ impl Store for SqliteStore {
         entries.truncate(run);
         entries.retain(|entry| entry.expires.is_some_and(|expires| expires > now));
         Ok(Some(Page { entries, next }))
+    }
+
+    async fn pause(&self, time: Duration) {
+        pause(time).await;
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -1,5 +1,6 @@
 //! Carrying out a plan on the store: nothing is lost on a conflict, nothing that ended comes back.
 
+use super::turns::Turns;
 use super::{Engine, Server};
 use crate::data::Document;
 use crate::events;
@@ -96,6 +97,7 @@ impl Engine {
         session: &Session,
         now: UnixTime,
     ) -> Result<Outcome> {
+        let mut turns = Turns::new(now);
         for _ in 0..=MAX_MERGES {
             let (key, version) = {
                 let state = session.lock();
@@ -114,6 +116,7 @@ impl Engine {
                 Deleted::Conflict => {}
             }
             events::merged();
+            turns.step_aside(self, server).await;
             if !self
                 .merge(server, session, &key, &Changes::default())
                 .await?
@@ -197,6 +200,7 @@ impl Engine {
         in_flight: &InFlight,
         now: UnixTime,
     ) -> Result<Outcome> {
+        let mut turns = Turns::new(now);
         for merges in 0..=MAX_MERGES {
             let (key, blob, expires, version) = {
                 let state = session.lock();
@@ -218,6 +222,7 @@ impl Engine {
                 Replaced::Gone => return Ok(end_gone(session)),
                 Replaced::Conflict => {
                     events::merged();
+                    turns.step_aside(self, server).await;
                     if !self
                         .merge(server, session, &key, &in_flight.changes)
                         .await?
@@ -306,11 +311,12 @@ impl Engine {
         in_flight: &InFlight,
         now: UnixTime,
     ) -> Result<Option<u32>> {
+        let mut turns = Turns::new(now);
         for merges in 0..=MAX_MERGES {
             match server.delete_unchanged(old_key, &seen).await? {
                 Deleted::Done => return Ok(Some(merges)),
                 Deleted::Gone => return Ok(None),
-                Deleted::Conflict => {}
+                Deleted::Conflict => turns.step_aside(self, server).await,
             }
             let Some(record) = server.load(old_key).await? else {
                 return Ok(None);

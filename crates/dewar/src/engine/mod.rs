@@ -7,6 +7,7 @@ mod close;
 mod execute;
 mod keys;
 mod open;
+mod turns;
 
 use std::fmt;
 use std::sync::Arc;

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Capabilities, Created, Cursor, Deleted, Key, Page, Purged, Record, Replaced, Store, Touched,
-    Version,
+    Capabilities, Created, Cursor, Deleted, Key, Observation, Page, Purged, Record, Replaced,
+    Store, Touched, Version,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::{Result, UnixTime};
@@ -188,6 +188,14 @@ impl Store for CachedStore {
 
     async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
         self.store.list(prefix, cursor, limit).await
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Observation>> {
+        self.store.diagnose().await
+    }
+
+    async fn pause(&self, time: Duration) {
+        self.store.pause(time).await;
     }
 
     fn capabilities(&self) -> Capabilities {

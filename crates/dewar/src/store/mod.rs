@@ -12,6 +12,9 @@ mod outcome;
 mod record;
 
 use std::fmt::Debug;
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -71,6 +74,22 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// A store that has nothing to say leaves this out; what a server does not let its users ask is left out too.
     async fn diagnose(&self) -> Result<Vec<Observation>> {
         Ok(Vec::new())
+    }
+
+    /// Waits this long before a write is tried again that others were faster with.
+    ///
+    /// Whoever waits for a server has a timer for it. Left out, it lets other tasks go first, without waiting: enough
+    /// for a store that never waits itself.
+    async fn pause(&self, _time: Duration) {
+        let mut yielded = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 
     /// What this store can do.

@@ -1,10 +1,13 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
+use dewar::clock::Clock;
 use dewar::config::Config;
 use dewar::plan::{CookieAction, Plan, Reason};
-use dewar::{ErrorKind, Session};
+use dewar::{Engine, ErrorKind, Random, Result, Session, UnixTime};
 
-use crate::support::{Browser, server_bench};
+use crate::support::{Browser, START, server_bench};
 
 /// A browser whose session holds `{"user": "ada"}`.
 async fn logged_in(engine: &dewar::Engine) -> Browser {
@@ -176,6 +179,84 @@ async fn sixty_four_writers_of_their_own_keys_lose_nothing() {
             );
         }
     }
+}
+
+/// A source that always gives the same.
+#[derive(Debug)]
+struct Same(u8);
+
+impl Random for Same {
+    fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+        bytes.fill(self.0);
+        Ok(())
+    }
+}
+
+/// A clock on which a millisecond passes, or ten, whenever somebody looks.
+#[derive(Debug)]
+struct Passing(AtomicI64, i64);
+
+impl Clock for Passing {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_millis(self.0.fetch_add(self.1, Ordering::SeqCst))
+    }
+}
+
+/// How many milliseconds a request waits that loses so often.
+async fn pauses(conflicts: u32, random: u8, tick: i64) -> (Vec<u128>, Result<u32>) {
+    let bench = server_bench(Config::new());
+    let engine = Engine::builder(Config::new().session_type("memory"))
+        .store(bench.store.clone())
+        .clock(Passing(AtomicI64::new(START.millis()), tick))
+        .random(Same(random))
+        .build()
+        .unwrap();
+    let mut browser = logged_in(&engine).await;
+    let session = browser.open(&engine).await;
+    session.insert("late", true).unwrap();
+    bench.store.lose(conflicts);
+    let saved = engine.close(&session).await.map(|reply| reply.merges());
+    if saved.is_err() {
+        bench.store.lose(0);
+        browser.close(&session).await;
+    }
+    assert_eq!(browser.see::<bool>(&engine, "late").await, Some(true));
+    let pauses = bench.store.pauses();
+    (pauses.iter().map(Duration::as_millis).collect(), saved)
+}
+
+#[tokio::test]
+async fn who_loses_again_and_again_waits_longer_and_longer() {
+    let (pauses, saved) = pauses(10, 0xff, 0).await;
+    assert_eq!(saved.unwrap(), 10);
+    assert_eq!(
+        pauses,
+        [1, 2, 4, 8, 16, 32, 64, 64, 64],
+        "the second try comes at once"
+    );
+}
+
+#[tokio::test]
+async fn the_pause_is_measured_by_what_a_try_takes_and_has_an_end() {
+    let (pauses, _) = pauses(8, 0xff, 10).await;
+    assert_eq!(pauses, [10, 20, 40, 80, 160, 250, 250]);
+}
+
+#[tokio::test]
+async fn the_pause_is_a_random_part_of_the_range() {
+    let (pauses, _) = pauses(10, 0x80, 0).await;
+    assert_eq!(pauses, [0, 1, 2, 4, 8, 16, 32, 32, 32]);
+}
+
+#[tokio::test]
+async fn tries_end_with_an_error_that_says_that_it_may_be_repeated() {
+    let (pauses, saved) = pauses(129, 0xff, 0).await;
+    let error = saved.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.is_temporary()),
+        (ErrorKind::Contention, true)
+    );
+    assert_eq!(pauses.len(), 128);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -122,6 +123,15 @@ pub(crate) struct FaultyStore {
     inner: MemoryStore,
     failing: Arc<Mutex<Vec<&'static str>>>,
     calls: Arc<AtomicU32>,
+    rivals: Arc<Mutex<Rivals>>,
+}
+
+/// Other requests that write to the same session, and how long it is waited for them.
+#[derive(Debug, Default)]
+struct Rivals {
+    /// So many more of them are faster than who writes.
+    ahead: u32,
+    pauses: Vec<Duration>,
 }
 
 impl FaultyStore {
@@ -130,7 +140,18 @@ impl FaultyStore {
             inner,
             failing: Arc::default(),
             calls: Arc::default(),
+            rivals: Arc::default(),
         }
+    }
+
+    /// The next so many writes come too late.
+    pub(crate) fn lose(&self, times: u32) {
+        self.rivals.lock().unwrap().ahead = times;
+    }
+
+    /// How long was waited between tries.
+    pub(crate) fn pauses(&self) -> Vec<Duration> {
+        self.rivals.lock().unwrap().pauses.clone()
     }
 
     /// From now on these operations fail.
@@ -152,6 +173,13 @@ impl FaultyStore {
             .unwrap()
             .unwrap();
         page.entries.len()
+    }
+
+    fn overtaken(&self) -> bool {
+        let mut rivals = self.rivals.lock().unwrap();
+        let overtaken = rivals.ahead > 0;
+        rivals.ahead -= u32::from(overtaken);
+        overtaken
     }
 
     fn check(&self, operation: &'static str) -> Result<()> {
@@ -186,6 +214,9 @@ impl Store for FaultyStore {
         seen: &Version,
     ) -> Result<Replaced> {
         self.check("replace")?;
+        if self.overtaken() {
+            return Ok(Replaced::Conflict);
+        }
         self.inner.replace(key, blob, expires, seen).await
     }
 
@@ -211,6 +242,10 @@ impl Store for FaultyStore {
 
     async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
         self.inner.list(prefix, cursor, limit).await
+    }
+
+    async fn pause(&self, time: Duration) {
+        self.rivals.lock().unwrap().pauses.push(time);
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -16,7 +16,7 @@ from flask import Flask
 from flask.cli import with_appcontext
 from flask.sessions import SessionInterface
 
-from .base import NO_SESSION_TYPE, ServerSideSession, ServerSideSessionInterface
+from .base import ServerSideSession, ServerSideSessionInterface
 from .cookie import CookieSession, SecureCookieSessionInterface
 from .defaults import Defaults
 from .errors import (
@@ -88,7 +88,7 @@ def interface_for(app: Flask) -> SessionInterface:
     """The interface that SESSION_TYPE asks for."""
     session_type = app.config.get("SESSION_TYPE")
     if session_type is None or session_type == "null":
-        raise ConfigurationError(NO_SESSION_TYPE)
+        raise no_session_type()
     name = session_type.lower() if isinstance(session_type, str) else ""
     if name == "cookie":
         return SecureCookieSessionInterface()
@@ -107,7 +107,14 @@ def unknown_type(app: Flask) -> SessionInterface:
     from ._native import Store
 
     Store.open(app.config, {})
-    raise ConfigurationError(NO_SESSION_TYPE)
+    raise no_session_type()
+
+
+def no_session_type() -> ConfigurationError:
+    """What is said where SESSION_TYPE is missing."""
+    from .diagnosis import NO_SESSION_TYPE
+
+    return ConfigurationError(str(NO_SESSION_TYPE))
 
 
 def explained(app: Flask, error: ConfigurationError) -> ConfigurationError:

@@ -2,7 +2,7 @@
 
 from typing import Any, final
 
-__all__ = ["Engine", "Session", "Store", "check", "decode", "encode"]
+__all__ = ["Engine", "Session", "Store", "check", "decode", "encode", "keys"]
 
 @final
 class Store:
@@ -47,3 +47,4 @@ class Session:
 def check(config: dict[str, Any], overrides: dict[str, Any]) -> list[dict[str, str]]: ...
 def encode(data: dict[str, Any], format: str) -> bytes: ...
 def decode(record: bytes, preferred: str) -> dict[str, Any] | None: ...
+def keys() -> list[str]: ...

@@ -10,9 +10,10 @@ from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.datastructures import CallbackDict
 
-from . import headers, lazy
-from ._native import Engine, Store, check, decode
+from . import greenlets, headers, lazy
+from ._native import Engine, Store, check
 from .errors import ConfigurationError
+from .flask_session_names import FlaskSessionNames
 
 #: How many expired records a step of `flask session_cleanup` removes.
 CLEANUP_STEP = 1000
@@ -95,7 +96,7 @@ COOKIE_METHODS = {
 }
 
 
-class ServerSideSessionInterface(SessionInterface):
+class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
     """Keeps sessions in a store. Made by `Session(app)`, or by itself with Flask-Session's arguments.
 
     What is given here wins over `app.config`.
@@ -133,6 +134,7 @@ class ServerSideSessionInterface(SessionInterface):
             if name not in self.arguments:
                 raise TypeError(f"{type(self).__name__}() has no argument {name!r}")
             given[self.arguments[name]] = value
+        self.refuse_what_is_not_called()
         self.app = app
         if client is None and self.client_key is not None:
             client = app.config.get(self.client_key)
@@ -145,8 +147,8 @@ class ServerSideSessionInterface(SessionInterface):
         }
         self._custom = [(name, key) for name, key in COOKIE_METHODS.items() if replaces(self, name)]
         self._store = self._connect(app, client)
-        self._engine = Engine(app.config, self._settings(app), self._store)
         self._engine_settings = self._settings(app)
+        self._engine = self._new_engine(app)
         for finding in check(app.config, self._overrides):
             if finding["severity"] == "warning":
                 app.logger.warning("%s: %s (%s)", finding["key"], finding["what"], finding["fix"])
@@ -158,7 +160,7 @@ class ServerSideSessionInterface(SessionInterface):
     @property
     def store(self) -> Store:
         """Where the sessions are kept."""
-        return self._store
+        return greenlets.aside_store(self._store)
 
     def _connect(self, app: Flask, client: Any) -> Store:
         if client is None or isinstance(client, str):
@@ -166,7 +168,7 @@ class ServerSideSessionInterface(SessionInterface):
                 self._overrides[self.client_key] = client
             return Store.open(app.config, self._overrides)
         if is_carrier(client):
-            return Store.carried(client)
+            return Store.carried(greenlets.at_home(client))
         # Imported when needed, as most applications give a URL.
         from .clients import ConnectionProblem, connection
 
@@ -175,14 +177,14 @@ class ServerSideSessionInterface(SessionInterface):
         except ConnectionProblem as problem:
             raise ConfigurationError(str(problem)) from None
         if made.url is None:
-            return Store.carried(made.carrier)
+            return Store.carried(greenlets.at_home(made.carrier))
         try:
             store = Store.open(app.config, {**self._overrides, **made.settings})
         except ConfigurationError:
             # The engine knows no such store, or not this URL: the client carries the records, unless that was ruled out.
             if made.carrier is None or app.config.get("SESSION_DEWAR_CONNECTION") == "native":
                 raise
-            return Store.carried(made.carrier)
+            return Store.carried(greenlets.at_home(made.carrier))
         self._overrides.update(made.settings)
         return store
 
@@ -198,9 +200,13 @@ class ServerSideSessionInterface(SessionInterface):
             return self._engine
         settings = self._settings(app)
         if settings != self._engine_settings or not self._engine.serves(app.config):
-            self._engine = Engine(app.config, settings, self._store)
             self._engine_settings = settings
+            self._engine = self._new_engine(app)
         return self._engine
+
+    def _new_engine(self, app: Flask) -> Engine:
+        engine = Engine(app.config, self._engine_settings, self._store)
+        return engine if self.client_key is None else greenlets.aside(engine)
 
     def open_session(self, app: Flask, request: Request) -> ServerSideSession:
         return lazy.opened(self.session_class, self._engine_for(app), request)
@@ -261,21 +267,9 @@ class ServerSideSessionInterface(SessionInterface):
         total = 0
         more = True
         while more:
-            removed, more = self._store.delete_expired(time.time(), CLEANUP_STEP)
+            removed, more = self.store.delete_expired(time.time(), CLEANUP_STEP)
             total += removed
         return total
-
-
-class StoredSessions:
-    """The records of a store as dicts, by their whole keys: what Flask-Session's `interface.cache` is asked for."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def get(self, key: str) -> dict[str, Any] | None:
-        """The session under a key; None if there is none."""
-        record = self._store.load(key)
-        return None if record is None else decode(record, "msgpack")
 
 
 def replaces(interface: SessionInterface, name: str) -> bool:
@@ -289,14 +283,6 @@ def replaces(interface: SessionInterface, name: str) -> bool:
 def is_carrier(client: object) -> bool:
     """Whether an object carries records itself, as `flask_dewar.carriers` describe it."""
     return all(
-        callable(getattr(client, name, None))
+        callable(getattr(type(client), name, None))
         for name in ("load", "create", "replace", "delete_unchanged")
     )
-
-
-NO_SESSION_TYPE = (
-    "SESSION_TYPE is not set in app.config, so that Session(app) does not know where to keep sessions: set "
-    "app.config['SESSION_TYPE'] before Session(app) or init_app(app) is called, to 'redis', 'memcached', "
-    "'filesystem', 'sqlalchemy', 'postgresql', 'mongodb', 'dynamodb', 'cachelib', 'sqlite', 'mysql', 'memory', or "
-    "to 'cookie' for sessions in signed cookies"
-)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .base import ServerSideSession, ServerSideSessionInterface
 
 
@@ -15,3 +17,8 @@ class CacheLibSessionInterface(ServerSideSessionInterface):
     session_class = CacheLibSession
     session_type = "cachelib"
     client_key = "SESSION_CACHELIB"
+
+    @property
+    def cache(self) -> Any:
+        """The application's cache."""
+        return self.client

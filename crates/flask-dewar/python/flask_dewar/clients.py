@@ -7,7 +7,6 @@ to the letter, such as a certificate of one's own, means the client.
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -114,9 +113,6 @@ def connection(
     carrier = carrier_of(kind, client, config, codec)
     try:
         if forced != "client":
-            patched = patched_process()
-            if patched:
-                raise Unreadable(patched)
             reading = READERS[kind](client, config)
     except Unreadable as unreadable:
         if forced == "native":
@@ -173,17 +169,6 @@ def tables(kind: str, config: Mapping[str, Any]) -> dict[str, object]:
         "dynamodb": ["SESSION_DYNAMODB_TABLE", "SESSION_DYNAMODB_TABLE_EXISTS"],
     }
     return {name: config[name] for name in names.get(kind, []) if config.get(name) is not None}
-
-
-def patched_process() -> str | None:
-    """Why a thread must not wait in the engine: gevent and eventlet switch only where Python waits."""
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is not None and monkey.is_module_patched("socket"):
-        return "gevent has patched this process: its threads switch where the client waits only"
-    patcher = sys.modules.get("eventlet.patcher")
-    if patcher is not None and patcher.is_monkey_patched("socket"):
-        return "eventlet has patched this process: its threads switch where the client waits only"
-    return None
 
 
 def carrier_of(kind: str, client: Any, config: Mapping[str, Any], codec: Codec | None) -> Carrier:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .base import ServerSideSession, ServerSideSessionInterface, StoredSessions
+from .base import ServerSideSession, ServerSideSessionInterface
+from .flask_session_names import StoredSessions
 
 
 class FileSystemSession(ServerSideSession):

@@ -27,6 +27,20 @@ class SqlAlchemySessionInterface(ServerSideSessionInterface):
         "bind_key": "SESSION_SQLALCHEMY_BIND_KEY",
     }
 
+    #: The table as a model of the application's Flask-SQLAlchemy; None where another client was given.
+    sql_session_model: Any = None
+
+    def __init__(self, app: Flask, *arguments: Any, **further: Any) -> None:
+        super().__init__(app, *arguments, **further)
+        if hasattr(self.client, "Model"):
+            self.sql_session_model = session_model(
+                self.client,
+                self._setting("SESSION_SQLALCHEMY_TABLE"),
+                self._setting("SESSION_SQLALCHEMY_SCHEMA"),
+                self._setting("SESSION_SQLALCHEMY_BIND_KEY"),
+                self._setting("SESSION_SQLALCHEMY_SEQUENCE"),
+            )
+
     def default_client(self, app: Flask) -> Any:
         """The application's Flask-SQLAlchemy, or one for its SQLALCHEMY_DATABASE_URI, as in Flask-Session."""
         known = app.extensions.get("sqlalchemy")
@@ -35,3 +49,32 @@ class SqlAlchemySessionInterface(ServerSideSessionInterface):
         client = importlib.import_module("flask_sqlalchemy").SQLAlchemy()
         client.init_app(app)
         return client
+
+
+def session_model(
+    database: Any, table: str, schema: str | None, bind_key: str | None, sequence: str | None
+) -> Any:
+    """The model of a table: for the application's own queries, and so that its migrations know the table.
+
+    The model that an application has of the table already is taken as it is.
+    """
+    metadata = database.metadatas.get(bind_key)
+    known = (
+        None if metadata is None else metadata.tables.get(f"{schema}.{table}" if schema else table)
+    )
+    for mapper in database.Model.registry.mappers:
+        if known is not None and mapper.local_table is known:
+            return mapper.class_
+    body: dict[str, Any] = {"__bind_key__": bind_key, "__module__": __name__}
+    if known is not None:
+        return type("StoredSession", (database.Model,), body | {"__table__": known})
+    number = [] if sequence is None else [database.Sequence(sequence)]
+    body |= {
+        "__tablename__": table,
+        "__table_args__": {"schema": schema},
+        "id": database.Column(database.Integer, *number, primary_key=True),
+        "session_id": database.Column(database.String(255), unique=True),
+        "data": database.Column(database.LargeBinary),
+        "expiry": database.Column(database.DateTime),
+    }
+    return type("StoredSession", (database.Model,), body)

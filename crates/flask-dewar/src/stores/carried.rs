@@ -1,6 +1,7 @@
 //! A store over a client that the application made: a Python object carries the bytes, under the GIL.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -197,6 +198,18 @@ impl Store for Carried {
                 .collect(),
             next: next.map(|next| Cursor::at(next.into_bytes())),
         }))
+    }
+
+    /// By Python's `sleep`, during which other greenlets run where it is patched.
+    async fn pause(&self, time: Duration) {
+        Python::attach(|py| {
+            let slept = py
+                .import("time")
+                .and_then(|module| module.call_method1("sleep", (time.as_secs_f64(),)));
+            if let Err(error) = slept {
+                error.write_unraisable(py, None);
+            }
+        });
     }
 
     fn capabilities(&self) -> Capabilities {

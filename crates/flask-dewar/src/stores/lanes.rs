@@ -11,6 +11,7 @@ use std::fmt;
 use std::mem;
 use std::process;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -162,6 +163,11 @@ impl Store for Lanes {
 
     async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
         on_a_lane!(self, list(prefix, cursor, limit))
+    }
+
+    /// On the thread that waits, which needs no lane for it.
+    async fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -41,11 +41,16 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>> {
         .ok_or_else(unknown_store)?
         .blocking();
     if let (Some(key), Some(usual)) = (place.assumed(), place.usual_address()) {
-        return Err(refused(&format!(
-            "SESSION_TYPE is '{name}', and {key} is not set: set it to the address of the server, such as '{usual}', or to a \
-             client that the application made. Nothing is assumed, so that no session goes to another server than the \
-             one that is meant"
-        )));
+        return Err(nowhere(
+            key,
+            &format!(
+                "SESSION_TYPE is '{name}', and {key} is not set; nothing is assumed, so that no session goes to another \
+                 server than the one that is meant"
+            ),
+            &format!(
+                "set it to the address of the server, such as '{usual}', or to a client that the application made"
+            ),
+        ));
     }
     match place.kind().name {
         // It closes what a child inherited by itself: SQLite must know of every connection to a file in a process.
@@ -59,6 +64,11 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>> {
 
 fn unknown_store() -> Error {
     refused("SESSION_TYPE names a store that this package does not know")
+}
+
+/// Nothing says where the store is, in the form of the package's findings.
+fn nowhere(key: &str, what: &str, fix: &str) -> Error {
+    refused(&format!("error[DW0901] {key}: {what}\n   fix: {fix}"))
 }
 
 fn lanes(

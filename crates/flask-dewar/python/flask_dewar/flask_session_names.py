@@ -1,0 +1,126 @@
+"""What Flask-Session's interfaces are asked for beside Flask's own methods, by its names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ._native import Store, decode, encode
+from .defaults import Defaults
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+#: Methods of Flask-Session by which a subclass says how sessions are kept, with what says that here.
+NOT_CALLED = {
+    "_retrieve_session_data": "give a carrier as the client, as flask_dewar.carriers describes it",
+    "_upsert_session": "give a carrier as the client, as flask_dewar.carriers describes it",
+    "_delete_session": "give a carrier as the client, as flask_dewar.carriers describes it",
+    "_delete_expired_sessions": "replace delete_expired_sessions",
+    "_generate_sid": "set SESSION_ID_LENGTH: ids are always random",
+    "_get_store_id": "set SESSION_KEY_PREFIX",
+    "should_set_storage": "set SESSION_REFRESH_EACH_REQUEST and SESSION_REFRESH_AFTER",
+}
+
+
+class FlaskSessionNames:
+    """The attributes of Flask-Session's interfaces, and those of its methods that give or remove a record."""
+
+    app: Flask
+    _overrides: dict[str, Any]
+
+    @property
+    def store(self) -> Store:
+        """Where the sessions are kept."""
+        raise NotImplementedError
+
+    delete_expired_sessions: Callable[[], int]
+
+    def refuse_what_is_not_called(self) -> None:
+        """`ConfigurationError` for a subclass whose methods the engine would pass over without a word."""
+        for name, instead in NOT_CALLED.items():
+            if getattr(type(self), name, None) is not vars(FlaskSessionNames).get(name):
+                raise ConfigurationError(
+                    f"{type(self).__name__} replaces {name} of Flask-Session, which is not called here: {instead}"
+                )
+
+    def _setting(self, key: str) -> Any:
+        given = self._overrides.get(key)
+        return self.app.config.get(key, getattr(Defaults, key)) if given is None else given
+
+    @property
+    def key_prefix(self) -> str:
+        """What the keys of all records begin with."""
+        return str(self._setting("SESSION_KEY_PREFIX"))
+
+    @property
+    def use_signer(self) -> bool:
+        """Whether the id is signed in the cookie."""
+        return bool(self._setting("SESSION_USE_SIGNER"))
+
+    @property
+    def permanent(self) -> bool:
+        """Whether sessions are permanent, if the application does not say otherwise."""
+        return bool(self._setting("SESSION_PERMANENT"))
+
+    @property
+    def sid_length(self) -> int:
+        """How many random bytes an id has."""
+        return int(self._setting("SESSION_ID_LENGTH"))
+
+    @property
+    def cleanup_n_requests(self) -> int | None:
+        """After about how many requests expired records are removed."""
+        number = self._setting("SESSION_CLEANUP_N_REQUESTS")
+        return None if number is None else int(number)
+
+    @property
+    def serializer(self) -> RecordSerializer:
+        """From a session to the bytes of its record, and back."""
+        return RecordSerializer(str(self._setting("SESSION_SERIALIZATION_FORMAT")))
+
+    def _get_store_id(self, sid: str) -> str:
+        return self.key_prefix + sid
+
+    def _retrieve_session_data(self, store_id: str) -> dict[str, Any] | None:
+        return StoredSessions(self.store).get(store_id)
+
+    def _delete_session(self, store_id: str) -> None:
+        self.store.delete(store_id)
+
+    def _delete_expired_sessions(self) -> None:
+        self.delete_expired_sessions()
+
+
+class RecordSerializer:
+    """Makes and reads records as the engine does, in msgpack or JSON."""
+
+    def __init__(self, form: str) -> None:
+        self.form = form
+
+    def encode(self, session: Mapping[str, Any]) -> bytes:
+        """The record of a session."""
+        return encode(dict(session), self.form)
+
+    def decode(self, serialized_data: bytes) -> dict[str, Any]:
+        """The session of a record in either format, or in the pickles of old versions, of which nothing is run."""
+        session = decode(serialized_data, self.form)
+        if session is None:
+            raise ValueError("the record is none of a session")
+        return session
+
+    dumps = encode
+    loads = decode
+
+
+class StoredSessions:
+    """The records of a store as dicts, by their whole keys: what Flask-Session's `interface.cache` is asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """The session under a key; None if there is none."""
+        record = self._store.load(key)
+        return None if record is None else decode(record, "msgpack")
