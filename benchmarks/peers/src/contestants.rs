@@ -208,17 +208,16 @@ pub fn in_axum(
     }
 }
 
-/// An actix-web application with this middleware, or none.
+/// An actix-web application with this middleware, or none, whose session is of the type `$session`.
 macro_rules! in_actix {
-    ($place:expr, $name:expr, $less:expr, $wrap:expr) => {{
-        use actix_session::Session;
+    ($session:ty, $place:expr, $name:expr, $less:expr, $wrap:expr) => {{
         use actix_web::web;
         let app = actix_web::App::new()
             .wrap($wrap)
             .route("/untouched", web::get().to(|| async { "hello" }))
             .route(
                 "/fill",
-                web::get().to(|session: Session| async move {
+                web::get().to(|session: $session| async move {
                     session.insert("user", "ada").unwrap();
                     session.insert("cart", CART).unwrap();
                     session.insert("visits", 17_u64).unwrap();
@@ -227,21 +226,21 @@ macro_rules! in_actix {
             )
             .route(
                 "/read",
-                web::get().to(|session: Session| async move {
+                web::get().to(|session: $session| async move {
                     assert!(session.get::<u64>("visits").unwrap().unwrap() >= 17);
                     "hello"
                 }),
             )
             .route(
                 "/check",
-                web::get().to(|session: Session| async move {
+                web::get().to(|session: $session| async move {
                     assert!(session.get::<u64>("visits").unwrap().unwrap() >= 1_000);
                     "hello"
                 }),
             )
             .route(
                 "/write",
-                web::get().to(|session: Session| async move {
+                web::get().to(|session: $session| async move {
                     session.insert("visits", next()).unwrap();
                     "hello"
                 }),
@@ -274,6 +273,17 @@ macro_rules! in_actix {
             cookie: "a=b".into(),
         }
     }};
+}
+
+async fn dewar_in_actix(place: &'static str, engine: Engine) -> Contestant {
+    let middleware = dewar_actix::SessionMiddleware::new(engine);
+    in_actix!(
+        dewar_actix::Session,
+        place,
+        "Dewar in actix-web",
+        "",
+        middleware
+    )
 }
 
 /// What any layer costs: it passes requests on.
@@ -315,6 +325,7 @@ pub async fn all(servers: &Servers) -> Result<Vec<Contestant>> {
         bare.layer(nothing),
     ));
     all.push(in_actix!(
+        actix_session::Session,
         "none",
         "actix-web, no session",
         "",
@@ -342,7 +353,13 @@ pub async fn all(servers: &Servers) -> Result<Vec<Contestant>> {
     };
 
     let engine = Engine::new(Config::new().secret_key(KEY))?;
-    all.push(in_axum("signed cookie", "Dewar", "", dewar_routes(engine)));
+    all.push(in_axum(
+        "signed cookie",
+        "Dewar",
+        "",
+        dewar_routes(engine.clone()),
+    ));
+    all.push(dewar_in_actix("signed cookie", engine).await);
     let layer = {
         use tower_sessions_cookie_store::{CookieSessionConfig, CookieSessionManagerLayer, Key};
         let config = CookieSessionConfig::default().with_secure(false);
@@ -367,6 +384,7 @@ pub async fn all(servers: &Servers) -> Result<Vec<Contestant>> {
             .build()
     };
     all.push(in_actix!(
+        actix_session::Session,
         "signed cookie",
         "actix-session",
         "no expiry inside of the signature",
@@ -374,7 +392,8 @@ pub async fn all(servers: &Servers) -> Result<Vec<Contestant>> {
     ));
 
     let engine = Engine::new(Config::new().session_type("memory"))?;
-    all.push(in_axum("memory", "Dewar", "", dewar_routes(engine)));
+    all.push(in_axum("memory", "Dewar", "", dewar_routes(engine.clone())));
+    all.push(dewar_in_actix("memory", engine).await);
     let layer = tower_sessions::SessionManagerLayer::new(tower_sessions::MemoryStore::default())
         .with_secure(false);
     let routes = tower_sessions_routes!(tower_sessions::Session).layer(layer);
@@ -429,12 +448,9 @@ pub async fn all(servers: &Servers) -> Result<Vec<Contestant>> {
         let config = Config::new()
             .session_type("redis")
             .set("SESSION_REDIS", url.as_str());
-        all.push(in_axum(
-            "Redis",
-            "Dewar",
-            "",
-            dewar_routes(dewar_stores::engine(config)?),
-        ));
+        let engine = dewar_stores::engine(config)?;
+        all.push(in_axum("Redis", "Dewar", "", dewar_routes(engine.clone())));
+        all.push(dewar_in_actix("Redis", engine).await);
         let store = tower_redis(url).await?;
         let layer = tower_sessions_14::SessionManagerLayer::new(store).with_secure(false);
         let routes = tower_sessions_routes!(tower_sessions_14::Session).layer(layer);
@@ -450,6 +466,7 @@ pub async fn all(servers: &Servers) -> Result<Vec<Contestant>> {
             .cookie_secure(false)
             .build();
         all.push(in_actix!(
+            actix_session::Session,
             "Redis",
             "actix-session",
             "writes are not compared",

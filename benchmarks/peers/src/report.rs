@@ -312,7 +312,7 @@ fn picture(figures: &[Figure]) -> Result<String, Box<dyn Error>> {
             let most = medians.iter().map(|(_, over)| *over).fold(0.1, f64::max);
             for (name, over) in medians {
                 let length = (over / most * WIDTH).max(1.0);
-                let class = if name == "Dewar" { "d" } else { "p" };
+                let class = if name.starts_with("Dewar") { "d" } else { "p" };
                 writeln!(
                     body,
                     r##"<text x="{}" y="{}" text-anchor="end">{name}</text>"##,
