@@ -1,6 +1,9 @@
 //! 64 requests at once on one session, each with a key of its own: how many of the keys are there afterwards.
 
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -12,10 +15,21 @@ use dewar::config::Config;
 use futures_util::future::join_all;
 use tower::ServiceExt;
 
+use crate::round_trips;
+
 const WRITERS: usize = 64;
 
-/// Where, who, and how many of the 64 keys were kept.
-pub type Kept = (&'static str, &'static str, usize);
+/// What was left of 64 requests at once.
+pub struct Kept {
+    pub place: &'static str,
+    pub name: &'static str,
+    /// How many of the 64 keys.
+    pub keys: usize,
+    /// From the first request to the last response.
+    pub took: Duration,
+    /// How often a server was sent something, for each request.
+    pub round_trips: Option<f64>,
+}
 
 macro_rules! routes {
     ($session:ty, |$write:ident, $key:ident| $writing:expr, |$read:ident, $asked:ident| $reading:expr) => {
@@ -59,13 +73,13 @@ type AxumSession = axum_session::Session<axum_session::SessionNullPool>;
 
 /// What each keeps.
 pub async fn run(redis: Option<&str>) -> Result<Vec<Kept>, Box<dyn Error>> {
-    let mut kept = Vec::new();
+    let none = Arc::default();
     let engine = Engine::new(Config::new().session_type("memory"))?;
-    kept.push(("memory", "Dewar", count(dewar_routes(engine)).await?));
+    let mut kept = vec![count("memory", "Dewar", dewar_routes(engine), &none).await?];
     let layer = tower_sessions::SessionManagerLayer::new(tower_sessions::MemoryStore::default())
         .with_secure(false);
     let routes = tower_sessions_routes!(tower_sessions::Session).layer(layer);
-    kept.push(("memory", "tower-sessions", count(routes).await?));
+    kept.push(count("memory", "tower-sessions", routes, &none).await?);
     let config = axum_session::SessionConfig::default();
     let store =
         axum_session::SessionStore::<axum_session::SessionNullPool>::new(None, config).await?;
@@ -73,30 +87,82 @@ pub async fn run(redis: Option<&str>) -> Result<Vec<Kept>, Box<dyn Error>> {
         AxumSession,
         |session, key| session.set(&key, 1_u64),
         |session, key| session.get::<u64>(&key).is_some()
-    );
-    kept.push((
-        "memory",
-        "axum_session",
-        count(routes.layer(axum_session::SessionLayer::new(store))).await?,
-    ));
-    if let Some(url) = redis {
-        let config = Config::new()
-            .session_type("redis")
-            .set("SESSION_REDIS", url);
-        kept.push((
-            "Redis",
-            "Dewar",
-            count(dewar_routes(dewar_stores::engine(config)?)).await?,
-        ));
-        let store = crate::contestants::tower_redis(url).await?;
-        let layer = tower_sessions_14::SessionManagerLayer::new(store).with_secure(false);
-        let routes = tower_sessions_routes!(tower_sessions_14::Session).layer(layer);
-        kept.push(("Redis", "tower-sessions", count(routes).await?));
-    }
+    )
+    .layer(axum_session::SessionLayer::new(store));
+    kept.push(count("memory", "axum_session", routes, &none).await?);
+    let Some(url) = redis else {
+        return Ok(kept);
+    };
+    let sent = Arc::default();
+    let url = round_trips::proxy(url, &sent)?;
+    let config = Config::new()
+        .session_type("redis")
+        .set("SESSION_REDIS", url.as_str());
+    let routes = dewar_routes(dewar_stores::engine(config)?);
+    kept.push(count("Redis", "Dewar", routes, &sent).await?);
+    let store = crate::contestants::tower_redis(&url).await?;
+    let layer = tower_sessions_14::SessionManagerLayer::new(store).with_secure(false);
+    let routes = tower_sessions_routes!(tower_sessions_14::Session).layer(layer);
+    kept.push(count("Redis", "tower-sessions", routes, &sent).await?);
+    kept.push(actix(&url, &sent).await?);
     Ok(kept)
 }
 
-async fn count(router: Router) -> Result<usize, Box<dyn Error>> {
+/// The same in actix-web.
+async fn actix(url: &str, sent: &Arc<AtomicU64>) -> Result<Kept, Box<dyn Error>> {
+    use actix_session::Session;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+    use actix_web::web;
+    let store = actix_session::storage::RedisSessionStore::new(url).await?;
+    let layer =
+        actix_session::SessionMiddleware::builder(store, actix_web::cookie::Key::generate())
+            .cookie_secure(false)
+            .build();
+    let write = |session: Session, key: web::Path<String>| async move {
+        session.insert(key.as_str(), 1_u64).unwrap();
+        tokio::task::yield_now().await;
+        "written"
+    };
+    let read = |session: Session, key: web::Path<String>| async move {
+        session.get::<u64>(&key).unwrap().is_some().to_string()
+    };
+    let app = actix_web::App::new()
+        .wrap(layer)
+        .route("/write/{key}", web::get().to(write))
+        .route("/read/{key}", web::get().to(read));
+    let app = init_service(app).await;
+    let begun = call_service(&app, TestRequest::with_uri("/write/first").to_request()).await;
+    let set = begun.headers().get_all("set-cookie");
+    let cookie =
+        crate::contestants::cookies(set.map(|value| value.as_bytes())).ok_or("no cookie")?;
+    let ask = |path: String| {
+        let request = TestRequest::with_uri(&path).insert_header(("cookie", cookie.clone()));
+        call_service(&app, request.to_request())
+    };
+    let (began, before) = (Instant::now(), sent.load(Ordering::SeqCst));
+    join_all((0..WRITERS).map(|writer| ask(format!("/write/w{writer}")))).await;
+    let took = began.elapsed();
+    let round_trips = (sent.load(Ordering::SeqCst) - before) as f64 / WRITERS as f64;
+    let mut keys = 0;
+    for writer in 0..WRITERS {
+        let response = ask(format!("/read/w{writer}")).await;
+        keys += usize::from(&read_body(response).await[..] == b"true");
+    }
+    Ok(Kept {
+        place: "Redis",
+        name: "actix-session",
+        keys,
+        took,
+        round_trips: Some(round_trips),
+    })
+}
+
+async fn count(
+    place: &'static str,
+    name: &'static str,
+    router: Router,
+    sent: &Arc<AtomicU64>,
+) -> Result<Kept, Box<dyn Error>> {
     let begun = router
         .clone()
         .oneshot(Request::builder().uri("/write/first").body(Body::empty())?)
@@ -120,14 +186,23 @@ async fn count(router: Router) -> Result<usize, Box<dyn Error>> {
                 .map_err(Box::<dyn Error>::from)
         }
     };
+    let (began, before) = (Instant::now(), sent.load(Ordering::SeqCst));
     for response in join_all((0..WRITERS).map(|writer| ask(format!("/write/w{writer}")))).await {
         response?;
     }
-    let mut kept = 0;
+    let took = began.elapsed();
+    let round_trips = (sent.load(Ordering::SeqCst) - before) as f64 / WRITERS as f64;
+    let mut keys = 0;
     for writer in 0..WRITERS {
         let response = ask(format!("/read/w{writer}")).await?;
         let body = axum::body::to_bytes(response.into_body(), 16).await?;
-        kept += usize::from(&body[..] == b"true");
+        keys += usize::from(&body[..] == b"true");
     }
-    Ok(kept)
+    Ok(Kept {
+        place,
+        name,
+        keys,
+        took,
+        round_trips: (place == "Redis").then_some(round_trips),
+    })
 }

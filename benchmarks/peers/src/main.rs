@@ -6,7 +6,7 @@
 //! cargo run --release -- --only Dewar/memory      # a name, a place, or both: for a profiler
 //! ```
 //!
-//! It writes `docs/peers.md` and `docs/images/peers.svg`, unless it is told to do a part only.
+//! `--rounds N` makes N rounds instead of 15. It writes `docs/peers.md` and `docs/images/peers.svg`, unless it is told to do a part only.
 
 mod by_hand;
 mod contention;
@@ -14,6 +14,7 @@ mod contestants;
 mod measure;
 mod network;
 mod report;
+mod round_trips;
 
 use std::error::Error;
 
@@ -23,19 +24,20 @@ use contestants::{Contestant, Servers};
 static ALLOCATOR: measure::Counting = measure::Counting;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (mut quick, mut only, mut serve) = (false, None, None);
+    let (mut quick, mut only, mut serve, mut rounds) = (false, None, None, None);
     let (mut servers, mut urls) = (Servers::default(), Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => quick = true,
+            "--rounds" => rounds = arguments.next().map(|rounds| rounds.parse()).transpose()?,
             "--only" => only = arguments.next(),
             "--serve" => serve = arguments.next().map(|port| port.parse()).transpose()?,
             url if url.starts_with("redis://") => servers.redis = Some(url.to_owned()),
             url if url.starts_with("postgresql://") => servers.postgresql = Some(url.to_owned()),
             other => {
                 let known =
-                    "--quick, --only NAME/PLACE, and the URLs of a Redis and a PostgreSQL server";
+                    "--quick, --rounds N, --only NAME/PLACE, and the URLs of a Redis and a PostgreSQL server";
                 return Err(format!("{other}: use {known}").into());
             }
         }
@@ -65,14 +67,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         for contestant in &mut contestants {
             contestant.prepare().await?;
         }
-        let (rounds, requests) = if quick { (3, 300) } else { (15, 2_000) };
-        let figures =
-            measure::run(&contestants, rounds, requests, servers.redis.as_deref()).await?;
-        let over_network = network::run(&contestants, rounds / 3, requests / 10, &urls).await?;
+        let (usual, requests) = if quick { (3, 300) } else { (15, 2_000) };
+        let rounds: usize = rounds.unwrap_or(usual);
+        let counts = round_trips::run(&servers).await?;
+        let redis = servers.redis.as_deref();
+        let figures = measure::run(&contestants, rounds, requests, redis, &counts).await?;
+        let over_network = network::run(&contestants, (rounds / 3).max(2), requests / 10, &urls).await?;
         if only.is_some() || quick {
             return report::print(&figures, &over_network);
         }
-        let kept = contention::run(servers.redis.as_deref()).await?;
+        let kept = contention::run(redis).await?;
         report::write(&figures, &over_network, &kept, rounds, requests)
     })
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::contestants::{Contestant, ROUTES};
+use crate::round_trips;
 
 /// Counts allocations.
 pub struct Counting;
@@ -47,22 +48,16 @@ pub struct Figure {
     pub p99: f64,
     /// Over the framework without a session.
     pub allocations: i64,
-    pub redis: Option<Redis>,
-}
-
-/// What a request takes from Redis.
-#[derive(Clone, Copy)]
-pub struct Redis {
     /// How often the server was sent something.
-    pub round_trips: f64,
-    /// The server's CPU time, in µs.
-    pub cpu: f64,
+    pub round_trips: Option<f64>,
+    /// The CPU time of Redis, in µs.
+    pub redis: Option<f64>,
 }
 
 struct Sample {
     cpu: f64,
     allocations: u64,
-    redis: Option<Redis>,
+    redis: Option<f64>,
 }
 
 /// Figures of every contestant and route.
@@ -71,6 +66,7 @@ pub async fn run(
     rounds: usize,
     requests: usize,
     redis: Option<&str>,
+    round_trips: &[round_trips::Count],
 ) -> Result<Vec<Figure>, Box<dyn Error>> {
     let places = contestants.len() * ROUTES.len();
     let mut samples: Vec<Vec<Sample>> = (0..places).map(|_| Vec::new()).collect();
@@ -105,12 +101,9 @@ pub async fn run(
                     samples[place].push(Sample {
                         cpu: took.as_secs_f64() * 1e6 / requests as f64,
                         allocations,
-                        // Asking for the second one is a round trip, too.
-                        redis: before.zip(after).map(|(before, after)| Redis {
-                            round_trips: (after.round_trips - before.round_trips - 1.0)
-                                / requests as f64,
-                            cpu: (after.cpu - before.cpu) / requests as f64,
-                        }),
+                        redis: before
+                            .zip(after)
+                            .map(|(before, after)| (after - before) / requests as f64),
                     });
                 }
             }
@@ -174,17 +167,14 @@ pub async fn run(
                 p50: times[times.len() / 2],
                 p99: times[times.len() * 99 / 100],
                 allocations,
-                redis: last
-                    .redis
-                    .filter(|_| contestant.place == "Redis")
-                    .map(|last| Redis {
-                        cpu: quartiles(
-                            own.iter()
-                                .filter_map(|sample| Some(sample.redis?.cpu))
-                                .collect(),
-                        )[1],
-                        ..last
-                    }),
+                round_trips: round_trips
+                    .iter()
+                    .find(|count| {
+                        (count.0, count.1, count.2) == (contestant.place, contestant.name, route)
+                    })
+                    .map(|count| count.3),
+                redis: (contestant.place == "Redis")
+                    .then(|| quartiles(own.iter().filter_map(|sample| sample.redis).collect())[1]),
             });
         }
     }
@@ -225,13 +215,13 @@ impl Server {
         )))
     }
 
-    /// Since its start.
-    async fn used(&mut self) -> Result<Option<Redis>, Box<dyn Error>> {
+    /// Its CPU time since its start, in µs.
+    async fn used(&mut self) -> Result<Option<f64>, Box<dyn Error>> {
         let Some(connection) = &mut self.0 else {
             return Ok(None);
         };
         let text: String = redis::cmd("INFO")
-            .arg("everything")
+            .arg("cpu")
             .query_async(connection)
             .await?;
         let figure = |name: &str| -> f64 {
@@ -241,9 +231,8 @@ impl Server {
             line.and_then(|figure| figure.trim().parse().ok())
                 .unwrap_or(f64::NAN)
         };
-        Ok(Some(Redis {
-            round_trips: figure("total_reads_processed"),
-            cpu: (figure("used_cpu_user") + figure("used_cpu_sys")) * 1e6,
-        }))
+        Ok(Some(
+            (figure("used_cpu_user") + figure("used_cpu_sys")) * 1e6,
+        ))
     }
 }

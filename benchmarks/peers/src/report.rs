@@ -37,14 +37,11 @@ pub fn write(
 /// The medians, a line each.
 pub fn print(figures: &[Figure], over_network: &[network::Figure]) -> Result<(), Box<dyn Error>> {
     for figure in figures {
-        let redis = figure.redis.map_or(String::new(), |redis| {
-            format!(
-                "  Redis {:.1} times, {:.0} µs",
-                redis.round_trips, redis.cpu
-            )
-        });
+        let round_trips = figure
+            .round_trips
+            .map_or(String::new(), |times| format!("  {times:.1} round trips"));
         println!(
-            "{:14} {:32} {:10} {:>24} {:4} allocations{redis}",
+            "{:14} {:32} {:10} {:>24} {:4} allocations{round_trips}",
             figure.place,
             figure.name,
             figure.route,
@@ -87,7 +84,7 @@ fn tables(figures: &[Figure], rounds: usize, requests: usize) -> Result<String, 
     let mut text = String::from("# Dewar beside its peers\n\n");
     writeln!(
         text,
-        "Written by `benchmarks/peers` (`cargo run --release -- redis://… postgresql://…`). The same requests to each in turn, in one process, without a network: \
+        "Written by `benchmarks/run requests`. The same requests to each in turn, in one process, without a network: \
          {rounds} rounds of {requests} requests (a quarter of that for stores outside of the process). Sessions hold 150 bytes. The figures are what a session adds to the CPU time of a request \
          without one in the same framework: the median of the rounds, and in brackets its quartiles; times Dewar: the same of what one takes over what Dewar takes in the same round. Everything runs on one thread; CPU time is that of the whole process.\n"
     )?;
@@ -103,20 +100,18 @@ fn tables(figures: &[Figure], rounds: usize, requests: usize) -> Result<String, 
             continue;
         }
         writeln!(text, "## {}\n", capital(place))?;
-        let redis = place == "Redis";
+        let columns = match place {
+            "Redis" => [
+                " round trips: untouched, read, written | CPU of Redis: read, written |",
+                " --- | --- |",
+            ],
+            "PostgreSQL" => [" round trips: untouched, read, written |", " --- |"],
+            _ => ["", ""],
+        };
         writeln!(
             text,
-            "| | untouched | read | written | times Dewar: read, written | p50, p99 of a write | allocations: untouched, read, written |{}",
-            if redis {
-                " round trips: read, written | CPU of Redis: read, written |"
-            } else {
-                ""
-            }
-        )?;
-        writeln!(
-            text,
-            "| --- | --- | --- | --- | --- | --- | --- |{}",
-            if redis { " --- | --- |" } else { "" }
+            "| | untouched | read | written | times Dewar: read, written | p50, p99 of a write | allocations: untouched, read, written |{}\n| --- | --- | --- | --- | --- | --- | --- |{}",
+            columns[0], columns[1]
         )?;
         for name in &names {
             let route = |route: &str| of(figures, place, name, route).ok_or("a figure is missing");
@@ -136,13 +131,13 @@ fn tables(figures: &[Figure], rounds: usize, requests: usize) -> Result<String, 
                 read.allocations,
                 write.allocations,
             )?;
-            if redis {
-                let (read, write) = read
-                    .redis
-                    .zip(write.redis)
-                    .ok_or("the server told nothing")?;
-                write!(text, " {:.1}, {:.1} |", read.round_trips, write.round_trips)?;
-                write!(text, " {:.0}, {:.0} µs |", read.cpu, write.cpu)?;
+            if let (Some(none), Some(one), Some(two)) =
+                (untouched.round_trips, read.round_trips, write.round_trips)
+            {
+                write!(text, " {none:.1}, {one:.1}, {two:.1} |")?;
+            }
+            if let (Some(read), Some(write)) = (read.redis, write.redis) {
+                write!(text, " {read:.0}, {write:.0} µs |")?;
             }
             text.push('\n');
         }
@@ -206,11 +201,22 @@ fn of_contention(kept: &[Kept]) -> Result<String, Box<dyn Error>> {
     let mut text = String::from("## 64 requests at once on one session\n\n");
     writeln!(
         text,
-        "Each sets a key of its own. What is there afterwards:\n"
+        "Each sets a key of its own, and lets the others run before it is done. What is there afterwards, how long all of them took, and how often a server was sent something for a request:\n"
     )?;
-    writeln!(text, "| | keys of 64 |\n| --- | --- |")?;
-    for (place, name, count) in kept {
-        writeln!(text, "| {name}, {place} | {count} |")?;
+    writeln!(
+        text,
+        "| | keys of 64 | all done after | round trips |\n| --- | --- | --- | --- |"
+    )?;
+    for kept in kept {
+        let round_trips = kept
+            .round_trips
+            .map_or(String::new(), |times| format!("{times:.1}"));
+        let (name, place, keys) = (kept.name, kept.place, kept.keys);
+        let took = kept.took.as_secs_f64() * 1e3;
+        writeln!(
+            text,
+            "| {name}, {place} | {keys} | {took:.1} ms | {round_trips} |"
+        )?;
     }
     Ok(text)
 }
@@ -336,8 +342,11 @@ fn picture(figures: &[Figure]) -> Result<String, Box<dyn Error>> {
     }
     Ok(format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 {y}" width="780" height="{y}" role="img" aria-label="CPU time that a session adds to a request">
-<style>text {{ font: 13px system-ui, sans-serif; fill: #24292f }} .h {{ font-weight: 600 }} .d {{ fill: #2f6f4f }} .p {{ fill: #b8bec6 }}</style>
-<rect width="780" height="{y}" fill="#ffffff"/>
+<style>
+text {{ font: 13px system-ui, sans-serif; fill: #24292f }} .h {{ font-weight: 600 }} .back {{ fill: #ffffff }} .d {{ fill: #2f7d57 }} .p {{ fill: #9aa4af }}
+@media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3 }} .back {{ fill: #0d1117 }} .d {{ fill: #4fb583 }} .p {{ fill: #6e7781 }} }}
+</style>
+<rect class="back" width="780" height="{y}"/>
 {body}</svg>
 "##
     ))
