@@ -90,19 +90,36 @@ impl fmt::Display for Error {
     }
 }
 
+/// The kind, the message as people read it, and each cause in a line of its own: a `main` that returns an error shows it so.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .field("temporary", &self.0.temporary)
-            .field("source", &self.0.source)
-            .finish()
+        write!(f, "{:?}: {}", self.0.kind, self.0.message)?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, "\n  caused by: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_main_shows_of_an_error_can_be_read() {
+        let cause = Error::new(ErrorKind::Decode, "no such byte").with_source("its cause");
+        let error = Error::new(ErrorKind::Config, "one line\n  another").with_source(cause);
+        assert_eq!(
+            format!("{error:?}"),
+            "Config: one line\n  another\n  caused by: no such byte\n  caused by: its cause"
+        );
     }
 }
