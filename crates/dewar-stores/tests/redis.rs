@@ -1,4 +1,4 @@
-//! The conformance suite on Redis: a single server, a cluster, and a service watched by Sentinels.
+//! The conformance suite on Redis: a single server, the same waited for by the calling thread, a cluster, and a service watched by Sentinels.
 //!
 //! `DEWAR_TEST_REDIS_URL`, `DEWAR_TEST_REDIS_CLUSTER_URL` and `DEWAR_TEST_REDIS_SENTINEL_URL` name the servers
 //! (`scripts/servers` starts some); without the first, a server is started for the test.
@@ -10,18 +10,32 @@ use std::sync::Arc;
 
 use dewar::store::Store;
 use dewar_store_tests::{Place, SetUp, StoreFactory, Suite, Time};
-use dewar_stores::redis::RedisStore;
+use dewar_stores::redis::{RedisBuilder, RedisStore};
 use support::Server;
 
 struct Redis {
     variable: &'static str,
     url: Option<String>,
+    waiting: fn(RedisBuilder) -> RedisBuilder,
 }
 
 impl Redis {
     fn named_by(variable: &'static str) -> Redis {
         let url = std::env::var(variable).ok();
-        Redis { variable, url }
+        Redis {
+            variable,
+            url,
+            waiting: |builder| builder,
+        }
+    }
+
+    /// The same server, whose answers the calling thread waits for.
+    fn blocking(&self) -> Redis {
+        Redis {
+            variable: self.variable,
+            url: self.url.clone(),
+            waiting: RedisBuilder::blocking,
+        }
     }
 }
 
@@ -39,7 +53,8 @@ impl StoreFactory for Redis {
     }
 
     async fn open(&self, address: &str) -> Arc<dyn Store> {
-        let store = RedisStore::builder(address).connect().await;
+        let builder = (self.waiting)(RedisStore::builder(address));
+        let store = builder.connect().await;
         Arc::new(store.expect("a store"))
     }
 }
@@ -54,8 +69,10 @@ fn main() -> ExitCode {
     if let Some(server) = &server {
         single.url = Some(format!("redis://127.0.0.1:{}", server.port));
     }
+    let blocking = single.blocking();
     Suite::new()
         .store("redis", single)
+        .store("redis_blocking", blocking)
         .store(
             "redis_cluster",
             Redis::named_by("DEWAR_TEST_REDIS_CLUSTER_URL"),

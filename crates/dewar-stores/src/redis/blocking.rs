@@ -4,7 +4,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ::redis::{Client, Cmd, Connection, FromRedisValue, Pipeline, RedisResult};
+use ::redis::{
+    Client, Cmd, Connection, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult,
+};
 
 /// A connection to one server, for one call at a time. Calls on it are done when they return: what they give is ready.
 #[derive(Clone)]
@@ -37,11 +39,11 @@ impl Blocking {
     }
 
     pub(super) fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
-        self.with(|connection| command.query(connection))
+        self.with(|connection| command.query(connection).map_err(lost))
     }
 
     pub(super) fn query_all<T: FromRedisValue>(&self, commands: &Pipeline) -> RedisResult<T> {
-        self.with(|connection| commands.query(connection))
+        self.with(|connection| commands.query(connection).map_err(lost))
     }
 
     fn with<T>(&self, call: impl FnOnce(&mut Connection) -> RedisResult<T>) -> RedisResult<T> {
@@ -50,5 +52,13 @@ impl Blocking {
             // Nobody knows what is still on its way on it.
             Err(_) => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
         }
+    }
+}
+
+/// An answer that cannot be read leaves a connection that is good for nothing: it counts as lost, as it does for tasks.
+fn lost(error: RedisError) -> RedisError {
+    match error.kind() {
+        ErrorKind::Parse => io::Error::new(io::ErrorKind::ConnectionAborted, error).into(),
+        _ => error,
     }
 }

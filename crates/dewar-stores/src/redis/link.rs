@@ -216,8 +216,8 @@ impl Line {
                 connection,
                 failures: AtomicU32::new(0),
             })),
-            Ok(Err(error)) => Err(Refused::By(error)),
-            Err(_) => Err(Refused::TimedOut),
+            Ok(Err(error)) if !error.is_timeout() => Err(Refused::By(error)),
+            Ok(Err(_)) | Err(_) => Err(Refused::TimedOut),
         }
     }
 
