@@ -131,7 +131,10 @@ def lines(
         (x0, x1), (y0, y1) = (
             (
                 10 ** math.floor(math.log10(min(axis))),
-                10 ** math.ceil(math.log10(max(axis)) - 1e-9),
+                10
+                ** max(
+                    math.ceil(math.log10(max(axis)) - 1e-9), math.floor(math.log10(min(axis))) + 1
+                ),
             )
             for axis in zip(*points, strict=True)
         )
