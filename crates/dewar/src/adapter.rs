@@ -98,9 +98,7 @@ impl Scope {
     }
 
     /// Ends the scope, and closes its session if one was opened.
-    pub fn close(
-        &mut self,
-    ) -> Option<Closing<impl Future<Output = Result<Reply>> + Send + use<>>> {
+    pub fn close(&mut self) -> Option<Closing<impl Future<Output = Result<Reply>> + Send + use<>>> {
         let session = self.0.take()?.session?;
         Some(match session.engine().close_at_once(&session) {
             Some(reply) => Closing::Done(reply),

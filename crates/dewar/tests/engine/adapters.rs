@@ -1,9 +1,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Waker};
 
-use dewar::Session;
-use dewar::adapter::Scope;
+use dewar::adapter::{Closing, Scope};
 use dewar::config::Config;
+use dewar::{Engine, Session};
 
 use crate::support::{Bench, Browser, server_bench};
 
@@ -30,8 +30,23 @@ async fn a_scope_has_one_session_which_is_closed_with_it() {
     scope.enter(|| extracted().unwrap().insert("n", 1).unwrap());
     scope.enter(|| assert_eq!(extracted().unwrap().get("n").unwrap(), Some(1)));
     let mut browser = Browser::default();
-    browser.obey(&scope.close().unwrap().await.unwrap());
+    let Some(Closing::Waits(closing)) = scope.close() else {
+        panic!("a store that may wait is waited for");
+    };
+    browser.obey(&closing.await.unwrap());
     assert!(!browser.open(&bench.engine).await.is_new());
+    assert!(scope.close().is_none());
+}
+
+#[test]
+fn a_session_in_memory_is_closed_at_once() {
+    let engine = Engine::new(Config::new().session_type("memory")).unwrap();
+    let mut scope = Scope::new(engine);
+    scope.enter(|| extracted().unwrap().insert("n", 1).unwrap());
+    let Some(Closing::Done(reply)) = scope.close() else {
+        panic!("nothing is waited for");
+    };
+    assert!(reply.unwrap().set_cookie().is_some());
     assert!(scope.close().is_none());
 }
 
