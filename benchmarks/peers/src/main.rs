@@ -36,8 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             url if url.starts_with("redis://") => servers.redis = Some(url.to_owned()),
             url if url.starts_with("postgresql://") => servers.postgresql = Some(url.to_owned()),
             other => {
-                let known =
-                    "--quick, --rounds N, --only NAME/PLACE, and the URLs of a Redis and a PostgreSQL server";
+                let known = "--quick, --rounds N, --only NAME/PLACE, and the URLs of a Redis and a PostgreSQL server";
                 return Err(format!("{other}: use {known}").into());
             }
         }
@@ -72,7 +71,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let counts = round_trips::run(&servers).await?;
         let redis = servers.redis.as_deref();
         let figures = measure::run(&contestants, rounds, requests, redis, &counts).await?;
-        let over_network = network::run(&contestants, (rounds / 3).max(2), requests / 10, &urls).await?;
+        let over_network =
+            network::run(&contestants, (rounds / 3).max(2), requests / 10, &urls).await?;
         if only.is_some() || quick {
             return report::print(&figures, &over_network);
         }
