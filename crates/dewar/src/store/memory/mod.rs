@@ -20,8 +20,9 @@ use shard::{Made, Shard};
 
 /// How many records one lock is held for, at most, where many are removed or listed.
 const STEP: usize = 64;
-/// How many sessions a shard is meant to hold, so that its tables grow in microseconds.
-const SHARD_SIZE: usize = 2048;
+/// How many sessions a shard holds when the store is full: so few that its tables grow in microseconds, and so many that
+/// a hash table of 2048 places, of which 1792 are used at most, is well filled in nearly every shard.
+const SHARD_SIZE: usize = 1664;
 
 /// A store in memory, for one process, of at most a fixed number of sessions.
 ///
@@ -66,7 +67,7 @@ struct Slice {
 impl MemoryStore {
     /// An empty store of at most `capacity` sessions (`SESSION_MEMORY_CAPACITY`).
     pub fn new(capacity: usize, clock: Arc<dyn Clock>) -> MemoryStore {
-        let shards = (capacity / SHARD_SIZE).next_power_of_two().clamp(16, 8192);
+        let shards = capacity.div_ceil(SHARD_SIZE).clamp(16, 8192);
         MemoryStore(Arc::new(Shared {
             shards: (0..shards).map(|_| Slice::default()).collect(),
             hasher: RandomState::new(),
@@ -82,9 +83,9 @@ impl MemoryStore {
     }
 
     fn slice(&self, search: &Search<'_>) -> &Slice {
-        // The table inside the shard uses the lowest and the highest bits.
-        let mask = self.0.shards.len() - 1;
-        &self.0.shards[(search.hash() >> 32) as usize & mask]
+        // The table inside the shard uses the lowest and the highest bits: those between, as a share of the shards.
+        let share = (search.hash() >> 16) & 0xffff_ffff;
+        &self.0.shards[((share * self.0.shards.len() as u64) >> 32) as usize]
     }
 
     /// Takes one of the places for a new session, if one is left.
