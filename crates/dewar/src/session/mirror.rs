@@ -35,6 +35,7 @@ impl Session {
         let before = before.map(Cow::into_owned);
         if *key == *FLASHES
             && let Some(messages) = value.as_items()
+            && !(messages.is_empty() && before.is_none())
         {
             state.check_writable()?;
             let kept = before
