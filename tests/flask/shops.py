@@ -16,6 +16,8 @@ SERVERS = {
     "memcached": ("DEWAR_TEST_MEMCACHED_URL", "SESSION_MEMCACHED"),
     "postgresql": ("DEWAR_TEST_POSTGRESQL_URL", "SESSION_POSTGRESQL"),
     "mysql": ("DEWAR_TEST_MYSQL_URL", "SESSION_MYSQL"),
+    "mongodb": ("DEWAR_TEST_MONGODB_URL", "SESSION_MONGODB"),
+    "dynamodb": ("DEWAR_TEST_DYNAMODB_URL", "SESSION_DYNAMODB"),
 }
 
 TYPES = ["memory", "filesystem", "sqlite", *SERVERS]

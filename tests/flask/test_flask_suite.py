@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tarfile
-import tomllib
 from pathlib import Path
 
 import flask
@@ -52,16 +51,15 @@ def source() -> Path:
 
 
 def locked(folder: Path) -> Path:
-    """What Flask's tests need, in the versions that Flask's lock file names."""
+    """What Flask's tests need, in the versions that Flask names for them: in its lock file, or before it had one."""
     site = folder / "site"
     if not site.is_dir():
-        wanted = {"asgiref", "python-dotenv", "werkzeug"}
-        lock = tomllib.loads((folder / "uv.lock").read_text())
-        pins = [
-            f"{package['name']}=={package['version']}"
-            for package in lock["package"]
-            if package["name"] in wanted
-        ]
+        files = [folder / "uv.lock", *sorted((folder / "requirements").glob("tests*.txt"))]
+        text = "".join(file.read_text() for file in files if file.exists())
+        found = dict(re.findall(r'^name = "(.+)"\nversion = "(.+)"$', text, re.MULTILINE))
+        found |= dict(re.findall(r"^([a-z-]+)==(\S+)$", text, re.MULTILINE))
+        wanted = ["asgiref", "click", "python-dotenv", "werkzeug"]
+        pins = [f"{name}=={found[name]}" for name in wanted if name in found]
         install = [
             sys.executable,
             "-m",

@@ -6,7 +6,7 @@ from typing import Any
 
 import flask
 import pytest
-from flask_dewar import ConfigurationError, Session
+from flask_dewar import ConfigurationError, Session, StoreError
 
 
 def start(**settings: Any) -> None:
@@ -48,3 +48,12 @@ def test_no_secret_is_shown() -> None:
 def test_cachelib_without_a_cache_says_what_is_missing() -> None:
     with pytest.raises(ConfigurationError, match="set SESSION_CACHELIB to it"):
         start(SESSION_TYPE="cachelib")
+
+
+def test_a_server_that_is_not_there_is_told_in_one_sentence() -> None:
+    app = flask.Flask(__name__)
+    app.config.update(SESSION_TYPE="redis", SESSION_REDIS="redis://127.0.0.1:1", TESTING=True)
+    Session(app)
+    with pytest.raises(StoreError, match=r"redis at 127\.0\.0\.1:1: .*nothing listens") as caught:
+        app.session_interface.store.load("session:none")  # type: ignore[attr-defined]
+    assert str(caught.value).count("Connection refused") == 1

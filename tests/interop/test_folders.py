@@ -23,7 +23,7 @@ def cache(request, tmp_path):
 
 
 def load(peer, cache, key=KEY, now=NOW):
-    return peer.ask("folder_load", folder=cache._path, key=key, now=now)
+    return peer.ask("folder_load", store="filesystem", folder=cache._path, key=key, now=now)
 
 
 @pytest.mark.parametrize("session", [*samples.COOKIE.values(), *samples.RECORD.values()], ids=[*samples.COOKIE, *samples.RECORD])
@@ -51,7 +51,7 @@ def test_expiry_is_cachelibs(peer, cache):
 
 def test_a_touch_is_seen_by_cachelib(peer, cache):
     cache.set(KEY, {"v": 1}, timeout=60)
-    assert peer.ask("folder_touch", folder=cache._path, key=KEY, now=NOW + 50, expires=NOW + 500)
+    assert peer.ask("folder_touch", store="filesystem", folder=cache._path, key=KEY, now=NOW + 50, expires=NOW + 500)
     originals.clock.now = NOW + 400
     assert cache.get(KEY) == {"v": 1}
     originals.clock.now = NOW + 600
@@ -60,7 +60,7 @@ def test_a_touch_is_seen_by_cachelib(peer, cache):
 
 def test_a_deletion_is_seen_by_cachelib(peer, cache):
     cache.set(KEY, {"v": 1}, timeout=60)
-    peer.ask("folder_delete", folder=cache._path, key=KEY, now=NOW)
+    peer.ask("folder_delete", store="filesystem", folder=cache._path, key=KEY, now=NOW)
     assert cache.get(KEY) is None
 
 
@@ -73,8 +73,8 @@ def test_a_deletion_by_cachelib_is_seen(peer, cache):
 
 def test_cachelib_leaves_dewars_records_alone(peer, cache):
     arguments = {"folder": cache._path, "key": "session:dewar-dewar-dewar-dewar-dewar-dewar-dewar-dewar", "now": NOW}
-    assert peer.ask("folder_create", **arguments, value=neutral({"v": 1}), expires=NOW + 60)
+    assert peer.ask("folder_create", store="filesystem", **arguments, value=neutral({"v": 1}), expires=NOW + 60)
     for number in range(cache._threshold + 20):
         cache.set(str(number), number, timeout=1)
     cache.clear()
-    assert peer.ask("folder_load", **arguments)["value"] == neutral({"v": 1})
+    assert peer.ask("folder_load", store="filesystem", **arguments)["value"] == neutral({"v": 1})

@@ -78,6 +78,16 @@ def test_random_pickles_are_read(peer, protocol, session):
     assert peer.decode("msgpack", pickle.dumps(session, protocol)) == neutral(session)
 
 
+@pytest.mark.parametrize("session", PICKLED.values(), ids=PICKLED)
+def test_pickles_are_written_that_python_reads(peer, session):
+    assert neutral(pickle.loads(peer.encode("pickle", session))) == neutral(session)
+
+
+@given(session=generate.cookie_sessions | generate.record_sessions)
+def test_random_pickles_are_written_that_python_reads(peer, session):
+    assert neutral(pickle.loads(peer.encode("pickle", session))) == neutral(session)
+
+
 def test_pickles_that_share_objects_are_read(peer):
     shared = {"v": [1, 2]}
     session = {"a": shared, "b": shared, "c": [shared["v"], shared["v"]]}

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dewar::config::{Config, KEYS, Preset};
-use dewar::store::filesystem::FilesystemStore;
+use dewar::data::Format;
+use dewar::store::filesystem::{CachelibStore, FilesystemStore};
 use dewar::store::{Cursor, Key, Page, Store};
 use dewar_stores::{Availability, KINDS, Kind, Place};
 use sha2::{Digest, Sha256};
@@ -20,6 +21,8 @@ pub(crate) struct Opened {
     pub(crate) name: String,
     /// Where its files are, if it is a folder.
     pub(crate) folder: Option<PathBuf>,
+    /// The format of its records, if it takes no other.
+    pub(crate) format: Option<Format>,
 }
 
 /// What to do with a folder or a file of sessions that is not there.
@@ -48,9 +51,10 @@ pub(crate) fn resolve(given: &str, ui: &mut Ui) -> Outcome<String> {
 
 /// Opens the store of a URL.
 pub(crate) fn open(url: &str, missing: Missing) -> Outcome<Opened> {
-    match url.strip_prefix("filesystem:") {
-        Some(folder) => open_folder(Path::new(folder), missing),
-        None => open_place(place_of(url)?, missing),
+    match url.split_once(':') {
+        Some(("filesystem", folder)) => open_folder(Path::new(folder), missing),
+        Some(("cachelib", folder)) => open_cachelib(Path::new(folder), missing),
+        _ => open_place(place_of(url)?, missing),
     }
 }
 
@@ -63,6 +67,13 @@ pub(crate) fn open_configured(config: &Config, missing: Missing) -> Outcome<Open
         Some("filesystem") => {
             let folder = config.text("SESSION_FILE_DIR")?.unwrap_or_default();
             open_folder(Path::new(&folder), missing)
+        }
+        Some("cachelib") => {
+            let folder = match config.text("SESSION_CACHELIB")? {
+                Some(folder) => folder,
+                None => config.text("SESSION_FILE_DIR")?.unwrap_or_default(),
+            };
+            open_cachelib(Path::new(&folder), missing)
         }
         Some("memory") => Err(Failure::unusable("SESSION_TYPE is 'memory': the sessions are within the processes that serve them, out of reach")
             .hint("--store names another store by its URL")),
@@ -114,17 +125,33 @@ impl Opened {
 }
 
 fn open_folder(folder: &Path, missing: Missing) -> Outcome<Opened> {
+    must_be_there(folder, missing)?;
+    Ok(Opened {
+        store: Arc::new(FilesystemStore::at(folder).open()?),
+        name: format!("filesystem at {}", folder.display()),
+        folder: Some(folder.into()),
+        format: None,
+    })
+}
+
+fn open_cachelib(folder: &Path, missing: Missing) -> Outcome<Opened> {
+    must_be_there(folder, missing)?;
+    Ok(Opened {
+        store: Arc::new(CachelibStore::at(folder).open()?),
+        name: format!("cachelib at {}", folder.display()),
+        folder: Some(folder.into()),
+        format: Some(Format::Pickle),
+    })
+}
+
+fn must_be_there(folder: &Path, missing: Missing) -> Outcome<()> {
     if missing == Missing::Refuse && !folder.is_dir() {
         return Err(
             Failure::unusable(format!("there is no folder {}", folder.display()))
                 .hint("SESSION_FILE_DIR is relative to the folder in which the application runs"),
         );
     }
-    Ok(Opened {
-        store: Arc::new(FilesystemStore::at(folder).open()?),
-        name: format!("filesystem at {}", folder.display()),
-        folder: Some(folder.into()),
-    })
+    Ok(())
 }
 
 fn open_place(place: Place, missing: Missing) -> Outcome<Opened> {
@@ -136,6 +163,7 @@ fn open_place(place: Place, missing: Missing) -> Outcome<Opened> {
         store: place.open()?,
         name: place.to_string(),
         folder: None,
+        format: None,
     })
 }
 
@@ -151,7 +179,7 @@ fn place_of(url: &str) -> Outcome<Place> {
         .collect();
     Err(
         Failure::usage("that is not the URL of a store").hint(format!(
-            "write filesystem:FOLDER, or a URL that starts with {}",
+            "write filesystem:FOLDER or cachelib:FOLDER, or a URL that starts with {}",
             schemes.join(" or ")
         )),
     )

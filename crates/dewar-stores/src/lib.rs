@@ -1,14 +1,17 @@
 //! Session stores on servers and databases, one cargo feature each, compatible with Flask-Session's records.
 //!
-//! | feature | `SESSION_TYPE` | store |
-//! | --- | --- | --- |
-//! | `dynamodb` | `dynamodb` | `dynamodb::DynamodbStore` |
-//! | `memcached` | `memcached` | `memcached::MemcachedStore` |
-//! | `mongodb` | `mongodb` | `mongodb::MongodbStore` |
-//! | `mysql` | `mysql` | `mysql::MysqlStore` |
-//! | `postgresql` | `postgresql` | `postgresql::PostgresqlStore` |
-//! | `redis` | `redis` | `redis::RedisStore` |
-//! | `sqlite` | `sqlite` | `sqlite::SqliteStore` |
+//! | feature | `SESSION_TYPE` | store | crates that it adds |
+//! | --- | --- | --- | --- |
+//! | `dynamodb` | `dynamodb` | `dynamodb::DynamodbStore` | 99 |
+//! | `memcached` | `memcached` | `memcached::MemcachedStore` | 3 |
+//! | `mongodb` | `mongodb` | `mongodb::MongodbStore` | 142 |
+//! | `mysql` | `mysql` | `mysql::MysqlStore` | 89 |
+//! | `postgresql` | `postgresql` | `postgresql::PostgresqlStore` | 58 |
+//! | `redis` | `redis` | `redis::RedisStore` | 64 |
+//! | `sqlite` | `sqlite` | `sqlite::SqliteStore` | 13, and SQLite in C |
+//!
+//! The crates are those that `cargo tree -e normal,build` shows beside the engine's 61; several stores share many of theirs.
+//! `memory`, `filesystem` and `cachelib` are in the engine.
 //!
 //! [`KINDS`] is the same table for programs. [`engine`] opens the store that a configuration means.
 //!

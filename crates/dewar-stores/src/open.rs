@@ -35,7 +35,7 @@ pub fn engine(config: Config) -> Result<Engine> {
 }
 
 /// The store that the configuration means; `None` where the engine needs none or makes it itself: `null`, `cookie`,
-/// `memory` and `filesystem`.
+/// `memory`, `filesystem` and `cachelib`.
 ///
 /// # Errors
 /// [`ErrorKind::Config`] if the address is missing or wrong, or this program was built without that store.
@@ -95,7 +95,7 @@ impl Place {
         let named = named.to_ascii_lowercase();
         let Some(keys) = KEYS.iter().find(|keys| keys.session_type == named) else {
             return match named.as_str() {
-                "" | "null" | "cookie" | "memory" | "filesystem" => Ok(None),
+                "" | "null" | "cookie" | "memory" | "filesystem" | "cachelib" => Ok(None),
                 _ => Err(wrong(format!(
                     "SESSION_TYPE is '{}', and this program has no store of that name",
                     named.escape_debug()

@@ -74,7 +74,7 @@ fn an_address_that_is_assumed_says_so() {
 
 #[test]
 fn the_engine_makes_the_others_itself() {
-    for name in ["null", "cookie", "memory", "filesystem"] {
+    for name in ["null", "cookie", "memory", "filesystem", "cachelib"] {
         assert!(
             dewar_stores::open(&of_type(name)).unwrap().is_none(),
             "{name}"

@@ -2,8 +2,9 @@
 //!
 //! `DEWAR_RACES=1000` gives the full counts: 64 writers make so many changes each, and so many logouts race with slow
 //! requests. Without it there are 20, so that the tests take seconds. What was merged and retried is printed with `--nocapture`.
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)]
 #![cfg(any(
+    feature = "dynamodb",
     feature = "memcached",
     feature = "mongodb",
     feature = "mysql",
@@ -14,14 +15,15 @@
 
 mod support;
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dewar::config::Config;
-use dewar::store::filesystem::FilesystemStore;
+use dewar::store::filesystem::{CachelibStore, FilesystemStore};
 use dewar::store::{Key, Store};
 use dewar::{Engine, ErrorKind, Session};
+use dewar_stores::Place;
 
 const WRITERS: u32 = 64;
 /// How long a writer tries to save one change.
@@ -58,6 +60,21 @@ async fn begin(engine: &Engine) -> String {
 struct Tally {
     merges: u32,
     retries: u32,
+}
+
+impl Tally {
+    fn add(&mut self, other: &Tally) {
+        self.merges += other.merges;
+        self.retries += other.retries;
+    }
+
+    fn report(&self, name: &str, begun: Instant) {
+        let (merges, retries, rounds) = (self.merges, self.retries, rounds());
+        let seconds = begun.elapsed();
+        eprintln!(
+            "{name}: {WRITERS} writers, {rounds} changes each: {merges} merges, {retries} retries, {seconds:.1?}"
+        );
+    }
 }
 
 /// Waits after what is temporary, as who serves requests does.
@@ -106,9 +123,7 @@ async fn write_together(engine: &Engine, id: &str, writers: std::ops::Range<u32>
     });
     let mut total = Tally::default();
     for task in tasks.collect::<Vec<_>>() {
-        let tally = task.await.unwrap();
-        total.merges += tally.merges;
-        total.retries += tally.retries;
+        total.add(&task.await.unwrap());
     }
     total
 }
@@ -124,16 +139,10 @@ async fn must_hold_everything(engine: &Engine, id: &str) {
 /// 64 writers in one process.
 async fn writers_lose_nothing(name: &str, store: Arc<dyn Store>) {
     let engine = engine(store);
-    let (id, begin) = (begin(&engine).await, Instant::now());
+    let (id, begun) = (begin(&engine).await, Instant::now());
     let tally = write_together(&engine, &id, 0..WRITERS).await;
     must_hold_everything(&engine, &id).await;
-    eprintln!(
-        "{name}: {WRITERS} writers, {} changes each: {} merges, {} retries, {:.1?}",
-        rounds(),
-        tally.merges,
-        tally.retries,
-        begin.elapsed()
-    );
+    tally.report(name, begun);
 }
 
 /// Whatever comes first: a slow request that saves after a logout, or after a new id, brings nothing back.
@@ -187,133 +196,119 @@ async fn what_has_ended_stays_ended(name: &str, store: Arc<dyn Store>) {
 }
 
 /// 64 writers in four processes.
-async fn processes_lose_nothing(kind: &str, place: &str, store: Arc<dyn Store>) {
-    let engine = engine(store);
+async fn processes_lose_nothing(kind: &str, place: &str) {
+    let engine = engine(open_store(kind, place).await);
     let (id, begun) = (begin(&engine).await, Instant::now());
     let children = (0..4).map(|child| {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["writers_of_another_process", "--exact", "--ignored"]);
+        command.args([
+            "writers_of_another_process",
+            "--exact",
+            "--ignored",
+            "--nocapture",
+        ]);
         command.env(
             "DEWAR_RACES_ROLE",
             format!("{kind}\n{place}\n{id}\n{child}"),
         );
-        command.stdout(std::process::Stdio::null()).spawn().unwrap()
+        command.stdout(Stdio::piped()).spawn().unwrap()
     });
-    for mut child in children.collect::<Vec<_>>() {
-        assert!(child.wait().unwrap().success());
+    let mut total = Tally::default();
+    for child in children.collect::<Vec<_>>() {
+        let output = child.wait_with_output().unwrap();
+        let output = String::from_utf8(output.stdout).unwrap();
+        let tally = output.lines().find_map(|line| line.strip_prefix(TALLY));
+        let Some((merges, retries)) = tally.and_then(|tally| tally.split_once(' ')) else {
+            panic!("a process failed: {output}");
+        };
+        let (merges, retries) = (merges.parse().unwrap(), retries.parse().unwrap());
+        total.add(&Tally { merges, retries });
     }
     must_hold_everything(&engine, &id).await;
-    let (rounds, elapsed) = (rounds(), begun.elapsed());
-    eprintln!("{kind}: {WRITERS} writers in 4 processes, {rounds} changes each: {elapsed:.1?}");
+    total.report(&format!("{kind}, 4 processes"), begun);
 }
+
+/// What a process ends its line with to the one that started it.
+const TALLY: &str = "tally: ";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "the tests of several processes start it"]
 async fn writers_of_another_process() {
     let role = std::env::var("DEWAR_RACES_ROLE").unwrap();
     let [kind, place, id, child] = role.split('\n').collect::<Vec<_>>().try_into().unwrap();
-    let store: Arc<dyn Store> = match kind {
-        "filesystem" => filesystem(place),
-        #[cfg(feature = "sqlite")]
-        "sqlite" => sqlite(place),
-        #[cfg(feature = "redis")]
-        "redis" => redis(place).await,
-        _ => unreachable!("{kind}"),
-    };
     let first = child.parse::<u32>().unwrap() * WRITERS / 4;
-    write_together(&engine(store), id, first..first + WRITERS / 4).await;
+    let engine = engine(open_store(kind, place).await);
+    let tally = write_together(&engine, id, first..first + WRITERS / 4).await;
+    println!("\n{TALLY}{} {}", tally.merges, tally.retries);
 }
 
-fn filesystem(place: &str) -> Arc<dyn Store> {
-    Arc::new(FilesystemStore::at(place).open().unwrap())
+async fn open_store(kind: &str, place: &str) -> Arc<dyn Store> {
+    match kind {
+        "cachelib" => Arc::new(CachelibStore::at(place).open().unwrap()),
+        "filesystem" => Arc::new(FilesystemStore::at(place).open().unwrap()),
+        _ => Place::of_url(place).unwrap().open().unwrap(),
+    }
 }
 
-#[cfg(feature = "sqlite")]
-fn sqlite(place: &str) -> Arc<dyn Store> {
-    let url = format!("sqlite:///{place}");
-    Arc::new(
-        dewar_stores::sqlite::SqliteStore::builder(url)
-            .open()
-            .unwrap(),
-    )
-}
-
-#[cfg(feature = "redis")]
-async fn redis(place: &str) -> Arc<dyn Store> {
-    Arc::new(
-        dewar_stores::redis::RedisStore::builder(place)
-            .connect()
-            .await
-            .unwrap(),
-    )
+/// All of it on one store.
+async fn nothing_is_lost(kind: &str, place: &str) {
+    writers_lose_nothing(kind, open_store(kind, place).await).await;
+    processes_lose_nothing(kind, place).await;
+    what_has_ended_stays_ended(kind, open_store(kind, place).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn filesystem_keeps_every_change() {
     let folder = tempfile::tempdir().unwrap();
-    let place = folder.path().to_str().unwrap();
-    writers_lose_nothing("filesystem", filesystem(place)).await;
-    processes_lose_nothing("filesystem", place, filesystem(place)).await;
-    what_has_ended_stays_ended("filesystem", filesystem(place)).await;
+    nothing_is_lost("filesystem", folder.path().to_str().unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn cachelib_keeps_every_change() {
+    let folder = tempfile::tempdir().unwrap();
+    nothing_is_lost("cachelib", folder.path().to_str().unwrap()).await;
 }
 
 #[cfg(feature = "sqlite")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sqlite_keeps_every_change() {
     let folder = tempfile::tempdir().unwrap();
-    let place = folder.path().join("sessions.db").display().to_string();
-    writers_lose_nothing("sqlite", sqlite(&place)).await;
-    processes_lose_nothing("sqlite", &place, sqlite(&place)).await;
-    what_has_ended_stays_ended("sqlite", sqlite(&place)).await;
-}
-
-#[cfg(feature = "redis")]
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn redis_keeps_every_change() {
-    let Ok(url) = std::env::var("DEWAR_TEST_REDIS_URL") else {
-        return support::absent("DEWAR_TEST_REDIS_URL");
-    };
-    writers_lose_nothing("redis", redis(&url).await).await;
-    processes_lose_nothing("redis", &url, redis(&url).await).await;
-    what_has_ended_stays_ended("redis", redis(&url).await).await;
+    let place = folder.path().join("sessions.db");
+    nothing_is_lost("sqlite", &format!("sqlite:///{}", place.display())).await;
 }
 
 macro_rules! on_a_server {
-    ($feature:literal, $test:ident, $store:path, $variable:literal) => {
+    ($feature:literal, $test:ident, $variable:literal) => {
         #[cfg(feature = $feature)]
         #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
         async fn $test() {
             let Ok(url) = std::env::var($variable) else {
                 return support::absent($variable);
             };
-            let store: Arc<dyn Store> = Arc::new(<$store>::builder(url).connect().await.unwrap());
-            writers_lose_nothing($feature, store.clone()).await;
-            what_has_ended_stays_ended($feature, store).await;
+            nothing_is_lost($feature, &url).await;
         }
     };
 }
 
 on_a_server!(
+    "dynamodb",
+    dynamodb_keeps_every_change,
+    "DEWAR_TEST_DYNAMODB_URL"
+);
+on_a_server!(
     "memcached",
     memcached_keeps_every_change,
-    dewar_stores::memcached::MemcachedStore,
     "DEWAR_TEST_MEMCACHED_URL"
 );
 on_a_server!(
     "mongodb",
     mongodb_keeps_every_change,
-    dewar_stores::mongodb::MongodbStore,
     "DEWAR_TEST_MONGODB_URL"
 );
-on_a_server!(
-    "mysql",
-    mysql_keeps_every_change,
-    dewar_stores::mysql::MysqlStore,
-    "DEWAR_TEST_MYSQL_URL"
-);
+on_a_server!("mysql", mysql_keeps_every_change, "DEWAR_TEST_MYSQL_URL");
 on_a_server!(
     "postgresql",
     postgresql_keeps_every_change,
-    dewar_stores::postgresql::PostgresqlStore,
     "DEWAR_TEST_POSTGRESQL_URL"
 );
+on_a_server!("redis", redis_keeps_every_change, "DEWAR_TEST_REDIS_URL");

@@ -350,7 +350,7 @@ warning[DW0201] SECRET_KEY: neither SECRET_KEY nor SESSION_TYPE is set: sessions
 
 warning[DW0106] SESSION_FILE_DIR: it has no effect: SESSION_TYPE is not set, so sessions live nowhere
   from: app.toml
-   fix: set SESSION_TYPE to filesystem, or remove SESSION_FILE_DIR
+   fix: set SESSION_TYPE to cachelib or filesystem, or remove SESSION_FILE_DIR
   page: https://github.com/dewar-rs/dewar/blob/main/docs/diagnostics/DW0106.md";
     let config = Config::new().merge("app.toml", json!({ "SESSION_FILE_DIR": "/srv/sessions" }));
     assert_eq!(config.check().to_string(), expected);

@@ -73,6 +73,27 @@ fn a_store_has_flask_sessions_defaults() {
 }
 
 #[test]
+fn cachelibs_folder_is_its_own_or_flask_sessions_and_holds_pickles() {
+    let folder = |config: Config| {
+        let settings = server_side(config.session_type("cachelib"));
+        assert_eq!(settings.format, RecordFormat::Pickle);
+        let StoreSettings::Cachelib { directory, mode } = settings.store else {
+            panic!("not cachelib");
+        };
+        (directory, mode)
+    };
+    let named = |name: &str| PathBuf::from(name);
+    assert_eq!(folder(Config::new()), (named("flask_session"), 0o600));
+    let config = Config::new()
+        .set("SESSION_FILE_DIR", "files")
+        .set("SESSION_FILE_MODE", "0660")
+        .set("SESSION_SERIALIZATION_FORMAT", "json");
+    assert_eq!(folder(config.clone()), (named("files"), 0o660));
+    let config = config.set("SESSION_CACHELIB", "cache");
+    assert_eq!(folder(config).0, named("cache"));
+}
+
+#[test]
 fn each_setting_reaches_its_place() {
     let checked = settings(
         Config::new()
@@ -191,7 +212,6 @@ fn a_store_of_another_crate_is_passed_on_by_name() {
         "postgresql",
         "mysql",
         "dynamodb",
-        "cachelib",
     ] {
         let store = server_side(Config::new().session_type(name)).store;
         assert!(matches!(store, StoreSettings::Other { name: found } if found == name));

@@ -153,6 +153,28 @@ def test_what_another_application_or_a_test_says_is_not_told(tmp_path, monkeypat
     assert about_admin == {"admin.py:2"}
 
 
+def test_a_problem_of_the_configuration_is_told_once_with_its_line(tmp_path, monkeypatch):
+    (tmp_path / "three.py").write_text(
+        "import flask\nfrom flask_dewar import Session\napp = flask.Flask(__name__)\n"
+        "app.config['SESSION_TYPE'] = 'memcache'\napp.config['SESSION_ID_LENGTH'] = 2\nSession(app)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="DW0103") as caught:
+        importlib.import_module("three")
+    text = str(caught.value)
+    assert text.count("[DW0103]") == 1
+    assert f"app.config, {tmp_path}/three.py:4\n" in text
+    assert f"app.config, {tmp_path}/three.py:5\n" in text
+
+
+def test_the_doctor_is_there_for_an_application_that_never_called_init_app():
+    app = str(APPS / "forgotten_init_app" / "app.py")
+    command = [sys.executable, "-m", "flask", "--app", app, "dewar", "doctor"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert "error[DW0913] SESSION_TYPE" in done.stdout, done.stderr
+    assert done.returncode == 1
+
+
 @contextmanager
 def served(command, **environment):
     """A server in a process of its own; gives the function that asks it."""

@@ -40,6 +40,7 @@ pub(super) struct Draft {
     pub(super) format: Option<&'static str>,
     pub(super) cleanup: Option<Option<usize>>,
     pub(super) file_dir: Option<String>,
+    pub(super) cachelib: Option<Option<String>>,
     pub(super) file_mode: Option<u32>,
     pub(super) memory_capacity: Option<usize>,
     pub(super) on_store_failure: Option<&'static str>,
@@ -97,6 +98,7 @@ impl Draft {
             format: reader.value("SESSION_SERIALIZATION_FORMAT", values::choice),
             cleanup: reader.optional("SESSION_CLEANUP_N_REQUESTS", values::count),
             file_dir: reader.value("SESSION_FILE_DIR", values::text),
+            cachelib: reader.text_or_empty("SESSION_CACHELIB"),
             file_mode: reader.value("SESSION_FILE_MODE", values::file_mode),
             memory_capacity: reader.value("SESSION_MEMORY_CAPACITY", values::count),
             on_store_failure: reader.value("SESSION_ON_STORE_FAILURE", values::choice),
@@ -232,6 +234,12 @@ impl Draft {
                     directory: PathBuf::from(self.file_dir.clone()?),
                     mode: self.file_mode?,
                 },
+                "cachelib" => StoreSettings::Cachelib {
+                    directory: PathBuf::from(
+                        self.cachelib.clone()?.or_else(|| self.file_dir.clone())?,
+                    ),
+                    mode: self.file_mode?,
+                },
                 other => StoreSettings::Other { name: other.into() },
             },
             key_prefix: self.key_prefix.clone()?,
@@ -241,6 +249,7 @@ impl Draft {
             },
             id_bytes: usize::try_from(self.id_length?).ok()?,
             format: match self.format? {
+                _ if store == "cachelib" => RecordFormat::Pickle,
                 "json" => RecordFormat::Json,
                 "msgpack-typed" => RecordFormat::MsgpackTyped,
                 _ => RecordFormat::Msgpack,
@@ -300,7 +309,7 @@ impl Reader<'_> {
     fn keys_of_other_stores(&mut self) {
         for key in KEYS {
             match (key.scope, key.kind) {
-                (Scope::Stores(["filesystem" | "memory"]), _) => {}
+                (Scope::Stores(["filesystem" | "memory"] | ["cachelib", "filesystem"]), _) => {}
                 (Scope::Stores(_), Kind::Text) => self.look(key.name, values::text),
                 (Scope::Stores(_), Kind::Bool) => self.look(key.name, values::boolean),
                 (Scope::Stores(_), Kind::Choice(_)) => self.look(key.name, values::choice),

@@ -198,7 +198,10 @@ pub const SESSION_TYPES: &[SessionType] = &[
     session_type("postgresql", "PostgreSQL"),
     session_type("mysql", "MySQL or MariaDB"),
     session_type("dynamodb", "DynamoDB"),
-    session_type("cachelib", "a cachelib cache"),
+    session_type(
+        "cachelib",
+        "a folder of cachelib's files, or a cachelib cache",
+    ),
 ];
 
 const fn session_type(name: &'static str, meaning: &'static str) -> SessionType {
@@ -247,6 +250,7 @@ const fn dewar(
 const NONE: Preset = Preset::Unset("none");
 
 const FILESYSTEM: Scope = Scope::Stores(&["filesystem"]);
+const FILES: Scope = Scope::Stores(&["cachelib", "filesystem"]);
 const REDIS: Scope = Scope::Stores(&["redis"]);
 const MEMCACHED: Scope = Scope::Stores(&["memcached"]);
 const CACHELIB: Scope = Scope::Stores(&["cachelib"]);
@@ -305,12 +309,12 @@ pub const KEYS: &[Key] = &[
     flask_session("SESSION_ID_LENGTH", Kind::Integer, Preset::Integer(32), Scope::ServerSide, "The random bytes of a session id"),
     flask_session("SESSION_SERIALIZATION_FORMAT", Kind::Choice(&["msgpack", "json", "msgpack-typed"]), Preset::Text("msgpack"), Scope::ServerSide, "How records are written; all formats are read"),
     flask_session("SESSION_CLEANUP_N_REQUESTS", Kind::Integer, Preset::Unset("never"), Scope::ServerSide, "About every how many requests expired records are removed"),
-    flask_session("SESSION_FILE_DIR", Kind::Text, Preset::Text("flask_session"), FILESYSTEM, "The folder of the session files"),
-    flask_session("SESSION_FILE_MODE", Kind::FileMode, Preset::Integer(0o600), FILESYSTEM, "The permission bits of the session files"),
+    flask_session("SESSION_FILE_DIR", Kind::Text, Preset::Text("flask_session"), FILES, "The folder of the session files"),
+    flask_session("SESSION_FILE_MODE", Kind::FileMode, Preset::Integer(0o600), FILES, "The permission bits of the session files"),
     flask_session("SESSION_FILE_THRESHOLD", Kind::Integer, Preset::Integer(500), FILESYSTEM, "Accepted and without effect: Flask-Session deletes live sessions beyond this number, Dewar never does"),
     flask_session("SESSION_REDIS", Kind::Connection, NONE, REDIS, "The Redis client, or its URL"),
     flask_session("SESSION_MEMCACHED", Kind::Connection, NONE, MEMCACHED, "The Memcached client, or its address"),
-    flask_session("SESSION_CACHELIB", Kind::Connection, NONE, CACHELIB, "The cachelib cache"),
+    flask_session("SESSION_CACHELIB", Kind::Connection, NONE, CACHELIB, "The cachelib cache, or its folder; SESSION_FILE_DIR unless set"),
     flask_session("SESSION_MONGODB", Kind::Connection, NONE, MONGODB, "The MongoDB client, or its URL"),
     flask_session("SESSION_MONGODB_DB", Kind::Text, Preset::Text("flask_session"), MONGODB, "The database"),
     flask_session("SESSION_MONGODB_COLLECT", Kind::Text, Preset::Text("sessions"), MONGODB, "The collection"),

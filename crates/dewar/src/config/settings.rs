@@ -102,6 +102,13 @@ pub enum StoreSettings {
         /// `SESSION_FILE_MODE`: permission bits of the files.
         mode: u32,
     },
+    /// `cachelib`: a file for each session, as cachelib writes them.
+    Cachelib {
+        /// `SESSION_CACHELIB`, or else `SESSION_FILE_DIR`.
+        directory: PathBuf,
+        /// `SESSION_FILE_MODE`: permission bits of the files.
+        mode: u32,
+    },
     /// Any other name: a store that is handed to the engine.
     Other {
         /// The value of `SESSION_TYPE`.
@@ -119,6 +126,8 @@ pub enum RecordFormat {
     Json,
     /// `msgpack-typed`: plain types as in `msgpack`, the types that it loses as extensions.
     MsgpackTyped,
+    /// A pickle: the one form of `cachelib`, whatever `SESSION_SERIALIZATION_FORMAT` is, as with Flask-Session.
+    Pickle,
 }
 
 impl From<RecordFormat> for Format {
@@ -127,6 +136,7 @@ impl From<RecordFormat> for Format {
             RecordFormat::Msgpack => Format::Msgpack,
             RecordFormat::Json => Format::Json,
             RecordFormat::MsgpackTyped => Format::MsgpackTyped,
+            RecordFormat::Pickle => Format::Pickle,
         }
     }
 }

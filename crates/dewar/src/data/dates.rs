@@ -112,7 +112,7 @@ pub(super) fn iso_duration(delta: SignedDuration) -> String {
 }
 
 /// Python's dates have the years 1 to 9999.
-fn python_year(date: Date) -> Result<i16> {
+pub(super) fn python_year(date: Date) -> Result<i16> {
     match date.year() {
         year @ 1..=9999 => Ok(year),
         _ => Err(Error::new(

@@ -24,6 +24,8 @@ pub enum Format {
     MsgpackTyped,
     /// Flask-Session's alternative: JSON as msgspec writes it.
     Json,
+    /// What cachelib's files hold: a pickle of plain types, which is read without running anything.
+    Pickle,
 }
 
 impl Format {
@@ -32,6 +34,7 @@ impl Format {
             Format::TaggedJson => "tagged JSON",
             Format::Msgpack | Format::MsgpackTyped => "msgpack",
             Format::Json => "JSON",
+            Format::Pickle => "pickle",
         }
     }
 }
@@ -64,6 +67,8 @@ enum Family {
     TaggedJson,
     Msgpack,
     Json,
+    /// Read as a whole: no entry is raw.
+    Pickle,
 }
 
 impl From<Format> for Family {
@@ -72,6 +77,7 @@ impl From<Format> for Family {
             Format::TaggedJson => Family::TaggedJson,
             Format::Msgpack | Format::MsgpackTyped => Family::Msgpack,
             Format::Json => Family::Json,
+            Format::Pickle => Family::Pickle,
         }
     }
 }
@@ -120,6 +126,7 @@ impl Document {
             Family::TaggedJson => read::json(bytes, Dialect::Python),
             Family::Json => read::json(bytes, Dialect::Msgspec),
             Family::Msgpack => read::msgpack(bytes),
+            Family::Pickle => pickle::read(bytes).map(|dict| Document::from(dict).entries),
         };
         entries.map_err(|fault| fault.into_error(format.name()))
     }
@@ -239,6 +246,7 @@ impl Document {
                 Family::TaggedJson => Pieces::json(self.raw_value(*raw), Dialect::Python),
                 Family::Json => Pieces::json(self.raw_value(*raw), Dialect::Msgspec),
                 Family::Msgpack => Pieces::msgpack(self.raw_value(*raw)),
+                Family::Pickle => unreachable!("a pickle is read as a whole"),
             }),
         }
     }
@@ -308,6 +316,7 @@ fn decode(family: Family, bytes: &[u8]) -> Result<Value, Fault> {
         Family::TaggedJson => tagged_json::decode(bytes),
         Family::Json => json::decode(bytes),
         Family::Msgpack => msgpack::decode(bytes),
+        Family::Pickle => Err(Fault::new("a pickle is read as a whole", 0)),
     }
 }
 

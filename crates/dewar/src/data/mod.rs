@@ -28,7 +28,7 @@ mod json_scan;
 mod json_text;
 mod keyed;
 mod msgpack;
-mod pickle;
+pub(crate) mod pickle;
 mod pieces;
 mod ser;
 mod tagged_json;

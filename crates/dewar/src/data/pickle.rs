@@ -1,4 +1,5 @@
-//! Reads the pickles of old Flask-Session records and of cachelib's files, without running anything.
+//! Pickles: those of old Flask-Session records and of cachelib's files, read without running anything, and those that
+//! cachelib can read.
 //!
 //! A pickle is a program for a stack machine that can call any function by name. This machine knows the operations that build
 //! plain types, and a short list of names, of which each stands for a plain type and none for a function that is called; any
@@ -14,6 +15,7 @@ mod build;
 mod input;
 mod machine;
 mod names;
+pub(super) mod write;
 
 /// Reads a pickle of a dict.
 pub(super) fn read(bytes: &[u8]) -> Result<Dict, Fault> {
@@ -21,6 +23,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<Dict, Fault> {
         Value::Dict(dict) => Ok(dict),
         _ => Err(Fault::new("a session is a dict", 0)),
     }
+}
+
+/// The integer that a pickle is of, as cachelib keeps its count of files.
+pub(crate) fn read_count(bytes: &[u8]) -> Option<i64> {
+    machine::Machine::new(bytes).run().ok()?.as_i64()
+}
+
+/// The pickle of an integer.
+pub(crate) fn write_count(count: i64) -> Vec<u8> {
+    let mut out = write::START.to_vec();
+    write::integer(&mut out, count);
+    out.push(write::END);
+    out
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::cookie::{CookieTemplate, SessionCookie, SignedId};
 use crate::plan::Policy;
 use crate::store::Store;
 use crate::store::cached::CachedStore;
-use crate::store::filesystem::FilesystemStore;
+use crate::store::filesystem::{CachelibStore, FilesystemStore};
 use crate::store::memory::MemoryStore;
 use crate::{Error, ErrorKind, OsRandom, Random, Result, config, events};
 
@@ -163,11 +163,18 @@ fn open_store(
                 .open()?;
             Ok(Arc::new(store))
         }
+        StoreSettings::Cachelib { directory, mode } => {
+            let store = CachelibStore::at(directory)
+                .mode(*mode)
+                .clock(clock.clone())
+                .open()?;
+            Ok(Arc::new(store))
+        }
         StoreSettings::Other { name } => Err(Error::new(
             ErrorKind::Config,
             format!(
                 "SESSION_TYPE is {name:?}, a store that the crate `dewar` does not bring: open it and hand it over with \
-                 Engine::builder(config).store(…), or choose `cookie`, `memory` or `filesystem`"
+                 Engine::builder(config).store(…), or choose `cookie`, `memory`, `filesystem` or `cachelib`"
             ),
         )),
     }

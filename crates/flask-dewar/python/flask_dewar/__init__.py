@@ -119,10 +119,9 @@ def no_session_type() -> ConfigurationError:
 
 def explained(app: Flask, error: ConfigurationError) -> ConfigurationError:
     """The same error, with what the application's source shows of how it came about, file and line."""
-    from .diagnosis import source_findings
+    from .diagnosis import explain_configuration
 
-    findings = [str(finding) for finding in source_findings(app) if finding.severity == "error"]
-    return ConfigurationError("\n\n".join([str(error), *findings]))
+    return ConfigurationError(explain_configuration(app, str(error)))
 
 
 def register_commands(app: Flask) -> None:

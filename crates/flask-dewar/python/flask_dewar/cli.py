@@ -42,16 +42,7 @@ class Store(Protocol):
 def register(app: Flask) -> None:
     """Adds `flask dewar` to an application, once."""
     if "dewar" not in app.cli.commands:
-        app.cli.add_command(group())
-
-
-def group() -> AppGroup:
-    """The group of all commands."""
-    commands = AppGroup("dewar", help="Sessions: examine them, make keys, list and delete.")
-    commands.add_command(examine_command)
-    commands.add_command(key_group)
-    commands.add_command(sessions_group)
-    return commands
+        app.cli.add_command(commands)
 
 
 @click.command("doctor")
@@ -274,3 +265,10 @@ def as_text(expires: float | None) -> str:
     if expires is None:
         return "never"
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(expires))
+
+
+#: `flask dewar`: an entry point of the package, so that an application that never called `init_app` can be examined.
+commands = AppGroup("dewar", help="Sessions: examine them, make keys, list and delete.")
+commands.add_command(examine_command)
+commands.add_command(key_group)
+commands.add_command(sessions_group)

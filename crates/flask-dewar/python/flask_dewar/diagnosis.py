@@ -6,6 +6,7 @@ What is found is a `Finding`, of the same shape as those of the configuration's 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any, Literal
 
 from ._native import check
 from .source import Module, Program, application_files, constant, is_key, loaded_files
+
+DOCUMENTATION = "https://github.com/dewar-rs/dewar/blob/main/docs"
 
 NEW_KEY = "flask dewar key new"
 
@@ -32,8 +35,14 @@ class Finding:
         lines = [f"{self.severity}[{self.code}] {self.key}: {self.what}"]
         if self.origin:
             lines.append(f"  from: {self.origin}")
-        lines.append(f"   fix: {self.fix}")
+        lines += [f"   fix: {self.fix}", f"  page: {self.page}"]
         return "\n".join(lines)
+
+    @property
+    def page(self) -> str:
+        """Where the documentation explains it."""
+        own = self.code.startswith("DW09")
+        return f"{DOCUMENTATION}/{'flask-diagnostics' if own else f'diagnostics/{self.code}'}.md"
 
     def as_dict(self) -> dict[str, str]:
         """As the `dewar` command prints it with `--json`."""
@@ -81,19 +90,44 @@ def explain_null_session(app: Any) -> str:
     )
 
 
+def explain_configuration(app: Any, problems: str) -> str:
+    """What is wrong with a configuration, with file and line where the source tells, and how it came about."""
+    modules = application_modules(app)
+    places: dict[str, list[str]] = {}
+    for module in modules:
+        for key, _, line in module.given():
+            places.setdefault(key, []).append(module.at(line))
+
+    def placed(match: re.Match[str]) -> str:
+        found = places.get(match[1], [])
+        return f"{match[0]}, {found[0]}" if len(found) == 1 else match[0]
+
+    problems = re.sub(r"\[DW\d+\] (\w+): .*\n  from: app\.config(?=\n)", placed, problems)
+    more = [
+        str(finding)
+        for finding in findings_in(modules, getattr(app, "config", {}))
+        if finding.severity == "error" and f"[{finding.code}] {finding.key}:" not in problems
+    ]
+    return "\n\n".join([problems, *more])
+
+
 def source_findings(app: Any) -> list[Finding]:
     """What the source of an application shows, errors first."""
+    return findings_in(application_modules(app), getattr(app, "config", {}))
+
+
+def application_modules(app: Any) -> list[Module]:
+    """The modules of an application."""
     names: dict[Path, set[str]] = {}
     for name, path in loaded_files():
         names.setdefault(Path(path).resolve(), set()).add(name)
     own = getattr(app, "import_name", "")
-    modules = [
+    return [
         module
         for module in map(Module.read, application_files(app))
         if module is not None
         and not module.is_of_another_application(names.get(module.path, set()), own)
     ]
-    return findings_in(modules, getattr(app, "config", {}))
 
 
 def findings_of(files: Iterable[Path], config: Mapping[str, Any]) -> list[Finding]:
@@ -171,7 +205,7 @@ def keys_of_main(program: Program, config: Mapping[str, Any]) -> Iterator[Findin
                     "DW0914",
                     one.key,
                     module.at(one.line),
-                    f"{one.key} is set only under if __name__ == '__main__', which neither gunicorn nor flask run runs",
+                    f"{one.key} is set only under if __name__ == '__main__', which gunicorn, uWSGI and flask run do not run",
                     f"set {one.key} where the application is made, before Session(app)",
                 )
 

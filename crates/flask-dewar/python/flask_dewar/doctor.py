@@ -213,7 +213,7 @@ def unreachable(address: str, error: BaseException, secrets_: list[object]) -> C
     return Check(
         "bad",
         "store",
-        f"{address}: {answered}",
+        answered if address in answered else f"{address}: {answered}",
         "is the server running there, and is the address right?",
     )
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dewar::clock::SystemClock;
 use dewar::config::{Config, Interface, StoreSettings};
 use dewar::store::Store;
-use dewar::store::filesystem::FilesystemStore;
+use dewar::store::filesystem::{CachelibStore, FilesystemStore};
 use dewar::store::memory::MemoryStore;
 use dewar::{Error, ErrorKind, Result};
 use dewar_stores::Place;
@@ -27,10 +27,8 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>> {
         StoreSettings::Filesystem { directory, mode } => {
             return Ok(Arc::new(FilesystemStore::at(directory).mode(mode).open()?));
         }
-        StoreSettings::Other { name } if name == "cachelib" => {
-            return Err(refused(
-                "SESSION_TYPE is 'cachelib', which needs a cache that the application made: set SESSION_CACHELIB to it",
-            ));
+        StoreSettings::Cachelib { directory, mode } => {
+            return Ok(Arc::new(CachelibStore::at(directory).mode(mode).open()?));
         }
         StoreSettings::Other { name } => name,
         _ => return Err(unknown_store()),

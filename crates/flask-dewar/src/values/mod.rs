@@ -58,9 +58,10 @@ fn format_named(name: &str) -> PyResult<Format> {
         "msgpack" => Ok(Format::Msgpack),
         "msgpack-typed" => Ok(Format::MsgpackTyped),
         "json" => Ok(Format::Json),
+        "pickle" => Ok(Format::Pickle),
         "cookie" => Ok(Format::TaggedJson),
         _ => Err(PyValueError::new_err(
-            "a format is one of 'msgpack', 'msgpack-typed', 'json' and 'cookie'",
+            "a format is one of 'msgpack', 'msgpack-typed', 'json', 'pickle' and 'cookie'",
         )),
     }
 }

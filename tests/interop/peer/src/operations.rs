@@ -10,7 +10,7 @@ use dewar::config::{CookieSettings, SameSite};
 use dewar::cookie::{self, CookieTemplate, SignedId};
 use dewar::data::{Document, Format};
 use dewar::signing::{Keyring, Scheme, Separator, Signer, TimedSigner, UrlSafeTimedSerializer};
-use dewar::store::filesystem::FilesystemStore;
+use dewar::store::filesystem::{CachelibStore, FilesystemStore};
 use dewar::store::{Created, Key, Store, Touched};
 use serde_json::{Value as Json, json};
 
@@ -73,7 +73,11 @@ pub(crate) fn answer(command: &Command) -> Result<Json, Fault> {
             Ok(json!(touched == Touched::Done))
         }
         "folder_create" => {
-            let record = document(command)?.encode(Format::Msgpack)?;
+            let format = match command.optional_text("store")? {
+                Some("cachelib") => Format::Pickle,
+                _ => Format::Msgpack,
+            };
+            let record = document(command)?.encode(format)?;
             let created = wait(folder(command)?.create(
                 &key(command)?,
                 record.into(),
@@ -169,11 +173,13 @@ fn folder_load(command: &Command) -> Result<Json, Fault> {
     Ok(json!({ "value": describe_dict(&document.to_dict()), "expires": expires }))
 }
 
-fn folder(command: &Command) -> Result<FilesystemStore, Fault> {
+fn folder(command: &Command) -> Result<Arc<dyn Store>, Fault> {
     let clock = Arc::new(ManualClock::new(command.time("now")?));
-    Ok(FilesystemStore::at(command.text("folder")?)
-        .clock(clock)
-        .open()?)
+    let folder = command.text("folder")?;
+    Ok(match command.optional_text("store")? {
+        Some("cachelib") => Arc::new(CachelibStore::at(folder).clock(clock).open()?),
+        _ => Arc::new(FilesystemStore::at(folder).clock(clock).open()?),
+    })
 }
 
 fn key(command: &Command) -> Result<Key, Fault> {
@@ -199,6 +205,7 @@ fn format(command: &Command, name: &str) -> Result<Format, Fault> {
         "msgpack" => Ok(Format::Msgpack),
         "msgpack-typed" => Ok(Format::MsgpackTyped),
         "json" => Ok(Format::Json),
+        "pickle" => Ok(Format::Pickle),
         _ => Err(command.wrong(name)),
     }
 }

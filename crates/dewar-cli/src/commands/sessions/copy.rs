@@ -29,6 +29,9 @@ pub(super) enum Target {
     Json,
     /// msgpack that keeps all of Python's types, for Dewar alone
     MsgpackTyped,
+    /// A pickle, the one form of cachelib's files
+    #[value(skip)]
+    Pickle,
 }
 
 /// What became of one session.
@@ -175,6 +178,7 @@ impl Copier<'_> {
             Target::Keep | Target::Msgpack => Format::Msgpack,
             Target::Json => Format::Json,
             Target::MsgpackTyped => Format::MsgpackTyped,
+            Target::Pickle => Format::Pickle,
         };
         let document = Document::detect(Format::Msgpack, blob.clone()).ok()?;
         Some(document.encode(format).ok()?.into())

@@ -11,7 +11,7 @@ use super::copy::{Copied, Copier, Target, different};
 use super::state::State;
 use super::{Sessions, key_prefix};
 use crate::commands::config::ConfigOptions;
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::stores::{self, Missing};
 use crate::ui::{Output, Ui};
 
@@ -82,10 +82,18 @@ impl Migrate {
             place: stores::open(&target, Missing::Make)?,
             prefix: to_prefix.clone(),
         };
+        let format = match (to.place.format, self.format) {
+            (None, format) => format,
+            (Some(_), Target::Keep) => Target::Pickle,
+            (Some(_), _) => {
+                let what = "cachelib's files hold pickles, and nothing else";
+                return Err(Failure::usage(what).hint("leave --format out"));
+            }
+        };
         let mut copier = Copier {
             from: &from,
             to: &to,
-            format: self.format,
+            format,
             state: match &self.state {
                 Some(path) => State::open(path)?,
                 None => State::none(),

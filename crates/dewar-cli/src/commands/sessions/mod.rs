@@ -61,7 +61,7 @@ impl Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Store")]
 pub(super) struct StoreOptions {
-    /// The store's URL: filesystem:FOLDER, redis://HOST, sqlite:///FILE, or env:NAME for the URL in a variable; without it, as the configuration says
+    /// The store's URL: filesystem:FOLDER, cachelib:FOLDER, redis://HOST, sqlite:///FILE, or env:NAME for the URL in a variable; without it, as the configuration says
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 

@@ -176,7 +176,7 @@ pub(super) fn unusable_key_prefix(findings: &mut Findings<'_>) {
 }
 
 pub(super) fn open_file_mode(findings: &mut Findings<'_>) {
-    let (Some(Place::Store("filesystem")), Some(mode)) =
+    let (Some(Place::Store("cachelib" | "filesystem")), Some(mode)) =
         (findings.draft.place(), findings.draft.file_mode)
     else {
         return;

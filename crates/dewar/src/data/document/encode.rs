@@ -1,6 +1,6 @@
 //! Writes a document, copying what was not changed.
 
-use super::{Document, Family, Format, Slot, Text, json, msgpack, tagged_json};
+use super::{Document, Family, Format, Slot, Text, json, msgpack, pickle, tagged_json};
 use crate::Result;
 use crate::data::json_scan::Dialect;
 use crate::data::json_text;
@@ -28,8 +28,24 @@ pub(super) fn encode(document: &Document, format: Format) -> Result<Vec<u8>> {
         }
         Format::Msgpack => pack(document, &mut out, msgpack::Mode::Plain)?,
         Format::MsgpackTyped => pack(document, &mut out, msgpack::Mode::Typed)?,
+        Format::Pickle => pickled(document, &mut out)?,
     }
     Ok(out)
+}
+
+fn pickled(document: &Document, out: &mut Vec<u8>) -> Result<()> {
+    out.extend_from_slice(&pickle::write::START);
+    out.push(b'}');
+    if !document.is_empty() {
+        out.push(b'(');
+        for (key, slot) in document.entries.entries() {
+            pickle::write::text(out, key);
+            pickle::write::encode(out, &document.value(slot), 1)?;
+        }
+        out.push(b'u');
+    }
+    out.push(pickle::write::END);
+    Ok(())
 }
 
 fn tagged(document: &Document, out: &mut Vec<u8>) -> Result<()> {

@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::data::Text;
+use crate::ErrorKind;
+use crate::data::{Document, Format, Text};
 
 /// Python's dict of every plain type; [`GOLDEN`] holds it in all protocols.
 fn expected() -> Dict {
@@ -123,6 +124,50 @@ fn golden_pickles_cut_short_or_changed_are_faults_or_values_but_never_panics() {
             }
         }
     }
+}
+
+fn written(dict: Dict) -> crate::Result<Vec<u8>> {
+    Document::from(dict).encode(Format::Pickle)
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let pickle = written(expected()).unwrap();
+    assert_eq!(read(&pickle).unwrap(), expected());
+    assert_eq!(written(Dict::new()).unwrap(), b"\x80\x04}.");
+    let long = Dict::from([("long", "é".repeat(70_000)), ("middle", "é".repeat(200))]);
+    assert_eq!(read(&written(long.clone()).unwrap()).unwrap(), long);
+}
+
+#[test]
+fn what_python_could_not_read_again_is_not_written() {
+    let set = |item: Value| Dict::from([("set", Value::Set(vec![item]))]);
+    for item in [
+        Value::List(Vec::new()),
+        Dict::new().into(),
+        Value::Tuple(vec![Value::List(Vec::new())]),
+    ] {
+        assert_eq!(written(set(item)).unwrap_err().kind(), ErrorKind::Value);
+    }
+    let early = Dict::from([("date", jiff::civil::date(-1, 1, 1))]);
+    assert_eq!(written(early).unwrap_err().kind(), ErrorKind::Value);
+    let long = Dict::from([("delta", jiff::SignedDuration::MAX)]);
+    assert_eq!(written(long).unwrap_err().kind(), ErrorKind::Value);
+    let mut deep = Value::Null;
+    for _ in 0..crate::data::MAX_DEPTH {
+        deep = Value::List(vec![deep]);
+    }
+    let error = written(Dict::from([("deep", deep)])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Value);
+}
+
+#[test]
+fn counts_are_read_and_written() {
+    for count in [0, 1, 255, 256, 65_535, 65_536, 1 << 40, -1] {
+        assert_eq!(read_count(&write_count(count)), Some(count));
+    }
+    assert_eq!(read_count(b"\x80\x04}."), None);
+    assert_eq!(read_count(b""), None);
 }
 
 #[test]

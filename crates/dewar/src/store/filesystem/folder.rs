@@ -30,6 +30,14 @@ pub(super) struct Folder {
     pub(super) own: PathBuf,
     pub(super) mode: u32,
     pub(super) durability: Durability,
+    owner: Owner,
+}
+
+/// Whose files lie in a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Dewar,
+    Cachelib,
 }
 
 /// Where a key's record lies: the key's SHA-256, so that no key can name another place.
@@ -69,6 +77,15 @@ impl Folder {
             own,
             mode,
             durability,
+            owner: Owner::Dewar,
+        }
+    }
+
+    /// A folder that holds cachelib's files alone: what is Dewar's own is an empty file, for the lock.
+    pub(super) fn of_cachelib(root: PathBuf, mode: u32) -> Folder {
+        Folder {
+            owner: Owner::Cachelib,
+            ..Folder::new(root, mode, Durability::Process)
         }
     }
 
@@ -78,6 +95,9 @@ impl Folder {
             let mut builder = DirBuilder::new();
             builder.recursive(true).mode(self.folder_mode());
             builder.create(&self.root)?;
+        }
+        if self.owner == Owner::Cachelib {
+            return Ok(());
         }
         self.make_folder(&self.own)?;
         self.make_folder(&self.own.join("locks"))
@@ -104,16 +124,23 @@ impl Folder {
 
     /// Keeps everybody else from changing a cachelib file where it lies, or removing it as expired.
     pub(super) fn lock_legacy(&self) -> io::Result<Lock> {
-        self.lock_named("legacy")
+        match self.owner {
+            Owner::Dewar => self.lock_named("legacy"),
+            // The same file as the Python package locks for a cache that the application made.
+            Owner::Cachelib => self.lock_at(&self.own),
+        }
+    }
+
+    fn lock_named(&self, name: &str) -> io::Result<Lock> {
+        self.lock_at(&self.own.join("locks").join(name))
     }
 
     // The lock's file is opened each time: a descriptor that is shared, by threads or after a fork, would
     // not exclude those who share it.
-    fn lock_named(&self, name: &str) -> io::Result<Lock> {
-        let path = self.own.join("locks").join(name);
+    fn lock_at(&self, path: &Path) -> io::Result<Lock> {
         loop {
             let flags = OFlags::RDWR | OFlags::CREATE;
-            let file = match open(&path, flags, self.mode) {
+            let file = match open(path, flags, self.mode) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     self.prepare()?;
                     continue;
@@ -139,24 +166,39 @@ impl Folder {
     pub(super) fn write(&self, name: &Name, bytes: &[u8], _locked: &Lock) -> io::Result<()> {
         let subfolder = self.subfolder(name.subfolder());
         let unfinished = subfolder.join(UNFINISHED);
-        let mut file = self.make_unfinished(&subfolder, &unfinished)?;
-        let written = self
-            .apply_mode(&file)
-            .and_then(|()| file.write_all(bytes))
-            .and_then(|()| match self.durability {
-                Durability::Process => Ok(()),
-                Durability::Machine => file.sync_data(),
-            })
-            .and_then(|()| std::fs::rename(&unfinished, self.path(name)));
-        if written.is_err() {
-            // The first failure is what the caller must hear of.
-            drop(std::fs::remove_file(&unfinished));
-            return written;
-        }
+        self.write_unfinished(&unfinished, bytes)?;
+        self.finish(&unfinished, || {
+            std::fs::rename(&unfinished, self.path(name))
+        })?;
         self.settle(&subfolder)
     }
 
-    fn make_unfinished(&self, subfolder: &Path, unfinished: &Path) -> io::Result<File> {
+    /// Writes a file that is yet to get its place. Whoever calls holds the lock under which this name is used.
+    pub(super) fn write_unfinished(&self, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.make_unfinished(unfinished)?;
+        self.finish(unfinished, || {
+            self.apply_mode(&file)?;
+            file.write_all(bytes)?;
+            match self.durability {
+                Durability::Process => Ok(()),
+                Durability::Machine => file.sync_data(),
+            }
+        })
+    }
+
+    /// Does a step on an unfinished file; if that fails, the file is removed.
+    pub(super) fn finish<T>(
+        &self,
+        unfinished: &Path,
+        step: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        step().inspect_err(|_| {
+            // The first failure is what the caller must hear of.
+            drop(std::fs::remove_file(unfinished));
+        })
+    }
+
+    fn make_unfinished(&self, unfinished: &Path) -> io::Result<File> {
         loop {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
             match open(unfinished, flags, self.mode) {
@@ -165,7 +207,7 @@ impl Folder {
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     self.prepare()?;
-                    self.make_folder(subfolder)?;
+                    self.make_folder(unfinished.parent().unwrap_or(&self.root))?;
                 }
                 file => return file,
             }

@@ -17,13 +17,16 @@ use rustix::fs::OFlags;
 
 use crate::UnixTime;
 
-use super::folder::{self, Folder, Name, hex};
+use super::folder::{self, Folder, Lock, Name, hex};
 
 /// cachelib's counter of files, under either hash of `__wz_cache_count`.
-const COUNTERS: [&str; 2] = [
+pub(super) const COUNTERS: [&str; 2] = [
     "2029240f6d1128be89ddc32729463129",
     "79bc207ee04a581ab2348ca1f3494e64cd0ec36128735b8c6bc85ddd8fe1938c",
 ];
+
+/// The bytes of the expiry.
+pub(super) const HEADER: usize = 4;
 
 /// A session that cachelib wrote.
 pub(super) struct Legacy {
@@ -47,40 +50,50 @@ pub(super) fn find(
     now: UnixTime,
 ) -> io::Result<Option<Legacy>> {
     for path in paths(folder, key, name) {
-        if is_counter(&path) {
-            continue;
-        }
-        if let Some(file) = folder::read(&path)?
-            && let Some(expiry) = expiry(&file)
-            && expiry.is_none_or(|expires| expires > now)
-        {
-            let pickle = Bytes::from(file).slice(4..);
-            let expires = expiry;
-            return Ok(Some(Legacy {
-                path,
-                pickle,
-                expires,
-            }));
+        if let Some(legacy) = read(path, now)? {
+            return Ok(Some(legacy));
         }
     }
     Ok(None)
 }
 
-/// Overwrites the expiry where it lies, if the session still lives.
+/// The session of this file, if it is one that lives.
+pub(super) fn read(path: PathBuf, now: UnixTime) -> io::Result<Option<Legacy>> {
+    if is_counter(&path) {
+        return Ok(None);
+    }
+    let Some(file) = folder::read(&path)? else {
+        return Ok(None);
+    };
+    let living = expiry(&file).filter(|expiry| expiry.is_none_or(|expires| expires > now));
+    Ok(living.map(|expires| Legacy {
+        path,
+        pickle: Bytes::from(file).slice(HEADER..),
+        expires,
+    }))
+}
+
+/// What a file begins with. Rounded up to a second; 0 would be never.
+pub(super) fn header(expires: UnixTime) -> [u8; HEADER] {
+    let seconds = (expires + std::time::Duration::from_millis(999)).seconds();
+    let seconds = u32::try_from(seconds.max(1)).unwrap_or(u32::MAX);
+    seconds.to_ne_bytes()
+}
+
+/// Overwrites the expiry where it lies, if the session still lives. The folder's files of cachelib are locked.
 pub(super) fn touch(
-    folder: &Folder,
     legacy: &Legacy,
     expires: UnixTime,
     now: UnixTime,
+    _locked: &Lock,
 ) -> io::Result<bool> {
     use std::os::unix::fs::FileExt;
 
-    let _lock = folder.lock_legacy()?;
     let file = match folder::open(&legacy.path, OFlags::RDWR, 0) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         file => file?,
     };
-    let mut start = [0; 4];
+    let mut start = [0; HEADER];
     file.read_exact_at(&mut start, 0)?;
     if expiry(&start)
         .flatten()
@@ -88,10 +101,7 @@ pub(super) fn touch(
     {
         return Ok(false);
     }
-    // Rounded up; 0 would be never.
-    let seconds = (expires + std::time::Duration::from_millis(999)).seconds();
-    let seconds = u32::try_from(seconds.max(1)).unwrap_or(u32::MAX);
-    file.write_all_at(&seconds.to_ne_bytes(), 0)?;
+    file.write_all_at(&header(expires), 0)?;
     Ok(true)
 }
 
@@ -109,7 +119,7 @@ pub(super) fn remove_expired(folder: &Folder, path: &Path, now: UnixTime) -> io:
 }
 
 fn has_expired(path: &Path, now: UnixTime) -> io::Result<bool> {
-    let start = folder::read_start(path, 4)?;
+    let start = folder::read_start(path, HEADER)?;
     let expires = start.and_then(|start| expiry(&start)).flatten();
     Ok(expires.is_some_and(|expires| expires <= now))
 }
@@ -131,7 +141,7 @@ fn is_legacy(path: &Path) -> bool {
     hash && !is_counter(path)
 }
 
-fn is_counter(path: &Path) -> bool {
+pub(super) fn is_counter(path: &Path) -> bool {
     COUNTERS.iter().any(|counter| path.ends_with(counter))
 }
 

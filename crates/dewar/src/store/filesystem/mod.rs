@@ -20,6 +20,7 @@
 //!   the pickle as the record's data. A touch overwrites their expiry; the first replace moves the session
 //!   into Dewar's files. They cannot be listed, because their names do not tell the key.
 
+mod cachelib;
 mod folder;
 mod legacy;
 mod listing;
@@ -37,6 +38,7 @@ use rustix::fs::OFlags;
 use crate::clock::{Clock, SystemClock};
 use crate::{Error, ErrorKind, OsRandom, Random, Result, UnixTime};
 
+pub use self::cachelib::{CachelibOptions, CachelibStore, Names};
 use super::{
     Capabilities, Created, Cursor, Deleted, Expiry, ImmediateStore, Key, Listing, Page, Purged,
     Record, Replaced, Sharing, Touched, Version,
@@ -251,24 +253,25 @@ impl FilesystemStore {
         lock.map_err(self.failed("lock a part of"))
     }
 
-    /// Says which folder it was that failed, and never which file: its name comes from a session's key.
     fn failed(&self, what: &'static str) -> impl Fn(io::Error) -> Error + '_ {
-        move |source| {
-            let folder = self.0.folder.root.display();
-            let message = format!("cannot {what} the session folder {folder}: {source}");
-            let passes = matches!(
-                source.kind(),
-                io::ErrorKind::StorageFull
-                    | io::ErrorKind::QuotaExceeded
-                    | io::ErrorKind::ResourceBusy
-                    | io::ErrorKind::Interrupted
-            ) || source.raw_os_error()
-                == Some(rustix::io::Errno::MFILE.raw_os_error())
-                || source.raw_os_error() == Some(rustix::io::Errno::NFILE.raw_os_error());
-            let error = Error::new(ErrorKind::Store, message).with_source(source);
-            if passes { error.temporary() } else { error }
-        }
+        move |source| failed(&self.0.folder, what, source)
     }
+}
+
+/// Says which folder it was that failed, and never which file: its name comes from a session's key.
+fn failed(folder: &Folder, what: &'static str, source: io::Error) -> Error {
+    let folder = folder.root.display();
+    let message = format!("cannot {what} the session folder {folder}: {source}");
+    let passes = matches!(
+        source.kind(),
+        io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::ResourceBusy
+            | io::ErrorKind::Interrupted
+    ) || source.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error())
+        || source.raw_os_error() == Some(rustix::io::Errno::NFILE.raw_os_error());
+    let error = Error::new(ErrorKind::Store, message).with_source(source);
+    if passes { error.temporary() } else { error }
 }
 
 /// What lies under a key.
@@ -362,7 +365,11 @@ impl ImmediateStore for FilesystemStore {
                     .and_then(|file| file.write_all_at(&record::expiry_bytes(expires), EXPIRY_AT))
                     .map(|()| true)
             }
-            Found::Legacy(legacy) => legacy::touch(&self.0.folder, &legacy, expires, now),
+            Found::Legacy(legacy) => self
+                .0
+                .folder
+                .lock_legacy()
+                .and_then(|locked| legacy::touch(&legacy, expires, now, &locked)),
         };
         match touched.map_err(self.failed("write to"))? {
             true => Ok(Touched::Done),

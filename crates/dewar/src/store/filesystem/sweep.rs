@@ -20,11 +20,21 @@ const ROOT: u16 = 256;
 /// How far the search has come. It goes on where the last step ended, over all subfolders in turn.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
+    first: u16,
     place: u16,
     files: Option<ReadDir>,
 }
 
 impl Sweep {
+    /// Over cachelib's files alone.
+    pub(super) fn of_cachelib() -> Sweep {
+        Sweep {
+            first: ROOT,
+            place: ROOT,
+            files: None,
+        }
+    }
+
     pub(super) fn step(
         &mut self,
         folder: &Folder,
@@ -36,7 +46,7 @@ impl Sweep {
             seen += 1;
             let Some(files) = &mut self.files else {
                 if self.place > ROOT {
-                    self.place = 0;
+                    self.place = self.first;
                     return Ok(Purged::Finished(removed as u64));
                 }
                 self.files = open_folder(folder, self.place)?;

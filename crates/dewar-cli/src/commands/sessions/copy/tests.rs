@@ -101,6 +101,7 @@ fn sessions(store: impl Store) -> Sessions {
             store: Arc::new(store),
             name: "memory".into(),
             folder: None,
+            format: None,
         },
         prefix: "session:".into(),
     }
