@@ -1,6 +1,6 @@
 //! Many requests on one session at once, through the engine, on every store: no change is lost, and what has ended stays so.
 //!
-//! `DEWAR_RACES=1000` gives the full counts: 64 writers make so many changes each, and so many logouts race with slow
+//! `DEWAR_RACES=1000` gives the full counts: the writers make so many changes each, and so many logouts race with slow
 //! requests. Without it there are 20, so that the tests take seconds. What was merged and retried is printed with `--nocapture`.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)]
 #![cfg(any(
@@ -25,7 +25,14 @@ use dewar::store::{Key, Store};
 use dewar::{Engine, ErrorKind, Session};
 use dewar_stores::Place;
 
-const WRITERS: u32 = 64;
+/// How many write at once. The stand-in for DynamoDB answers one request at a time, in milliseconds.
+fn writers(kind: &str) -> u32 {
+    match kind {
+        "dynamodb" => 16,
+        _ => 64,
+    }
+}
+
 /// How long a writer tries to save one change.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -68,11 +75,11 @@ impl Tally {
         self.retries += other.retries;
     }
 
-    fn report(&self, name: &str, begun: Instant) {
+    fn report(&self, kind: &str, how: &str, begun: Instant) {
         let (merges, retries, rounds) = (self.merges, self.retries, rounds());
-        let seconds = begun.elapsed();
+        let (writers, seconds) = (writers(kind), begun.elapsed());
         eprintln!(
-            "{name}: {WRITERS} writers, {rounds} changes each: {merges} merges, {retries} retries, {seconds:.1?}"
+            "{kind}, {how}: {writers} writers, {rounds} changes each: {merges} merges, {retries} retries, {seconds:.1?}"
         );
     }
 }
@@ -128,21 +135,21 @@ async fn write_together(engine: &Engine, id: &str, writers: std::ops::Range<u32>
     total
 }
 
-async fn must_hold_everything(engine: &Engine, id: &str) {
+async fn must_hold_everything(engine: &Engine, id: &str, writers: u32) {
     let session = open(engine, id).await;
-    for writer in 0..WRITERS {
+    for writer in 0..writers {
         let count = session.get::<u32>(&format!("w{writer}")).unwrap();
         assert_eq!(count, Some(rounds()), "of writer {writer}");
     }
 }
 
-/// 64 writers in one process.
-async fn writers_lose_nothing(name: &str, store: Arc<dyn Store>) {
+/// All writers in one process.
+async fn writers_lose_nothing(kind: &str, store: Arc<dyn Store>) {
     let engine = engine(store);
     let (id, begun) = (begin(&engine).await, Instant::now());
-    let tally = write_together(&engine, &id, 0..WRITERS).await;
-    must_hold_everything(&engine, &id).await;
-    tally.report(name, begun);
+    let tally = write_together(&engine, &id, 0..writers(kind)).await;
+    must_hold_everything(&engine, &id, writers(kind)).await;
+    tally.report(kind, "one process", begun);
 }
 
 /// Whatever comes first: a slow request that saves after a logout, or after a new id, brings nothing back.
@@ -195,7 +202,7 @@ async fn what_has_ended_stays_ended(name: &str, store: Arc<dyn Store>) {
     );
 }
 
-/// 64 writers in four processes.
+/// The writers in four processes.
 async fn processes_lose_nothing(kind: &str, place: &str) {
     let engine = engine(open_store(kind, place).await);
     let (id, begun) = (begin(&engine).await, Instant::now());
@@ -224,8 +231,8 @@ async fn processes_lose_nothing(kind: &str, place: &str) {
         let (merges, retries) = (merges.parse().unwrap(), retries.parse().unwrap());
         total.add(&Tally { merges, retries });
     }
-    must_hold_everything(&engine, &id).await;
-    total.report(&format!("{kind}, 4 processes"), begun);
+    must_hold_everything(&engine, &id, writers(kind)).await;
+    total.report(kind, "4 processes", begun);
 }
 
 /// What a process ends its line with to the one that started it.
@@ -236,9 +243,10 @@ const TALLY: &str = "tally: ";
 async fn writers_of_another_process() {
     let role = std::env::var("DEWAR_RACES_ROLE").unwrap();
     let [kind, place, id, child] = role.split('\n').collect::<Vec<_>>().try_into().unwrap();
-    let first = child.parse::<u32>().unwrap() * WRITERS / 4;
+    let share = writers(kind) / 4;
+    let first = child.parse::<u32>().unwrap() * share;
     let engine = engine(open_store(kind, place).await);
-    let tally = write_together(&engine, id, first..first + WRITERS / 4).await;
+    let tally = write_together(&engine, id, first..first + share).await;
     println!("\n{TALLY}{} {}", tally.merges, tally.retries);
 }
 
