@@ -157,7 +157,7 @@ impl Node {
 
 /// The servers to ask, in an order that stays.
 async fn nodes(connection: &Connection) -> RedisResult<Vec<Node>> {
-    if let Connection::Single(_) = connection {
+    if !matches!(connection, Connection::Cluster(_)) {
         return Ok(vec![Node::Only]);
     }
     let mut question = cmd("CLUSTER");
