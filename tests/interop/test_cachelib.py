@@ -53,7 +53,7 @@ def test_what_dewar_wrote_cachelib_reads_and_the_reverse(peer, cache, session):
 @given(session=generate.record_sessions | generate.cookie_sessions)
 def test_random_sessions_are_read_by_cachelib(peer, tmp_path_factory, session):
     originals.clock.now = NOW
-    cache = cachelib.FileSystemCache(str(tmp_path_factory.getbasetemp() / "random"))
+    cache = cachelib.FileSystemCache(str(tmp_path_factory.getbasetemp() / "random-cachelib"))
     ask(peer, cache, "delete")
     assert create(peer, cache, session)
     assert neutral(cache.get(KEY)) == neutral(session)
