@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import flask
 import pytest
+from cachelib import FileSystemCache
 from flask_dewar import ConfigurationError, Session, StoreError
+from shops import shop
 
 
 def start(**settings: Any) -> None:
@@ -45,9 +48,18 @@ def test_no_secret_is_shown() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_cachelib_without_a_cache_says_what_is_missing() -> None:
-    with pytest.raises(ConfigurationError, match="set SESSION_CACHELIB to it"):
-        start(SESSION_TYPE="cachelib")
+def test_cachelib_without_a_cache_keeps_its_files_where_flask_session_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    client = shop({"SESSION_TYPE": "cachelib"}).test_client()
+    client.get("/set/user/ada")
+    cookie = client.get_cookie("session")
+    assert cookie is not None
+    files = FileSystemCache(str(tmp_path / "flask_session"), threshold=0)
+    assert files.get(f"session:{cookie.value}") == {"_permanent": True, "user": "ada"}
+    files.set(f"session:{cookie.value}", {"_permanent": True, "user": "grace"})
+    assert client.get("/get/user").text == "grace"
 
 
 def test_a_server_that_is_not_there_is_told_in_one_sentence() -> None:
