@@ -21,7 +21,16 @@ use tokio::runtime::Runtime;
 
 const SESSIONS: usize = 150;
 const EXPIRES: UnixTime = UnixTime::from_seconds(2_000_000_000);
-const KINDS: [&str; 5] = ["filesystem", "mysql", "postgresql", "redis", "sqlite"];
+/// Those that can list, but for memory, which no other process reaches.
+const KINDS: [&str; 7] = [
+    "dynamodb",
+    "filesystem",
+    "mongodb",
+    "mysql",
+    "postgresql",
+    "redis",
+    "sqlite",
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -47,6 +56,8 @@ fn absent(kind: &str) -> Option<&'static str> {
 
 fn variable(kind: &str) -> Option<&'static str> {
     match kind {
+        "dynamodb" => Some("DEWAR_TEST_DYNAMODB_URL"),
+        "mongodb" => Some("DEWAR_TEST_MONGODB_URL"),
         "mysql" => Some("DEWAR_TEST_MYSQL_URL"),
         "postgresql" => Some("DEWAR_TEST_POSTGRESQL_URL"),
         "redis" => Some("DEWAR_TEST_REDIS_URL"),
