@@ -76,12 +76,17 @@ impl Ui {
 
     /// Shows on a terminal how far something is; nowhere else.
     pub(crate) fn progress(&self, doing: &'static str) -> ProgressBar {
-        let style = ProgressStyle::with_template("{spinner} {msg} {human_pos} ({elapsed})");
         let bar = ProgressBar::no_length().with_message(doing);
-        match style {
-            Ok(style) => bar.with_style(style),
-            Err(_) => bar,
-        }
+        styled(bar, "{spinner} {msg} {human_pos} ({elapsed})")
+    }
+
+    /// The same for work that has an end.
+    pub(crate) fn progress_to(&self, doing: &'static str, end: usize) -> ProgressBar {
+        let bar = ProgressBar::new(end as u64).with_message(doing);
+        styled(
+            bar,
+            "{spinner} {msg} {human_pos} of {human_len} ({elapsed}, {eta} to go)",
+        )
     }
 
     /// Says that something is probably not as it was meant.
@@ -137,4 +142,11 @@ fn delivered(result: io::Result<()>) -> Outcome<()> {
         ErrorKind::BrokenPipe => Failure::new(Exit::Done, ""),
         _ => Failure::unusable("the result cannot be written to standard output").because(error),
     })
+}
+
+fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }

@@ -1,7 +1,6 @@
 //! Sessions move between every two stores that can list, while they are written to, in runs that are killed.
 //!
-//! `DEWAR_TEST_REDIS_URL`, `DEWAR_TEST_POSTGRESQL_URL` and `DEWAR_TEST_MYSQL_URL` name the servers; `scripts/servers`
-//! starts some. A pair whose server is not there is ignored, and fails with `CI=true`.
+//! `DEWAR_TEST_REDIS_URL`, `DEWAR_TEST_POSTGRESQL_URL` and so on name the servers; `scripts/servers` starts some. A pair whose server is not there is ignored, and fails with `CI=true`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,10 +18,10 @@ use dewar::store::{Created, Cursor, Key, Store};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
-const SESSIONS: usize = 150;
 const EXPIRES: UnixTime = UnixTime::from_seconds(2_000_000_000);
-/// Those that can list, but for memory, which no other process reaches, and DynamoDB, whose stand-in is too slow for it.
-const KINDS: [&str; 6] = [
+/// Those that can list, but for memory, which no other process reaches.
+const KINDS: [&str; 7] = [
+    "dynamodb",
     "filesystem",
     "mongodb",
     "mysql",
@@ -30,6 +29,27 @@ const KINDS: [&str; 6] = [
     "redis",
     "sqlite",
 ];
+
+/// How much an application does meanwhile.
+#[derive(Clone, Copy)]
+struct Load {
+    /// How many sessions there are at the beginning.
+    sessions: usize,
+    /// How long it rests after each thing it does.
+    rest: Duration,
+}
+
+impl Load {
+    /// DynamoDB's stand-in answers one request at a time, in milliseconds.
+    fn of(kinds: [&str; 2]) -> Load {
+        let (sessions, rest) = if kinds.contains(&"dynamodb") {
+            (40, Duration::from_millis(10))
+        } else {
+            (150, Duration::from_micros(500))
+        };
+        Load { sessions, rest }
+    }
+}
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -55,6 +75,7 @@ fn absent(kind: &str) -> Option<&'static str> {
 
 fn variable(kind: &str) -> Option<&'static str> {
     match kind {
+        "dynamodb" => Some("DEWAR_TEST_DYNAMODB_URL"),
         "mongodb" => Some("DEWAR_TEST_MONGODB_URL"),
         "mysql" => Some("DEWAR_TEST_MYSQL_URL"),
         "postgresql" => Some("DEWAR_TEST_POSTGRESQL_URL"),
@@ -130,6 +151,7 @@ impl Side {
 }
 
 fn move_sessions(from_kind: &str, to_kind: &str) -> Result<(), Failed> {
+    let load = Load::of([from_kind, to_kind]);
     let folder = tempfile::tempdir()?;
     let pair = format!("{from_kind}_{to_kind}");
     let from = Side::new(from_kind, "from", &pair, folder.path());
@@ -137,7 +159,7 @@ fn move_sessions(from_kind: &str, to_kind: &str) -> Result<(), Failed> {
     let runtime = runtime();
     let source = from.open();
     runtime.block_on(async {
-        for number in 0..SESSIONS {
+        for number in 0..load.sessions {
             let created = source
                 .create(&from.key(number), blob("first"), EXPIRES)
                 .await;
@@ -146,7 +168,7 @@ fn move_sessions(from_kind: &str, to_kind: &str) -> Result<(), Failed> {
     });
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let writer = scope.spawn(|| use_sessions(&from, &done));
+        let writer = scope.spawn(|| use_sessions(&from, load, &done));
         for wait in [15, 60, 120] {
             let mut child = migrate(folder.path(), &from, &to, &[]);
             std::thread::sleep(Duration::from_millis(wait));
@@ -184,12 +206,12 @@ fn move_sessions(from_kind: &str, to_kind: &str) -> Result<(), Failed> {
 }
 
 /// An application that is in use: sessions change, end and begin. Says how many did.
-fn use_sessions(side: &Side, done: &AtomicBool) -> usize {
+fn use_sessions(side: &Side, load: Load, done: &AtomicBool) -> usize {
     let store = side.open();
     runtime().block_on(async {
         let mut round = 0;
         while !done.load(Ordering::Relaxed) {
-            let at = side.key(round * 7 % SESSIONS);
+            let at = side.key(round * 7 % load.sessions);
             match round % 3 {
                 0 => store.delete(&at).await.unwrap(),
                 1 => {
@@ -200,12 +222,12 @@ fn use_sessions(side: &Side, done: &AtomicBool) -> usize {
                     }
                 }
                 _ => {
-                    let new = side.key(SESSIONS + round);
+                    let new = side.key(load.sessions + round);
                     store.create(&new, blob("new"), EXPIRES).await.unwrap();
                 }
             }
             round += 1;
-            tokio::time::sleep(Duration::from_micros(500)).await;
+            tokio::time::sleep(load.rest).await;
         }
         round
     })

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,12 +11,12 @@ use super::Sessions;
 use super::state::State;
 use crate::exit::{Failure, Outcome};
 
-/// Copies sessions one by one, in a way that can be done again at any time while both stores are in use.
+/// Copies sessions, several at once, in a way that can be done again at any time while both stores are in use.
 pub(super) struct Copier<'a> {
     pub(super) from: &'a Sessions,
     pub(super) to: &'a Sessions,
-    pub(super) format: Target,
-    pub(super) state: State,
+    format: Target,
+    state: RefCell<State>,
 }
 
 /// How records are written.
@@ -62,9 +63,23 @@ const GRAIN: Duration = Duration::from_secs(1);
 /// What sessions get whose store knows no expiry: Flask's default.
 const LIFETIME: Duration = Duration::from_secs(31 * 86_400);
 
-impl Copier<'_> {
+impl<'a> Copier<'a> {
+    pub(super) fn new(
+        from: &'a Sessions,
+        to: &'a Sessions,
+        format: Target,
+        state: State,
+    ) -> Copier<'a> {
+        Copier {
+            from,
+            to,
+            format,
+            state: RefCell::new(state),
+        }
+    }
+
     /// Copies one session and verifies what was written.
-    pub(super) async fn copy(&mut self, entry: &Entry) -> Outcome<Copied> {
+    pub(super) async fn copy(&self, entry: &Entry) -> Outcome<Copied> {
         let from = &entry.key;
         let to = Key::new(format!("{}{}", self.to.prefix, self.from.id(from)));
         let mut first = None;
@@ -96,7 +111,7 @@ impl Copier<'_> {
                     Deleted::Conflict => {}
                 },
                 Some(now) if now.version == record.version => {
-                    self.state.remember(&to, &blob, expires)?;
+                    self.remember(&to, &blob, expires)?;
                     return Ok(done);
                 }
                 Some(_) => {}
@@ -124,7 +139,7 @@ impl Copier<'_> {
     /// Writes a record and reads it back, with its version; `None` if somebody else was faster, no version if nothing was
     /// written because the target's word counts.
     async fn write(
-        &mut self,
+        &self,
         key: &Key,
         blob: &Bytes,
         expires: UnixTime,
@@ -132,7 +147,7 @@ impl Copier<'_> {
         let store = self.to.place.store.clone();
         let done = match store.load(key).await? {
             // It was copied, and then ended in the target: it must not come back.
-            None if self.state.has_ended(key, UnixTime::now()) => {
+            None if self.state.borrow().has_ended(key, UnixTime::now()) => {
                 return Ok(Some((Copied::Gone, None)));
             }
             None => match store.create(key, blob.clone(), expires).await? {
@@ -148,12 +163,12 @@ impl Copier<'_> {
                 }
                 Copied::Same
             }
-            Some(there) if self.state.was_changed(key, &there.blob) => {
+            Some(there) if self.state.borrow().was_changed(key, &there.blob) => {
                 return Ok(Some((Copied::Kept, None)));
             }
             Some(there) => {
                 // First the memory: a run that is killed in between must know the new record for its own.
-                self.state.remember(key, blob, expires)?;
+                self.remember(key, blob, expires)?;
                 match store
                     .replace(key, blob.clone(), expires, &there.version)
                     .await?
@@ -184,6 +199,10 @@ impl Copier<'_> {
         Some(document.encode(format).ok()?.into())
     }
 
+    fn remember(&self, key: &Key, record: &[u8], expires: UnixTime) -> Outcome<()> {
+        self.state.borrow_mut().remember(key, record, expires)
+    }
+
     fn source(&self) -> &dyn Store {
         &*self.from.place.store
     }
@@ -200,6 +219,3 @@ pub(super) fn different(from: &str, from_prefix: &str, to: &str, to_prefix: &str
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

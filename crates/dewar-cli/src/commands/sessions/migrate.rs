@@ -1,10 +1,12 @@
-use std::collections::HashSet;
+use std::future::ready;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use dewar::store::Cursor;
+use dewar::store::{Cursor, Entry};
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use super::copy::{Copied, Copier, Target, different};
@@ -18,9 +20,9 @@ use crate::ui::{Output, Ui};
 /// `dewar sessions migrate`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Run it as often as you like while the application uses FROM; each run copies what changed since. Then let the application \
+Run it as often as you like while the application uses FROM; each run copies what is there when it begins and has changed since the last. Then let the application \
 use TO, and run it once more for the last changes, with the same --state file as before: without one, it would overwrite what \
-changed in TO and bring back what ended there. Ctrl-C finishes the session at hand and stops; the next run goes on.")]
+changed in TO and bring back what ended there. Ctrl-C finishes the sessions at hand and stops; the next run goes on.")]
 pub(crate) struct Migrate {
     /// The URL of the store to copy from, which is only read, or env:NAME for the URL in a variable
     from: String,
@@ -90,80 +92,111 @@ impl Migrate {
                 return Err(Failure::usage(what).hint("leave --format out"));
             }
         };
-        let mut copier = Copier {
-            from: &from,
-            to: &to,
-            format,
-            state: match &self.state {
-                Some(path) => State::open(path)?,
-                None => State::none(),
-            },
+        let state = match &self.state {
+            Some(path) => State::open(path)?,
+            None => State::none(),
         };
-        let stop = until_interrupted();
+        let copier = Copier::new(&from, &to, format, state);
+        let run = Run {
+            ui,
+            stop: until_interrupted(),
+        };
         let mut tally = Tally::default();
-        tally.complete = copy_all(&mut copier, &stop, &mut tally, ui).await?;
+        tally.complete = run.copy(&copier, &mut tally).await?;
         if self.mirror && tally.complete {
-            tally.complete = mirror(&copier, &stop, &mut tally, ui).await?;
+            tally.complete = run.mirror(&copier, &mut tally).await?;
         }
         tally.report(&from, &to, ui)
     }
 }
 
-/// Copies page by page; says whether it came to the end.
-async fn copy_all(
-    copier: &mut Copier<'_>,
-    stop: &AtomicBool,
-    tally: &mut Tally,
-    ui: &Ui,
-) -> Outcome<bool> {
-    let bar = ui.progress("copying");
-    let mut seen = HashSet::new();
-    let mut cursor = Some(Cursor::start());
-    while let Some(place) = cursor {
-        let page = copier.from.place.page(&copier.from.prefix, place).await?;
-        for entry in &page.entries {
-            // Lets the signal be heard; stores that are files never wait by themselves.
-            tokio::task::yield_now().await;
-            if stop.load(Ordering::Relaxed) {
-                return Ok(false);
-            }
-            if seen.insert(entry.key.clone()) {
-                tally.add(copier.copy(entry).await?);
-                bar.inc(1);
-            }
-        }
-        cursor = page.next;
-    }
-    bar.finish_and_clear();
-    Ok(true)
+/// How many sessions are on their way at once: a store far away takes most of its time to answer.
+const AT_ONCE: usize = 16;
+
+/// A run over one store; Ctrl-C ends it after the sessions at hand.
+struct Run<'a> {
+    ui: &'a Ui,
+    stop: Arc<AtomicBool>,
 }
 
-/// Deletes in the target what the source no longer has; says whether it came to the end.
-async fn mirror(
-    copier: &Copier<'_>,
-    stop: &AtomicBool,
-    tally: &mut Tally,
-    ui: &Ui,
-) -> Outcome<bool> {
-    let bar = ui.progress("comparing");
-    let mut cursor = Some(Cursor::start());
-    while let Some(place) = cursor {
-        let page = copier.to.place.page(&copier.to.prefix, place).await?;
-        for entry in &page.entries {
-            tokio::task::yield_now().await;
-            if stop.load(Ordering::Relaxed) {
-                return Ok(false);
-            }
-            tally.deleted += u64::from(copier.mirror(entry).await?);
+impl Run<'_> {
+    /// Copies what is in the source; says whether it came to the end.
+    async fn copy(&self, copier: &Copier<'_>, tally: &mut Tally) -> Outcome<bool> {
+        let work = |entry: Entry| async move { copier.copy(&entry).await };
+        let note = |copied| tally.add(copied);
+        self.each("copying", copier.from, work, note).await
+    }
+
+    /// Deletes in the target what the source no longer has; says whether it came to the end.
+    async fn mirror(&self, copier: &Copier<'_>, tally: &mut Tally) -> Outcome<bool> {
+        let work = |entry: Entry| async move { copier.mirror(&entry).await };
+        let note = |deleted| tally.deleted += u64::from(deleted);
+        self.each("comparing", copier.to, work, note).await
+    }
+
+    /// Does something to each session that is there now, to several at once; says whether it came to the end.
+    ///
+    /// To those that are there now and no other: work that followed a store which grows faster than it is done would not end.
+    async fn each<T, Work>(
+        &self,
+        doing: &'static str,
+        sessions: &Sessions,
+        work: impl Fn(Entry) -> Work,
+        mut note: impl FnMut(T),
+    ) -> Outcome<bool>
+    where
+        Work: Future<Output = Outcome<T>>,
+    {
+        let Some(entries) = self.list(sessions).await? else {
+            return Ok(false);
+        };
+        let bar = self.ui.progress_to(doing, entries.len());
+        let mut left = entries.len();
+        let wanted = stream::iter(entries).take_while(|_| ready(!self.is_stopped()));
+        let mut done = pin!(wanted.map(work).buffer_unordered(AT_ONCE));
+        while let Some(one) = done.next().await {
+            note(one?);
+            left -= 1;
             bar.inc(1);
+            self.listen().await;
         }
-        cursor = page.next;
+        bar.finish_and_clear();
+        Ok(left == 0)
     }
-    bar.finish_and_clear();
-    Ok(true)
+
+    /// What is in a store now, each session once; `None` if interrupted.
+    async fn list(&self, sessions: &Sessions) -> Outcome<Option<Vec<Entry>>> {
+        let bar = self.ui.progress("listing");
+        let mut entries = Vec::new();
+        let mut cursor = Some(Cursor::start());
+        while let Some(place) = cursor {
+            let page = sessions.place.page(&sessions.prefix, place).await?;
+            self.listen().await;
+            if self.is_stopped() {
+                return Ok(None);
+            }
+            bar.inc(page.entries.len() as u64);
+            entries.extend(page.entries);
+            cursor = page.next;
+        }
+        // Redis may name a key twice.
+        entries.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        entries.dedup_by(|one, other| one.key == other.key);
+        bar.finish_and_clear();
+        Ok(Some(entries))
+    }
+
+    /// Lets the signal be heard; stores that are files never wait by themselves.
+    async fn listen(&self) {
+        tokio::task::yield_now().await;
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
 }
 
-/// Becomes true with Ctrl-C, from when on the session at hand is the last.
+/// Becomes true with Ctrl-C, from when on the sessions at hand are the last.
 fn until_interrupted() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
@@ -243,3 +276,6 @@ impl Tally {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

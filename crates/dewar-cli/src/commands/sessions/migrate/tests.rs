@@ -1,0 +1,194 @@
+#![allow(clippy::unwrap_used)]
+
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use anstream::ColorChoice;
+use async_trait::async_trait;
+use bytes::Bytes;
+use dewar::clock::SystemClock;
+use dewar::store::memory::MemoryStore;
+use dewar::store::{
+    Capabilities, Created, Deleted, Key, Page, Purged, Record, Replaced, Store, Touched, Version,
+};
+use dewar::{Result, UnixTime};
+
+use super::*;
+use crate::stores::Opened;
+
+/// A source that is in use while sessions are copied.
+#[derive(Debug)]
+struct Busy {
+    store: MemoryStore,
+    event: Event,
+    loads: AtomicUsize,
+    at_once: AtomicUsize,
+    most_at_once: AtomicUsize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    Nothing,
+    /// The session ends between the first time that it is read and the second.
+    LogOut,
+    /// It changes between the two.
+    Change,
+    /// A session begins whenever one is read, and is listed after all others.
+    Arrival,
+}
+
+const FIRST: Bytes = Bytes::from_static(b"\x81\xa1n\x01");
+const SECOND: Bytes = Bytes::from_static(b"\x81\xa1n\x02");
+
+#[async_trait]
+impl Store for Busy {
+    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+        let at_once = self.at_once.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_at_once.fetch_max(at_once, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+        self.at_once.fetch_sub(1, Ordering::Relaxed);
+        let loads = self.loads.fetch_add(1, Ordering::Relaxed);
+        match self.event {
+            Event::LogOut if loads == 1 => self.store.delete(key).await?,
+            Event::Change if loads == 1 => {
+                let seen = self.store.load(key).await?.unwrap();
+                self.store
+                    .replace(key, SECOND, later(), &seen.version)
+                    .await?;
+            }
+            Event::Arrival if loads < MANY => {
+                let new = Key::new(format!("session:new{loads:06}"));
+                self.store.create(&new, FIRST, later()).await?;
+            }
+            _ => {}
+        }
+        self.store.load(key).await
+    }
+
+    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
+        self.store.create(key, blob, expires).await
+    }
+
+    async fn replace(
+        &self,
+        key: &Key,
+        blob: Bytes,
+        expires: UnixTime,
+        seen: &Version,
+    ) -> Result<Replaced> {
+        self.store.replace(key, blob, expires, seen).await
+    }
+
+    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
+        self.store.touch(key, expires).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<()> {
+        self.store.delete(key).await
+    }
+
+    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
+        self.store.delete_unchanged(key, seen).await
+    }
+
+    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
+        self.store.delete_expired(now, limit).await
+    }
+
+    async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
+        self.store.list(prefix, cursor, limit).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+}
+
+fn later() -> UnixTime {
+    UnixTime::now() + Duration::from_secs(3_600)
+}
+
+/// More than any test copies, and few enough that a test which follows them all ends.
+const MANY: usize = 5_000;
+
+fn memory() -> MemoryStore {
+    MemoryStore::new(2 * MANY, Arc::new(SystemClock))
+}
+
+fn sessions(store: Arc<dyn Store>) -> Sessions {
+    Sessions {
+        place: Opened {
+            store,
+            name: "memory".into(),
+            folder: None,
+            format: None,
+        },
+        prefix: "session:".into(),
+    }
+}
+
+/// Copies this many sessions while this happens: what became of them, the source, and the target.
+async fn copied(number: usize, event: Event) -> (Tally, Arc<Busy>, Arc<MemoryStore>) {
+    let source = Arc::new(Busy {
+        store: memory(),
+        event,
+        loads: AtomicUsize::new(0),
+        at_once: AtomicUsize::new(0),
+        most_at_once: AtomicUsize::new(0),
+    });
+    for at in 0..number {
+        source.store.create(&key(at), FIRST, later()).await.unwrap();
+    }
+    let target = Arc::new(memory());
+    let (from, to) = (sessions(source.clone()), sessions(target.clone()));
+    let copier = Copier::new(&from, &to, Target::Keep, State::none());
+    let mut tally = Tally::default();
+    let run = Run {
+        ui: &Ui::new(Output::Text, ColorChoice::Never),
+        stop: Arc::new(AtomicBool::new(false)),
+    };
+    tally.complete = run.copy(&copier, &mut tally).await.unwrap();
+    assert!(tally.complete);
+    (tally, source, target)
+}
+
+fn key(number: usize) -> Key {
+    Key::new(format!("session:{number:043}"))
+}
+
+async fn blob(store: &MemoryStore) -> Option<Bytes> {
+    let record = store.load(&key(0)).await.unwrap();
+    record.map(|record| record.blob)
+}
+
+#[tokio::test]
+async fn a_session_is_copied_as_it_is() {
+    let (tally, _, target) = copied(1, Event::Nothing).await;
+    assert_eq!((tally.made, blob(&target).await), (1, Some(FIRST)));
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_it_is_copied_does_not_stay() {
+    let (tally, _, target) = copied(1, Event::LogOut).await;
+    assert_eq!((tally.gone, blob(&target).await), (1, None));
+}
+
+#[tokio::test]
+async fn a_session_that_changes_while_it_is_copied_arrives_as_it_is_in_the_end() {
+    let (tally, _, target) = copied(1, Event::Change).await;
+    assert_eq!((tally.made, blob(&target).await), (1, Some(SECOND)));
+}
+
+#[tokio::test]
+async fn several_are_on_their_way_at_once() {
+    let (tally, source, _) = copied(100, Event::Nothing).await;
+    assert_eq!(tally.made, 100);
+    assert_eq!(source.most_at_once.load(Ordering::Relaxed), AT_ONCE);
+}
+
+#[tokio::test]
+async fn a_run_ends_even_if_sessions_begin_faster_than_it_copies() {
+    let (tally, source, _) = copied(100, Event::Arrival).await;
+    assert_eq!(tally.made, 100);
+    assert!(source.loads.load(Ordering::Relaxed) >= 100);
+}
