@@ -11,7 +11,8 @@ passed=0
 failed=0
 skipped=0
 
-say() { printf '\n== %s\n' "$*"; }
+# What comes now, and how long it took to get there.
+say() { printf '\n== %s (after %d:%02d)\n' "$*" $((SECONDS / 60)) $((SECONDS % 60)); }
 
 # Whether this run must be complete: on a developer's machine something that cannot be had is skipped, in CI it fails.
 in_ci() { [[ ${CI:-} == true || ${CI:-} == 1 ]]; }
