@@ -15,17 +15,17 @@ type BoxedClosing = Pin<Box<dyn Future<Output = dewar::Result<Reply>> + Send>>;
 pin_project! {
     /// Runs the inner service, then closes the session if there was one.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F, R> {
+    pub struct ResponseFuture<F, R, E> {
         #[pin]
         future: F,
         scope: Scope,
-        // The response, while its session is being closed.
-        closing: Option<(BoxedClosing, Option<Response<R>>)>,
+        // The answer, while its session is being closed.
+        closing: Option<(BoxedClosing, Result<Response<R>, E>)>,
         replies: Replies,
     }
 }
 
-impl<F, R> ResponseFuture<F, R> {
+impl<F, R, E> ResponseFuture<F, R, E> {
     pub(crate) fn new(future: F, scope: Scope, replies: Replies) -> Self {
         ResponseFuture {
             future,
@@ -36,7 +36,7 @@ impl<F, R> ResponseFuture<F, R> {
     }
 }
 
-impl<F, R, E> Future for ResponseFuture<F, R>
+impl<F, R, E> Future for ResponseFuture<F, R, E>
 where
     F: Future<Output = Result<Response<R>, E>>,
     R: Default,
@@ -45,30 +45,49 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if this.closing.is_none() {
-            let future = this.future;
-            let response = ready!(this.scope.enter(|| future.poll(context)))?;
-            match this.scope.close() {
-                None => return Poll::Ready(Ok(response)),
-                Some(Closing::Done(reply)) => {
-                    return Poll::Ready(Ok(finish(response, reply, *this.replies)));
-                }
-                Some(Closing::Waits(closing)) => {
-                    *this.closing = Some((Box::pin(closing), Some(response)));
+        let (mut closing, answer) = match this.closing.take() {
+            Some(begun) => begun,
+            None => {
+                let future = this.future;
+                let answer = ready!(this.scope.enter(|| future.poll(context)));
+                match this.scope.close() {
+                    None => return Poll::Ready(answer),
+                    Some(Closing::Done(reply)) => {
+                        return Poll::Ready(finish(answer, reply, *this.replies));
+                    }
+                    Some(Closing::Waits(closing)) => (Box::pin(closing) as BoxedClosing, answer),
                 }
             }
-        }
-        let Some((closing, response)) = this.closing.as_mut() else {
-            return Poll::Pending;
         };
-        let reply = ready!(closing.as_mut().poll(context));
-        let response = response.take().unwrap_or_default();
-        *this.closing = None;
-        Poll::Ready(Ok(finish(response, reply, *this.replies)))
+        match closing.as_mut().poll(context) {
+            Poll::Ready(reply) => Poll::Ready(finish(answer, reply, *this.replies)),
+            Poll::Pending => {
+                *this.closing = Some((closing, answer));
+                Poll::Pending
+            }
+        }
     }
 }
 
-fn finish<R: Default>(
+/// The answer with what the reply says. An error of the service inside is passed on: it has no headers.
+fn finish<R: Default, E>(
+    answer: Result<Response<R>, E>,
+    reply: dewar::Result<Reply>,
+    replies: Replies,
+) -> Result<Response<R>, E> {
+    match answer {
+        Ok(response) => Ok(respond(response, reply, replies)),
+        Err(failure) => {
+            if let Err(error) = reply {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(target: "dewar::session", error, "the session of a request that failed could not be saved");
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn respond<R: Default>(
     mut response: Response<R>,
     reply: dewar::Result<Reply>,
     replies: Replies,

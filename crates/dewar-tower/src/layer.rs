@@ -11,7 +11,8 @@ use crate::future::ResponseFuture;
 /// Gives the services inside their sessions, and the responses their `Set-Cookie` and `Vary: Cookie`.
 ///
 /// If a session cannot be saved, the response is replaced by an empty one with status 500 and the error is logged:
-/// nobody is told that something worked that did not.
+/// nobody is told that something worked that did not. Where the service inside answers with an error of its own, which axum's never
+/// do, the session is saved in its store all the same; a cookie has no response to go with.
 ///
 /// ```
 /// use dewar::{Engine, config::Config};
@@ -79,7 +80,7 @@ where
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, R>;
+    type Future = ResponseFuture<S::Future, R, S::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)

@@ -320,6 +320,34 @@ async fn a_plain_tower_service_has_sessions_too() {
 }
 
 #[tokio::test]
+async fn a_service_that_fails_keeps_what_it_wrote_and_its_error() {
+    let service = tower::service_fn(|request: Request<()>| async move {
+        let session = Session::open(request.headers()).await.unwrap();
+        if request.uri().path() == "/logout" {
+            session.destroy().unwrap();
+            return Err("out of order");
+        }
+        session.insert("user", "ada").unwrap();
+        Ok(Response::new(String::new()))
+    });
+    let engine = memory_engine();
+    let mut service = SessionLayer::new(engine.clone()).layer(service);
+    let response = service.ready().await.unwrap().call(Request::new(()));
+    let cookie = response.await.unwrap().headers()[SET_COOKIE].clone();
+    let read = async || engine.open([cookie.as_bytes()]).await.unwrap();
+    assert!(!read().await.is_new());
+
+    let request = Request::builder().uri("/logout").header(COOKIE, &cookie);
+    let failed = service
+        .ready()
+        .await
+        .unwrap()
+        .call(request.body(()).unwrap());
+    assert_eq!(failed.await.unwrap_err(), "out of order");
+    assert!(read().await.is_new());
+}
+
+#[tokio::test]
 async fn a_panic_in_a_handler_leaves_no_session_behind_for_the_next_request_of_the_thread() {
     let app = Router::new()
         .route(
