@@ -8,6 +8,7 @@ use clap::Args;
 use dewar::store::{Cursor, Entry};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::copy::{Copied, Copier, Target, different};
 use super::state::State;
@@ -70,6 +71,7 @@ struct Tally {
 
 impl Migrate {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
+        let stop = until_interrupted()?;
         let prefix = key_prefix(&self.config.read_usable()?);
         let from_prefix = self.from_prefix.as_ref().unwrap_or(&prefix);
         let to_prefix = self.to_prefix.as_ref().unwrap_or(&prefix);
@@ -97,10 +99,7 @@ impl Migrate {
             None => State::none(),
         };
         let copier = Copier::new(&from, &to, format, state);
-        let run = Run {
-            ui,
-            stop: until_interrupted(),
-        };
+        let run = Run { ui, stop };
         let mut tally = Tally::default();
         tally.complete = run.copy(&copier, &mut tally).await?;
         if self.mirror && tally.complete {
@@ -110,8 +109,9 @@ impl Migrate {
     }
 }
 
-/// How many sessions are on their way at once: a store far away takes most of its time to answer.
-const AT_ONCE: usize = 16;
+/// How many sessions are on their way at once: a store far away takes most of its time to answer. As many as a store has
+/// connections.
+const AT_ONCE: usize = 8;
 
 /// A run over one store; Ctrl-C ends it after the sessions at hand.
 struct Run<'a> {
@@ -197,15 +197,17 @@ impl Run<'_> {
 }
 
 /// Becomes true with Ctrl-C, from when on the sessions at hand are the last.
-fn until_interrupted() -> Arc<AtomicBool> {
+fn until_interrupted() -> Outcome<Arc<AtomicBool>> {
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| {
+        Failure::unusable("the signal of Ctrl-C cannot be waited for").because(error)
+    })?;
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            flag.store(true, Ordering::Relaxed);
-        }
+        interrupts.recv().await;
+        flag.store(true, Ordering::Relaxed);
     });
-    stop
+    Ok(stop)
 }
 
 impl Tally {
