@@ -54,6 +54,14 @@ need_python() {
     cat "${wanted[@]}" >"$cache/venv/requirements.txt"
 }
 
+# build_program NAME: a program of the workspace. CI has built it with everything else; by itself, with fewer features of the
+# libraries, it would be built once more.
+build_program() {
+    local what=(-p "$1")
+    if in_ci; then what=(--workspace --examples --bins --all-features); fi
+    cargo build --quiet --locked "${what[@]}"
+}
+
 # counted NAME COMMAND...: runs a command, adds up the tests that it reports, and counts its failure if it reports none.
 counted() {
     local log=$cache/$1.log before=$failed status=0
