@@ -58,6 +58,11 @@ pub(crate) fn open(url: &str, missing: Missing) -> Outcome<Opened> {
     }
 }
 
+/// Whether a URL names a folder of sessions.
+pub(crate) fn is_folder(url: &str) -> bool {
+    url.starts_with("filesystem:") || url.starts_with("cachelib:")
+}
+
 /// Opens the store that a configuration means.
 pub(crate) fn open_configured(config: &Config, missing: Missing) -> Outcome<Opened> {
     let kind = config
@@ -77,13 +82,20 @@ pub(crate) fn open_configured(config: &Config, missing: Missing) -> Outcome<Open
         }
         Some("memory") => Err(Failure::unusable("SESSION_TYPE is 'memory': the sessions are within the processes that serve them, out of reach")
             .hint("--store names another store by its URL")),
-        _ => match Place::of_config(config) {
-            Ok(Some(place)) => open_place(place, missing),
-            Ok(None) => Err(Failure::unusable("no store is configured: SESSION_TYPE names none")
+        _ => match configured_place(config)? {
+            Some(place) => open_place(place, missing),
+            None => Err(Failure::unusable("no store is configured: SESSION_TYPE names none")
                 .hint("set FLASK_SESSION_TYPE, or name a store by its URL: --store filesystem:FOLDER")),
-            Err(error) => Err(Failure::unusable(error.to_string()).hint("--store names a store by its URL; dewar config check says what else is wrong")),
         },
     }
+}
+
+/// Where the store is that a configuration means; `None` where it is no server and no database.
+pub(crate) fn configured_place(config: &Config) -> Outcome<Option<Place>> {
+    Place::of_config(config).map_err(|error| {
+        Failure::unusable(error.to_string())
+            .hint("--store names a store by its URL; dewar config check says what else is wrong")
+    })
 }
 
 /// The text that a key has where nothing sets it.
@@ -167,7 +179,8 @@ fn open_place(place: Place, missing: Missing) -> Outcome<Opened> {
     })
 }
 
-fn place_of(url: &str) -> Outcome<Place> {
+/// Where the store of a URL is.
+pub(crate) fn place_of(url: &str) -> Outcome<Place> {
     if Kind::of_url(url).is_some() {
         return Ok(Place::of_url(url)?);
     }

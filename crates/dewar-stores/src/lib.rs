@@ -25,6 +25,7 @@
 //!   [`Error::is_temporary`](dewar::Error::is_temporary) says whether the same call may succeed later.
 
 mod kinds;
+mod migrated;
 mod open;
 #[cfg(any(
     feature = "dynamodb",
@@ -62,4 +63,5 @@ pub mod sql;
 pub mod sqlite;
 
 pub use kinds::{Availability, KINDS, Kind};
+pub use migrated::Migrated;
 pub use open::{Place, engine, open};

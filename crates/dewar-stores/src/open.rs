@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dewar::config::{Config, Setting};
 use dewar::store::Store;
 use dewar::{Engine, Error, ErrorKind, Result};
 
+use crate::Migrated;
 use crate::kinds::{Availability, KINDS, Kind};
 #[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
 use crate::sql::{Table, Tables};
@@ -186,103 +188,185 @@ impl Place {
         })
     }
 
+    /// Makes what the store needs and has not: the table with its index (SQL), the indexes (MongoDB), the table with its
+    /// expiry (DynamoDB). What is there stays as it is. `None` where nothing is needed.
+    ///
+    /// For whoever does not want the application to make tables (`SESSION_TABLE_EXISTS`): run it where the rights are,
+    /// before the application starts.
+    ///
+    /// # Errors
+    /// Those of [`open`](Place::open), and what the server says.
+    pub async fn migrate(&self) -> Result<Option<Migrated>> {
+        Ok(match self.kind.name {
+            #[cfg(feature = "dynamodb")]
+            "dynamodb" => Some(self.dynamodb()?.migrate().await?),
+            #[cfg(feature = "mongodb")]
+            "mongodb" => Some(self.mongodb()?.migrate().await?),
+            #[cfg(feature = "mysql")]
+            "mysql" => Some(self.mysql()?.migrate().await?),
+            #[cfg(feature = "postgresql")]
+            "postgresql" => Some(self.postgresql()?.migrate().await?),
+            #[cfg(feature = "sqlite")]
+            "sqlite" => Some(self.sqlite()?.migrate()?),
+            // One that this program was built without is an error.
+            _ => self.open().map(|_| None)?,
+        })
+    }
+
     fn build(&self) -> Result<Arc<dyn Store>> {
-        let config = &self.config;
-        let limits = (
-            config.duration("SESSION_CONNECT_TIMEOUT")?,
-            config.duration("SESSION_OPERATION_TIMEOUT")?,
-            config.number("SESSION_CONNECTIONS")?,
-        );
-        #[allow(unused_variables, reason = "which are used depends on the features")]
-        let (connect, operation, connections) = limits;
         match self.kind.name {
             #[cfg(feature = "dynamodb")]
             "dynamodb" => {
-                use crate::dynamodb::{DynamodbBuilder, DynamodbStore, Tables};
-                let builder = DynamodbStore::builder(&*self.url);
-                let table = config.text("SESSION_DYNAMODB_TABLE")?;
-                let builder = set(builder, table, DynamodbBuilder::table);
-                let builder = set(builder, connect, DynamodbBuilder::connect_timeout);
-                let builder = set(builder, operation, DynamodbBuilder::operation_timeout);
-                let exists = self.expect_table || config.flag("SESSION_DYNAMODB_TABLE_EXISTS")?;
+                use crate::dynamodb::Tables;
+                let exists =
+                    self.expect_table || self.config.flag("SESSION_DYNAMODB_TABLE_EXISTS")?;
                 let tables = match exists {
                     true => Tables::Expect,
                     false => Tables::Create,
                 };
-                Ok(Arc::new(builder.tables(tables).build()?))
+                Ok(Arc::new(self.dynamodb()?.tables(tables).build()?))
             }
             #[cfg(feature = "memcached")]
-            "memcached" => {
-                use crate::memcached::{MemcachedBuilder, MemcachedStore};
-                let builder = MemcachedStore::builder(&*self.url);
-                let builder = set(builder, connect, MemcachedBuilder::connect_timeout);
-                let builder = set(builder, operation, MemcachedBuilder::operation_timeout);
-                let builder = set(builder, connections, MemcachedBuilder::connections);
-                Ok(Arc::new(builder.build()?))
-            }
+            "memcached" => Ok(Arc::new(self.memcached()?.build()?)),
             #[cfg(feature = "mongodb")]
             "mongodb" => {
-                use crate::mongodb::{Indexes, MongodbBuilder, MongodbStore};
-                let builder = MongodbStore::builder(&*self.url);
-                let database = config.text("SESSION_MONGODB_DB")?;
-                let builder = set(builder, database, MongodbBuilder::database);
-                let collection = config.text("SESSION_MONGODB_COLLECT")?;
-                let builder = set(builder, collection, MongodbBuilder::collection);
-                let builder = set(builder, connect, MongodbBuilder::connect_timeout);
-                let builder = set(builder, operation, MongodbBuilder::operation_timeout);
-                let builder = set(builder, connections, MongodbBuilder::connections);
+                use crate::mongodb::Indexes;
                 let indexes = match self.expect_table {
                     true => Indexes::Expect,
                     false => Indexes::Create,
                 };
-                Ok(Arc::new(builder.indexes(indexes).build()?))
+                Ok(Arc::new(self.mongodb()?.indexes(indexes).build()?))
             }
             #[cfg(feature = "mysql")]
-            "mysql" => {
-                use crate::mysql::{MysqlBuilder, MysqlStore};
-                let builder = MysqlStore::builder(&*self.url).table(self.sqlalchemy_table()?);
-                let builder = set(builder, connect, MysqlBuilder::connect_timeout);
-                let builder = set(builder, operation, MysqlBuilder::operation_timeout);
-                let builder = set(builder, connections, MysqlBuilder::connections);
-                Ok(Arc::new(builder.tables(self.tables()).build()?))
-            }
+            "mysql" => Ok(Arc::new(self.mysql()?.tables(self.tables()).build()?)),
             #[cfg(feature = "postgresql")]
-            "postgresql" => {
-                use crate::postgresql::{PostgresqlBuilder, PostgresqlStore};
-                let table = match self.key {
-                    Some("SESSION_SQLALCHEMY") => self.sqlalchemy_table()?,
-                    _ => self.postgresql_table()?,
-                };
-                let builder = PostgresqlStore::builder(&*self.url).table(table);
-                let builder = set(builder, connect, PostgresqlBuilder::connect_timeout);
-                let builder = set(builder, operation, PostgresqlBuilder::operation_timeout);
-                let builder = set(builder, connections, PostgresqlBuilder::connections);
-                Ok(Arc::new(builder.tables(self.tables()).build()?))
-            }
+            "postgresql" => Ok(Arc::new(self.postgresql()?.tables(self.tables()).build()?)),
             #[cfg(feature = "redis")]
-            "redis" => {
-                use crate::redis::{RedisBuilder, RedisStore};
-                let builder = RedisStore::builder(&*self.url);
-                let builder = set(builder, connect, RedisBuilder::connect_timeout);
-                let builder = set(builder, operation, RedisBuilder::operation_timeout);
-                let builder = match self.blocking {
-                    true => builder.blocking(),
-                    false => builder,
-                };
-                Ok(Arc::new(builder.build()?))
-            }
+            "redis" => Ok(Arc::new(self.redis()?.build()?)),
             #[cfg(feature = "sqlite")]
-            "sqlite" => {
-                use crate::sqlite::{SqliteBuilder, SqliteStore};
-                let builder = SqliteStore::builder(&*self.url).table(self.sqlalchemy_table()?);
-                let builder = set(builder, operation, SqliteBuilder::operation_timeout);
-                Ok(Arc::new(builder.tables(self.tables()).open()?))
-            }
+            "sqlite" => Ok(Arc::new(self.sqlite()?.tables(self.tables()).open()?)),
             name => Err(wrong(format!(
                 "this program was built without the store '{name}': build it with the feature `{}` of dewar-stores",
                 self.kind.feature
             ))),
         }
+    }
+
+    #[cfg(feature = "dynamodb")]
+    fn dynamodb(&self) -> Result<crate::dynamodb::DynamodbBuilder> {
+        use crate::dynamodb::{DynamodbBuilder, DynamodbStore};
+        let limits = self.limits()?;
+        let builder = DynamodbStore::builder(&*self.url);
+        let table = self.config.text("SESSION_DYNAMODB_TABLE")?;
+        let builder = set(builder, table, DynamodbBuilder::table);
+        let builder = set(builder, limits.connect, DynamodbBuilder::connect_timeout);
+        Ok(set(
+            builder,
+            limits.operation,
+            DynamodbBuilder::operation_timeout,
+        ))
+    }
+
+    #[cfg(feature = "memcached")]
+    fn memcached(&self) -> Result<crate::memcached::MemcachedBuilder> {
+        use crate::memcached::{MemcachedBuilder, MemcachedStore};
+        let limits = self.limits()?;
+        let builder = MemcachedStore::builder(&*self.url);
+        let builder = set(builder, limits.connect, MemcachedBuilder::connect_timeout);
+        let builder = set(
+            builder,
+            limits.operation,
+            MemcachedBuilder::operation_timeout,
+        );
+        Ok(set(
+            builder,
+            limits.connections,
+            MemcachedBuilder::connections,
+        ))
+    }
+
+    #[cfg(feature = "mongodb")]
+    fn mongodb(&self) -> Result<crate::mongodb::MongodbBuilder> {
+        use crate::mongodb::{MongodbBuilder, MongodbStore};
+        let limits = self.limits()?;
+        let builder = MongodbStore::builder(&*self.url);
+        let database = self.config.text("SESSION_MONGODB_DB")?;
+        let builder = set(builder, database, MongodbBuilder::database);
+        let collection = self.config.text("SESSION_MONGODB_COLLECT")?;
+        let builder = set(builder, collection, MongodbBuilder::collection);
+        let builder = set(builder, limits.connect, MongodbBuilder::connect_timeout);
+        let builder = set(builder, limits.operation, MongodbBuilder::operation_timeout);
+        Ok(set(
+            builder,
+            limits.connections,
+            MongodbBuilder::connections,
+        ))
+    }
+
+    #[cfg(feature = "mysql")]
+    fn mysql(&self) -> Result<crate::mysql::MysqlBuilder> {
+        use crate::mysql::{MysqlBuilder, MysqlStore};
+        let limits = self.limits()?;
+        let builder = MysqlStore::builder(&*self.url).table(self.sqlalchemy_table()?);
+        let builder = set(builder, limits.connect, MysqlBuilder::connect_timeout);
+        let builder = set(builder, limits.operation, MysqlBuilder::operation_timeout);
+        Ok(set(builder, limits.connections, MysqlBuilder::connections))
+    }
+
+    #[cfg(feature = "postgresql")]
+    fn postgresql(&self) -> Result<crate::postgresql::PostgresqlBuilder> {
+        use crate::postgresql::{PostgresqlBuilder, PostgresqlStore};
+        let limits = self.limits()?;
+        let table = match self.key {
+            Some("SESSION_SQLALCHEMY") => self.sqlalchemy_table()?,
+            _ => self.postgresql_table()?,
+        };
+        let builder = PostgresqlStore::builder(&*self.url).table(table);
+        let builder = set(builder, limits.connect, PostgresqlBuilder::connect_timeout);
+        let builder = set(
+            builder,
+            limits.operation,
+            PostgresqlBuilder::operation_timeout,
+        );
+        Ok(set(
+            builder,
+            limits.connections,
+            PostgresqlBuilder::connections,
+        ))
+    }
+
+    #[cfg(feature = "redis")]
+    fn redis(&self) -> Result<crate::redis::RedisBuilder> {
+        use crate::redis::{RedisBuilder, RedisStore};
+        let limits = self.limits()?;
+        let builder = RedisStore::builder(&*self.url);
+        let builder = set(builder, limits.connect, RedisBuilder::connect_timeout);
+        let builder = set(builder, limits.operation, RedisBuilder::operation_timeout);
+        Ok(match self.blocking {
+            true => builder.blocking(),
+            false => builder,
+        })
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn sqlite(&self) -> Result<crate::sqlite::SqliteBuilder> {
+        use crate::sqlite::{SqliteBuilder, SqliteStore};
+        let limits = self.limits()?;
+        let builder = SqliteStore::builder(&*self.url).table(self.sqlalchemy_table()?);
+        Ok(set(
+            builder,
+            limits.operation,
+            SqliteBuilder::operation_timeout,
+        ))
+    }
+
+    #[allow(dead_code, reason = "whether it is used depends on the features")]
+    fn limits(&self) -> Result<Limits> {
+        Ok(Limits {
+            connect: self.config.duration("SESSION_CONNECT_TIMEOUT")?,
+            operation: self.config.duration("SESSION_OPERATION_TIMEOUT")?,
+            connections: self.config.number("SESSION_CONNECTIONS")?,
+        })
     }
 
     #[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
@@ -331,6 +415,14 @@ impl Place {
         }
         Ok(table)
     }
+}
+
+/// What a configuration says about time and connections.
+#[allow(dead_code, reason = "which are used depends on the features")]
+struct Limits {
+    connect: Option<Duration>,
+    operation: Option<Duration>,
+    connections: Option<usize>,
 }
 
 /// Kind and address, without user, password and options.

@@ -12,6 +12,7 @@ mod doctor;
 mod key;
 mod man;
 mod sessions;
+mod store;
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]
@@ -32,6 +33,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Sessions(sessions::Command),
 
+    /// Make what a store needs: its table, its indexes
+    #[command(subcommand)]
+    Store(store::Command),
+
     /// Find out why sessions do not work
     Doctor(doctor::Doctor),
 
@@ -50,6 +55,7 @@ impl Command {
             Command::Cookie(command) => command.run(ui),
             Command::Config(command) => command.run(ui),
             Command::Sessions(command) => command.run(ui),
+            Command::Store(command) => command.run(ui),
             Command::Doctor(command) => command.run(ui),
             Command::Completions(command) => command.run(ui),
             Command::Man(command) => command.run(ui),

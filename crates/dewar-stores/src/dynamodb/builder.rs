@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 use super::link::Link;
 use super::url::{self, Target};
 use super::{DynamodbStore, Tables};
+use crate::Migrated;
 use crate::server::Server;
 
 /// Builds a [`DynamodbStore`]; made by [`DynamodbStore::builder`] or [`DynamodbStore::from_client`].
@@ -136,6 +137,11 @@ impl DynamodbBuilder {
         let store = self.build()?;
         store.check().await?;
         Ok(store)
+    }
+
+    /// Makes the table where it is absent, turns expiry on where it is off, and changes nothing otherwise.
+    pub async fn migrate(self) -> Result<Migrated> {
+        self.build()?.link.prepare().await
     }
 }
 

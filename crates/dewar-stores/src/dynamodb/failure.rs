@@ -98,8 +98,8 @@ pub(super) fn explain(
 fn refused(server: &Server, operation: Operation, table: &str, code: &str) -> Error {
     let what = match code {
         "ResourceNotFoundException" => format!(
-            "there is no table {table:?}, or it is still being made; name it in SESSION_DYNAMODB_TABLE, or let Dewar make \
-             it (SESSION_DYNAMODB_TABLE_EXISTS=false)"
+            "there is no table {table:?}, or it is still being made; name another in SESSION_DYNAMODB_TABLE, make it with \
+             `dewar store migrate`, or let Dewar make it at the first use (SESSION_DYNAMODB_TABLE_EXISTS=false)"
         ),
         "AccessDeniedException" => format!(
             "the user may not do this; it needs dynamodb:GetItem, PutItem, UpdateItem and DeleteItem on {table:?}, Scan \

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::failure::{self, Failure, Reason};
 use super::{EXPIRATION, ID, Tables};
+use crate::Migrated;
 use crate::server::{Operation, Server};
 
 /// A client, and what is known of its table.
@@ -33,6 +34,13 @@ pub(super) struct Link {
 pub(super) enum Repeated {
     Yes,
     No,
+}
+
+/// By which attribute a table expires its items.
+enum Found {
+    None,
+    Ours,
+    Other(String),
 }
 
 /// The first pause after the server said that it is too busy; each next one is twice as long.
@@ -59,7 +67,7 @@ impl Link {
     pub(super) async fn check(&self) -> Result<()> {
         let check = || async {
             match self.tables {
-                Tables::Create => self.prepare().await,
+                Tables::Create => self.prepare().await.map(drop),
                 // Whoever may only read and write items may not ask about the table.
                 Tables::Expect => Ok(()),
             }
@@ -101,12 +109,15 @@ impl Link {
         }
     }
 
-    async fn prepare(&self) -> Result<()> {
+    /// Finds the table and its expiry, and makes what is absent.
+    pub(super) async fn prepare(&self) -> Result<Migrated> {
         let operation = Operation::Connect;
+        let mut migrated = Migrated::Unchanged;
         let end = Instant::now() + MAKING;
         let mut found = self.repeat(operation, |_| self.describe()).await?;
         if found.is_none() {
             self.repeat(operation, |_| self.create()).await?;
+            migrated = Migrated::Created;
         }
         while found.as_ref().and_then(TableDescription::table_status) != Some(&TableStatus::Active)
         {
@@ -128,14 +139,17 @@ impl Link {
             );
             return Err(self.server.error(operation, what));
         }
-        if let Some(other) = self.repeat(operation, |_| self.enable_expiry()).await? {
-            let what = format!(
-                "the table {:?} expires items by {other:?}, not by `expiration`; turn that off, or name another table",
-                self.table
-            );
-            return Err(self.server.error(operation, what));
+        match self.repeat(operation, |_| self.enable_expiry()).await? {
+            Found::Ours => Ok(migrated),
+            Found::None => Ok(Migrated::Created),
+            Found::Other(other) => {
+                let what = format!(
+                    "the table {:?} expires items by {other:?}, not by `expiration`; turn that off, or name another table",
+                    self.table
+                );
+                Err(self.server.error(operation, what))
+            }
         }
-        Ok(())
     }
 
     async fn describe(&self) -> Result<Option<TableDescription>, Failure> {
@@ -172,8 +186,8 @@ impl Link {
         }
     }
 
-    /// Turns expiry by `expiration` on; the attribute by which the table expires items if it is another.
-    async fn enable_expiry(&self) -> Result<Option<String>, Failure> {
+    /// Turns expiry by `expiration` on where there is none; says what was found.
+    async fn enable_expiry(&self) -> Result<Found, Failure> {
         let asked = self
             .client
             .describe_time_to_live()
@@ -184,7 +198,8 @@ impl Link {
         let status = known.as_ref().and_then(|known| known.time_to_live_status());
         if let Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling) = status {
             let attribute = known.and_then(|known| known.attribute_name);
-            return Ok(attribute.filter(|name| name != EXPIRATION));
+            let other = attribute.filter(|name| name != EXPIRATION);
+            return Ok(other.map_or(Found::Ours, Found::Other));
         }
         let setting = TimeToLiveSpecification::builder()
             .enabled(true)
@@ -193,7 +208,7 @@ impl Link {
         let setting = setting.map_err(|_| Failure::Refused("ValidationException".to_owned()))?;
         let update = self.client.update_time_to_live().table_name(&self.table);
         update.time_to_live_specification(setting).send().await?;
-        Ok(None)
+        Ok(Found::None)
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 use super::link::Link;
 use super::url::{self, Target};
 use super::{Indexes, MongodbStore};
+use crate::Migrated;
 use crate::server::Server;
 
 /// Builds a [`MongodbStore`]; made by [`MongodbStore::builder`].
@@ -136,6 +137,11 @@ impl MongodbBuilder {
         let store = self.build()?;
         store.check().await?;
         Ok(store)
+    }
+
+    /// Makes the indexes that are absent, and changes nothing otherwise.
+    pub async fn migrate(self) -> Result<Migrated> {
+        self.build()?.link.migrate().await
     }
 }
 

@@ -8,6 +8,7 @@ use ::mongodb::options::IndexOptions;
 use ::mongodb::{Collection, IndexModel};
 
 use super::failure;
+use crate::migrated::{MAKE_IT, Migrated};
 
 /// Whether the indexes are made where they are absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +39,7 @@ const EXPIRATION: &str = "expiration";
 pub(super) async fn prepare(
     collection: Collection<Document>,
     indexes: Indexes,
-) -> Result<Result<(), Trouble>, MongoError> {
+) -> Result<Result<Migrated, Trouble>, MongoError> {
     let found = existing(&collection).await?;
     let on = |field: &str| found.iter().find(|index| index.keys == doc! { field: 1 });
     let mut absent = Vec::new();
@@ -62,6 +63,10 @@ pub(super) async fn prepare(
     if let (Indexes::Expect, Some((field, _))) = (indexes, absent.first()) {
         return Ok(Err(Trouble::Absent(field)));
     }
+    let migrated = match absent.is_empty() {
+        true => Migrated::Unchanged,
+        false => Migrated::Created,
+    };
     for (field, options) in absent {
         let index = IndexModel::builder()
             .keys(doc! { field: 1 })
@@ -72,7 +77,7 @@ pub(super) async fn prepare(
             Err(error) => return Err(error),
         }
     }
-    Ok(Ok(()))
+    Ok(Ok(migrated))
 }
 
 async fn existing(collection: &Collection<Document>) -> Result<Vec<IndexModel>, MongoError> {
@@ -96,9 +101,7 @@ impl Trouble {
     pub(super) fn describe(&self, database: &str, collection: &str) -> String {
         let place = format!("{database}.{collection}");
         match self {
-            Trouble::Absent(field) => format!(
-                "{place} has no index on `{field}`; make it, or let Dewar make it (Indexes::Create)"
-            ),
+            Trouble::Absent(field) => format!("{place} has no index on `{field}`; {MAKE_IT}"),
             Trouble::Different(ID) => format!(
                 "{place} has an index on `id` that is not unique; drop it, and Dewar makes its own"
             ),

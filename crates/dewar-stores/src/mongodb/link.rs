@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::failure;
 use super::indexes::{self, Indexes, Trouble};
+use crate::Migrated;
 use crate::server::{Operation, Server};
 
 /// The connections to a server, and what is known of its collection.
@@ -75,11 +76,19 @@ impl Link {
         self.check(Operation::Connect, indexes, deadline).await
     }
 
+    /// Makes the indexes that are absent.
+    pub(super) async fn migrate(&self) -> Result<Migrated> {
+        let deadline = Instant::now() + self.connect_timeout + self.operation_timeout;
+        let work = |collection, _| indexes::prepare(collection, Indexes::Create);
+        let done = self.repeat(Operation::Connect, deadline, work).await?;
+        done.map_err(|trouble| self.trouble(&trouble))
+    }
+
     async fn check(&self, operation: Operation, indexes: Indexes, deadline: Instant) -> Result<()> {
         let check = || async {
             let work = move |collection, _| indexes::prepare(collection, indexes);
             match self.repeat(operation, deadline, work).await? {
-                Ok(()) => Ok(()),
+                Ok(_) => Ok(()),
                 Err(trouble) => Err(self.trouble(&trouble)),
             }
         };

@@ -9,9 +9,10 @@ use dewar::{Error, ErrorKind, Result};
 
 use super::url::{self, Target, Tls};
 use super::{Manager, MysqlStore};
+use crate::Migrated;
 use crate::server::Server;
 use crate::sql::link::Link;
-use crate::sql::{Layout, Migrated, Table, Tables};
+use crate::sql::{Layout, Table, Tables};
 
 /// Builds a [`MysqlStore`]; made by [`MysqlStore::builder`].
 #[must_use = "a builder does nothing before `build` or `connect`"]

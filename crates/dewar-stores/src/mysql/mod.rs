@@ -61,10 +61,11 @@ pub use builder::MysqlBuilder;
 
 use self::statements::Statements;
 use self::time::{exactly, rounded_up};
+use crate::Migrated;
 use crate::server::{Operation, Server};
 use crate::skew;
 use crate::sql::link::{Backend, Link, Repeated, Trouble, Turn, Verdict, work};
-use crate::sql::{KEY_LENGTH, Migrated, PAGE, PURGE_STEP, Table, Tables};
+use crate::sql::{KEY_LENGTH, PAGE, PURGE_STEP, Table, Tables};
 
 /// Keeps sessions in MySQL or MariaDB. See [the module](self).
 pub struct MysqlStore {

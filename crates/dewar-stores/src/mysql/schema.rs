@@ -2,8 +2,9 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Params};
 
 use super::statements::Statements;
+use crate::Migrated;
 use crate::sql::link::Trouble;
-use crate::sql::{Column, Dialect, Found, Migrated, Need, Table, Tables};
+use crate::sql::{Column, Dialect, Found, Need, Table, Tables};
 
 /// Checks the table; makes it where it is absent and was to be made.
 pub(super) async fn prepare(

@@ -10,9 +10,10 @@ use tokio_postgres::NoTls;
 use super::PostgresqlStore;
 use super::tls::{self, Trust};
 use super::url;
+use crate::Migrated;
 use crate::server::Server;
 use crate::sql::link::Link;
-use crate::sql::{Migrated, Table, Tables};
+use crate::sql::{Table, Tables};
 
 /// Builds a [`PostgresqlStore`]; made by [`PostgresqlStore::builder`].
 #[must_use = "a builder does nothing before `build` or `connect`"]

@@ -61,10 +61,11 @@ pub use builder::PostgresqlBuilder;
 
 use self::statements::Statements;
 use self::time::PgTime;
+use crate::Migrated;
 use crate::server::{Operation, Server};
 use crate::skew;
 use crate::sql::link::{Backend, Link, Repeated, Trouble, Turn, Verdict, work};
-use crate::sql::{Migrated, PAGE, PURGE_STEP, Table, Tables};
+use crate::sql::{PAGE, PURGE_STEP, Table, Tables};
 
 /// Keeps sessions in PostgreSQL. See [the module](self).
 pub struct PostgresqlStore {

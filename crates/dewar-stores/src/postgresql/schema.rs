@@ -3,8 +3,9 @@ use tokio_postgres::Error;
 use tokio_postgres::types::Type;
 
 use super::statements::Statements;
+use crate::Migrated;
 use crate::sql::link::Trouble;
-use crate::sql::{Column, Dialect, Found, Layout, Migrated, Need, Table, Tables};
+use crate::sql::{Column, Dialect, Found, Layout, Need, Table, Tables};
 
 /// Checks the table; makes it where it is absent and was to be made.
 pub(super) async fn prepare(

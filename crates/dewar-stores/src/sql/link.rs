@@ -9,7 +9,8 @@ use deadpool::managed::{Manager, Object, Pool, PoolError, TimeoutType};
 use dewar::{Error, Result};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Migrated, Table, Tables};
+use super::{Table, Tables};
+use crate::migrated::{MAKE_IT, Migrated};
 use crate::server::{Operation, Server};
 
 /// A kind of database server, by the manager of its connections.
@@ -233,10 +234,10 @@ impl<B: Backend> Link<B> {
         match trouble {
             Trouble::Server(error) => B::explain(&self.server, operation, error),
             Trouble::Foreign(why) => self.server.error(operation, why),
-            Trouble::Absent => self.server.error(
-                operation,
-                "the table of sessions is absent; make it with `dewar store migrate`",
-            ),
+            Trouble::Absent => {
+                let what = format!("the table of sessions is absent; {MAKE_IT}");
+                self.server.error(operation, what)
+            }
         }
     }
 }

@@ -18,10 +18,11 @@ mod table;
 #[cfg(any(feature = "mysql", feature = "postgresql"))]
 mod url;
 
+pub use crate::Migrated;
 pub use name::Name;
 pub(crate) use schema::{Column, Found, Need};
 pub(crate) use table::Dialect;
-pub use table::{Layout, Migrated, Table, Tables};
+pub use table::{Layout, Table, Tables};
 #[cfg(any(feature = "mysql", feature = "postgresql"))]
 pub(crate) use url::decoded;
 

@@ -39,15 +39,6 @@ pub enum Tables {
     Expect,
 }
 
-/// What a migration did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Migrated {
-    /// The table was absent and is there now.
-    Created,
-    /// The table was there already, and is one of sessions.
-    Unchanged,
-}
-
 /// The databases, as far as their SQL differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {

@@ -8,7 +8,8 @@ use dewar::{Error, ErrorKind, Result};
 use super::file::File;
 use super::statements::Statements;
 use super::{Durability, OPERATION_TIMEOUT, SqliteStore};
-use crate::sql::{Layout, Migrated, Table, Tables};
+use crate::Migrated;
+use crate::sql::{Layout, Table, Tables};
 
 /// Says how an [`SqliteStore`] is to be; made by [`SqliteStore::builder`].
 #[derive(Clone, Debug)]

@@ -10,8 +10,9 @@ use rusqlite::{Connection, OpenFlags};
 use super::Durability;
 use super::failure::{Failure, Repeatable, explain};
 use super::schema::{self, Trouble};
+use crate::migrated::{MAKE_IT, Migrated};
 use crate::server::{Operation, Server};
-use crate::sql::{KEY_LENGTH, Migrated, Table, Tables};
+use crate::sql::{KEY_LENGTH, Table, Tables};
 
 /// An SQLite file and this process's connections to it: one that writes, a few that read.
 pub(super) struct File {
@@ -63,8 +64,13 @@ impl File {
 
     /// Makes the file if it is absent, checks or makes the table, and leaves no connection open.
     pub(super) fn prepare(&self, table: &Table, tables: Tables) -> Result<Migrated> {
-        if tables == Tables::Create {
-            self.create_file()?;
+        match tables {
+            Tables::Create => self.create_file()?,
+            Tables::Expect if !self.path.exists() => {
+                let what = format!("there is no such file. If the path is right, {MAKE_IT}");
+                return Err(self.server.error(Operation::Connect, what));
+            }
+            Tables::Expect => {}
         }
         self.patiently(|connection| schema::prepare(connection, table, tables))
     }
@@ -175,8 +181,7 @@ impl File {
             match done.and_then(|connection| run(&connection)) {
                 Ok(done) => return Ok(done),
                 Err(Trouble::Absent) => {
-                    let what =
-                        "the table of sessions is absent; make it with `dewar store migrate`";
+                    let what = format!("the table of sessions is absent; {MAKE_IT}");
                     return Err(self.server.error(operation, what));
                 }
                 Err(Trouble::Foreign(why)) => return Err(self.server.error(operation, why)),

@@ -1,6 +1,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::sql::{Column, Dialect, Found, Migrated, Need, Table, Tables};
+use crate::Migrated;
+use crate::sql::{Column, Dialect, Found, Need, Table, Tables};
 
 /// What is wrong with the table.
 pub(super) enum Trouble {
