@@ -26,6 +26,8 @@
 
 mod kinds;
 mod open;
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "redis"))]
+mod percent;
 #[cfg(any(
     feature = "dynamodb",
     feature = "memcached",
@@ -43,6 +45,8 @@ mod server;
     feature = "redis"
 ))]
 mod skew;
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "redis"))]
+mod tls;
 
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;

@@ -13,7 +13,8 @@
 //! As SQLAlchemy writes them; a driver (`mysql+pymysql://`) is no matter, and `mariadb://` is the same.
 //! `unix_socket` names a socket in place of host and port. The connection is plain unless `ssl_mode` is one of
 //! MySQL's `REQUIRED` (any certificate will do) and `VERIFY_IDENTITY` (the server must prove who it is;
-//! `VERIFY_CA` is taken for it), or `ssl_ca` names a PEM file with the authorities to believe.
+//! `VERIFY_CA` is taken for it), or `ssl_ca` names a PEM file with the authorities to believe. `ssl_cert` and `ssl_key`
+//! are the certificate by which the server knows us; with them alone the server must prove who it is, too.
 //!
 //! # The table
 //!

@@ -17,7 +17,8 @@
 //!
 //! As libpq and SQLAlchemy write them; a driver (`postgresql+psycopg2://`) is no matter. `sslmode` means what it means
 //! to libpq: `prefer`, which is the default, and `require` encrypt but take any certificate; with `verify-full`
-//! (`verify-ca` is taken for it), or with `sslrootcert`, the server must prove who it is.
+//! (`verify-ca` is taken for it), or with `sslrootcert`, the server must prove who it is. `sslcert` and `sslkey` are the
+//! certificate by which the server knows us.
 //!
 //! # Statements
 //!

@@ -1,6 +1,8 @@
 //! Database servers of a test's own, which it may stop, freeze and break.
 
+use std::fs::Permissions;
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -11,20 +13,27 @@ use tempfile::TempDir;
 /// The password of the user `dewar`.
 pub(crate) const PASSWORD: &str = "s3cret";
 
-/// A server on a port and in a folder of its own; stopped when dropped.
+/// A PostgreSQL server on a port and in a folder of its own; stopped when dropped.
 pub(crate) struct Postgresql {
     pub(crate) port: u16,
     folder: TempDir,
+    settings: Vec<String>,
 }
 
 impl Postgresql {
     /// A server whose own time zone is far from UTC; `None` where PostgreSQL is not installed.
     pub(crate) fn start() -> Option<Postgresql> {
+        Postgresql::start_with(&[])
+    }
+
+    /// The same with further settings, such as `ssl=on`.
+    pub(crate) fn start_with(settings: &[String]) -> Option<Postgresql> {
         static TEMPLATE: OnceLock<Option<TempDir>> = OnceLock::new();
         let template = TEMPLATE.get_or_init(template).as_ref()?;
         let server = Postgresql {
             port: super::free_port(),
             folder: folder(),
+            settings: settings.to_vec(),
         };
         let data = template.path().join("data");
         assert!(run("cp", &["-a", text(&data), text(server.folder.path())]));
@@ -52,10 +61,17 @@ impl Postgresql {
     /// Starts it again after [`Postgresql::kill`].
     pub(crate) fn restart(&self) {
         let data = self.folder.path().join("data");
-        let options = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c timezone=Asia/Kathmandu",
-            self.port
-        );
+        let usual = [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=off",
+            "timezone=Asia/Kathmandu",
+        ];
+        let settings = usual
+            .into_iter()
+            .chain(self.settings.iter().map(String::as_str));
+        let settings = settings.map(|setting| format!(" -c {setting}"));
+        let options = format!("-p {}{}", self.port, settings.collect::<String>());
         let log = self.folder.path().join("log");
         let arguments = [
             "-D",
@@ -124,16 +140,23 @@ fn template() -> Option<TempDir> {
 pub(crate) struct Mariadb {
     pub(crate) port: u16,
     folder: TempDir,
+    arguments: Vec<String>,
 }
 
 impl Mariadb {
     /// A server whose own time zone is far from UTC; `None` where MariaDB is not installed.
     pub(crate) fn start() -> Option<Mariadb> {
+        Mariadb::start_with(&[])
+    }
+
+    /// The same with further arguments of `mariadbd`.
+    pub(crate) fn start_with(arguments: &[String]) -> Option<Mariadb> {
         static TEMPLATE: OnceLock<Option<TempDir>> = OnceLock::new();
         let template = TEMPLATE.get_or_init(mariadb_template).as_ref()?;
         let server = Mariadb {
             port: super::free_port(),
             folder: folder_of("mysql"),
+            arguments: arguments.to_vec(),
         };
         for name in ["data", "init.sql"] {
             let from = template.path().join(name);
@@ -150,6 +173,13 @@ impl Mariadb {
     /// Its URL, with the password.
     pub(crate) fn url(&self) -> String {
         format!("mysql://dewar:{PASSWORD}@127.0.0.1:{}/app", self.port)
+    }
+
+    /// Runs statements that the user `dewar` may not.
+    pub(crate) fn as_root(&self, statements: &str) {
+        let socket = format!("--socket={}", text(&self.folder.path().join("socket")));
+        let arguments = ["--no-defaults", &socket, "-uroot", "-e", statements];
+        assert!(run_as("mysql", "mariadb", &arguments), "{statements}");
     }
 
     /// Kills it, as a crash does.
@@ -187,6 +217,7 @@ impl Mariadb {
         let mut command = as_user("mysql", "mariadbd");
         command
             .args(arguments)
+            .args(&self.arguments)
             .current_dir("/")
             .stdin(Stdio::null());
         let mut child = command
@@ -248,6 +279,17 @@ fn mariadb_template() -> Option<TempDir> {
     );
     let arguments = ["--no-defaults", "--skip-test-db", root, &data];
     run_as("mysql", "mariadb-install-db", &arguments).then_some(folder)
+}
+
+/// A copy of a file beside it that a server's user may read, and nobody else.
+pub(crate) fn give(user: &str, file: &str) -> String {
+    let copy = format!("{file}.{user}");
+    std::fs::copy(file, &copy).unwrap();
+    std::fs::set_permissions(&copy, Permissions::from_mode(0o600)).unwrap();
+    if is_root() {
+        let _ = Command::new("chown").args([user, &copy]).status();
+    }
+    copy
 }
 
 /// The process id that begins a file.

@@ -247,52 +247,45 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// Makes `ca.pem`, and `server` and `client` with `.pem` and `.key`; false where `openssl` is not installed.
-pub(crate) fn make_certificates(folder: &Path) -> bool {
-    let openssl = |arguments: &[&str]| {
+/// An authority, and certificates from it for a server called `localhost` and for a client.
+///
+/// The files are `ca.pem`, and `server` and `client` with `.pem` and `.key`; everybody may read the certificates.
+pub(crate) struct Certificates(TempDir);
+
+impl Certificates {
+    /// Of an authority of their own; `None` where `openssl` is not installed.
+    pub(crate) fn make() -> Option<Certificates> {
+        let certificates = Certificates(folder());
+        let everybody = Permissions::from_mode(0o755);
+        std::fs::set_permissions(certificates.0.path(), everybody).unwrap();
+        let authority = "-subj /CN=authority -keyout ca.key -out ca.pem";
+        let made = certificates.openssl(authority)
+            && ["server", "client"].iter().all(|name| {
+                certificates.openssl(&format!(
+                    "-CA ca.pem -CAkey ca.key -addext subjectAltName=DNS:localhost \
+                     -addext basicConstraints=critical,CA:false -subj /CN={name} -keyout {name}.key -out {name}.pem"
+                ))
+            });
+        made.then_some(certificates)
+    }
+
+    fn openssl(&self, arguments: &str) -> bool {
+        let new = "req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -days 2";
         let mut command = Command::new("openssl");
-        let output = command.args(arguments).current_dir(folder).output();
+        command.args(new.split(' ')).args(arguments.split(' '));
+        let output = command.current_dir(self.0.path()).output();
         output.is_ok_and(|output| output.status.success())
-    };
-    let new = [
-        "req",
-        "-x509",
-        "-nodes",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-days",
-        "2",
-    ];
-    let authority = [
-        "-subj",
-        "/CN=authority",
-        "-keyout",
-        "ca.key",
-        "-out",
-        "ca.pem",
-    ];
-    let made = openssl(&[&new[..], &authority].concat());
-    let leaf = |name: &str| {
-        let (pem, key, subject) = (
-            format!("{name}.pem"),
-            format!("{name}.key"),
-            format!("/CN={name}"),
-        );
-        let signed = [
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca.key",
-            "-addext",
-            "subjectAltName=DNS:localhost",
-        ];
-        let plain = ["-addext", "basicConstraints=critical,CA:false"];
-        let names = ["-subj", &subject, "-keyout", &key, "-out", &pem];
-        openssl(&[&new[..], &signed, &plain, &names].concat())
-    };
-    made && leaf("server") && leaf("client")
+    }
+
+    /// Where a file is.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// What a file holds.
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
 }
 
 /// What to say, and do, where a server is not installed: nothing locally, a failure in CI.
