@@ -26,6 +26,14 @@
 
 mod kinds;
 mod open;
+#[cfg(any(
+    feature = "dynamodb",
+    feature = "mongodb",
+    feature = "mysql",
+    feature = "postgresql",
+    feature = "sqlite"
+))]
+mod outcome;
 #[cfg(any(feature = "mysql", feature = "postgresql", feature = "redis"))]
 mod percent;
 #[cfg(any(

@@ -62,6 +62,7 @@ pub use builder::MysqlBuilder;
 
 use self::statements::Statements;
 use self::time::{exactly, rounded_up};
+use crate::outcome::Outcome;
 use crate::server::{Operation, Server};
 use crate::skew;
 use crate::sql::link::{Backend, Link, Repeated, Trouble, Turn, Verdict, work};
@@ -170,11 +171,8 @@ impl Store for MysqlStore {
                 })
             })
         };
-        Ok(match self.link.run(Operation::Replace, replace).await? {
-            Outcome::Done => Replaced::Done(Version::content(blob)),
-            Outcome::Conflict => Replaced::Conflict,
-            Outcome::Gone => Replaced::Gone,
-        })
+        let outcome = self.link.run(Operation::Replace, replace).await?;
+        Ok(outcome.replaced(blob))
     }
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
@@ -220,13 +218,8 @@ impl Store for MysqlStore {
                 })
             })
         };
-        Ok(
-            match self.link.run(Operation::DeleteUnchanged, delete).await? {
-                Outcome::Done => Deleted::Done,
-                Outcome::Conflict => Deleted::Conflict,
-                Outcome::Gone => Deleted::Gone,
-            },
-        )
+        let outcome = self.link.run(Operation::DeleteUnchanged, delete).await?;
+        Ok(outcome.deleted())
     }
 
     async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
@@ -359,14 +352,6 @@ type MysqlTurn = Turn<Manager>;
 
 /// Key, size and expiry of a listed row.
 type Row = (String, Option<u64>, Value);
-
-/// What a conditional write did.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    Conflict,
-    Gone,
-}
 
 impl MysqlTurn {
     /// How many rows a statement changed, or found to be as it would have them.

@@ -62,6 +62,7 @@ pub use builder::PostgresqlBuilder;
 
 use self::statements::Statements;
 use self::time::PgTime;
+use crate::outcome::Outcome;
 use crate::server::{Operation, Server};
 use crate::skew;
 use crate::sql::link::{Backend, Link, Repeated, Trouble, Turn, Verdict, work};
@@ -166,11 +167,8 @@ impl Store for PostgresqlStore {
                 })
             })
         };
-        Ok(match self.link.run(Operation::Replace, replace).await? {
-            Outcome::Done => Replaced::Done(Version::content(blob)),
-            Outcome::Conflict => Replaced::Conflict,
-            Outcome::Gone => Replaced::Gone,
-        })
+        let outcome = self.link.run(Operation::Replace, replace).await?;
+        Ok(outcome.replaced(blob))
     }
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
@@ -220,13 +218,8 @@ impl Store for PostgresqlStore {
                     .await
             })
         };
-        Ok(
-            match self.link.run(Operation::DeleteUnchanged, delete).await? {
-                Outcome::Done => Deleted::Done,
-                Outcome::Conflict => Deleted::Conflict,
-                Outcome::Gone => Deleted::Gone,
-            },
-        )
+        let outcome = self.link.run(Operation::DeleteUnchanged, delete).await?;
+        Ok(outcome.deleted())
     }
 
     async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
@@ -338,14 +331,6 @@ type PgTurn = Turn<Manager>;
 
 /// A value and the type that it is sent as.
 type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
-
-/// What a conditional write did.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    Conflict,
-    Gone,
-}
 
 impl PgTurn {
     async fn execute(
