@@ -10,7 +10,7 @@ use dewar::store::{Created, Key, Replaced, Store, Touched};
 use dewar::{Error, ErrorKind, UnixTime};
 use dewar_stores::redis::{RedisStore, driver};
 use support::proxy::Proxy;
-use support::{Server, impostor};
+use support::{Freeze, Server, impostor};
 
 const SECRET: &str = "s3cret";
 const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";

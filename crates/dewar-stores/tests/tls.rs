@@ -13,7 +13,8 @@ use dewar_stores::Place;
 use dewar_stores::mysql::MysqlStore;
 use dewar_stores::postgresql::PostgresqlStore;
 use dewar_stores::redis::RedisStore;
-use support::databases::{Mariadb, PASSWORD, Postgresql, give};
+use support::databases::{Mariadb, Postgresql, copy_for};
+use support::faults::SECRET;
 use support::{Certificates, Server, free_port};
 
 /// How a kind of server is reached over TLS, in the words of its users.
@@ -128,7 +129,7 @@ fn refusal(used: Result<(), Error>, port: u16, words: &str) -> Error {
         text.contains(&format!(":{port}")) && text.contains(words),
         "{text}"
     );
-    assert!(!format!("{error:?}").contains(PASSWORD), "{error:?}");
+    assert!(!format!("{error:?}").contains(SECRET), "{error:?}");
     error
 }
 
@@ -200,13 +201,13 @@ fn postgresql(offers: Offers, certificates: &Certificates) -> Option<(Box<dyn Se
         Offers::TlsToKnown => "hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca\n",
     };
     std::fs::write(&rules, rule).unwrap();
-    let mut settings = vec![format!("hba_file={}", give("postgres", &rules))];
+    let mut settings = vec![format!("hba_file={}", copy_for("postgres", &rules))];
     if offers != Offers::NoTls {
         settings.extend([
             "ssl=on".to_owned(),
             format!("ssl_ca_file={}", file("ca.pem")),
             format!("ssl_cert_file={}", file("server.pem")),
-            format!("ssl_key_file={}", give("postgres", &file("server.key"))),
+            format!("ssl_key_file={}", copy_for("postgres", &file("server.key"))),
         ]);
     }
     let server = Postgresql::start_with(&settings)?;
@@ -221,7 +222,7 @@ fn mariadb(offers: Offers, certificates: &Certificates) -> Option<(Box<dyn Send>
         arguments.extend([
             format!("--ssl-ca={}", file("ca.pem")),
             format!("--ssl-cert={}", file("server.pem")),
-            format!("--ssl-key={}", give("mysql", &file("server.key"))),
+            format!("--ssl-key={}", copy_for("mysql", &file("server.key"))),
         ]);
     }
     let server = Mariadb::start_with(&arguments)?;

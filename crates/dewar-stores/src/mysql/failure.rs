@@ -17,6 +17,7 @@ pub(super) fn verdict(error: &MysqlError) -> Verdict {
         MysqlError::Server(error) => match error.code {
             1053 | 1927 | 3169 => Verdict::Lost,
             1213 | 1020 => Verdict::RolledBack,
+            1290 | 1792 | 1836 => Verdict::ReadOnly,
             _ => Verdict::Refused,
         },
         MysqlError::Url(_) => Verdict::Refused,

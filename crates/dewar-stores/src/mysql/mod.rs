@@ -33,6 +33,9 @@
 //! one, in the same time: loading, extending and deleting are the same done twice, and a write looks first whether
 //! its predecessor arrived. A write that is answered too late is an error; whether it was done is unknown.
 //!
+//! A server that refuses to write because it became a replica is left, once for each call, for the one that the address
+//! leads to now.
+//!
 //! Each operation is one round trip; it takes more only where a write finds another version, or none.
 
 mod builder;

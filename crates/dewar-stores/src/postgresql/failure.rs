@@ -19,6 +19,7 @@ pub(super) fn verdict(error: &tokio_postgres::Error) -> Verdict {
     match &code.code()[..2] {
         "08" => Verdict::Lost,
         "40" => Verdict::RolledBack,
+        _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Verdict::ReadOnly,
         _ if [
             SqlState::ADMIN_SHUTDOWN,
             SqlState::CRASH_SHUTDOWN,

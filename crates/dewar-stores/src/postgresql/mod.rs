@@ -33,6 +33,9 @@
 //! otherwise), usually at once when the server refuses. After a lost connection a call is repeated once on a new
 //! one, in the same time: loading, extending and deleting are the same done twice, and a write looks first whether
 //! its predecessor arrived. A write that is answered too late is an error; whether it was done is unknown.
+//!
+//! A server that refuses to write because it became a replica is left, once for each call, for the one that the address
+//! leads to now.
 
 mod builder;
 mod failure;

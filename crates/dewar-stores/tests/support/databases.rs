@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// The password of the user `dewar`.
-pub(crate) const PASSWORD: &str = "s3cret";
+use super::Freeze;
+use super::faults::SECRET;
 
 /// A PostgreSQL server on a port and in a folder of its own; stopped when dropped.
 pub(crate) struct Postgresql {
@@ -43,10 +43,12 @@ impl Postgresql {
 
     /// Its URL, with the password.
     pub(crate) fn url(&self) -> String {
-        format!(
-            "postgresql://dewar:{PASSWORD}@127.0.0.1:{}/postgres",
-            self.port
-        )
+        Postgresql::url_at(self.port)
+    }
+
+    /// The URL of a server on a port.
+    pub(crate) fn url_at(port: u16) -> String {
+        format!("postgresql://dewar:{SECRET}@127.0.0.1:{port}/postgres")
     }
 
     /// Stops it at once, as a crash does.
@@ -90,24 +92,16 @@ impl Postgresql {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
 
-    /// Stops the processor time of all its processes: it accepts connections, and answers nothing.
-    pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
-    }
-
-    /// Lets it go on after [`Postgresql::freeze`].
-    pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
+impl Freeze for Postgresql {
+    fn processes(&self) -> Vec<String> {
         let main = process(&self.folder.path().join("data/postmaster.pid"));
         let children = Command::new("pgrep").args(["-P", &main]).output().unwrap();
         let children = String::from_utf8(children.stdout).unwrap();
-        let mut processes = vec![main.as_str()];
-        processes.extend(children.split_whitespace());
-        super::send(signal, &processes);
+        let mut processes: Vec<_> = children.split_whitespace().map(str::to_owned).collect();
+        processes.insert(0, main);
+        processes
     }
 }
 
@@ -121,7 +115,7 @@ impl Drop for Postgresql {
 fn template() -> Option<TempDir> {
     let folder = folder();
     let password = folder.path().join("password");
-    std::fs::write(&password, PASSWORD).unwrap();
+    std::fs::write(&password, SECRET).unwrap();
     assert!(
         Command::new("chmod")
             .args(["644", text(&password)])
@@ -172,7 +166,12 @@ impl Mariadb {
 
     /// Its URL, with the password.
     pub(crate) fn url(&self) -> String {
-        format!("mysql://dewar:{PASSWORD}@127.0.0.1:{}/app", self.port)
+        Mariadb::url_at(self.port)
+    }
+
+    /// The URL of a server on a port.
+    pub(crate) fn url_at(port: u16) -> String {
+        format!("mysql://dewar:{SECRET}@127.0.0.1:{port}/app")
     }
 
     /// Runs statements that the user `dewar` may not.
@@ -186,7 +185,7 @@ impl Mariadb {
     pub(crate) fn kill(&self) {
         let file = self.folder.path().join("pid");
         if file.exists() {
-            self.signal("-KILL");
+            super::send("-KILL", &self.processes());
             let end = Instant::now() + Duration::from_secs(10);
             while Path::new("/proc").join(process(&file)).exists() {
                 assert!(Instant::now() < end, "MariaDB does not die");
@@ -235,20 +234,11 @@ impl Mariadb {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
 
-    /// Stops its processor time: it accepts connections, and answers nothing.
-    pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
-    }
-
-    /// Lets it go on after [`Mariadb::freeze`].
-    pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let process = process(&self.folder.path().join("pid"));
-        super::send(signal, &[&process]);
+impl Freeze for Mariadb {
+    fn processes(&self) -> Vec<String> {
+        vec![process(&self.folder.path().join("pid"))]
     }
 }
 
@@ -264,7 +254,7 @@ fn mariadb_template() -> Option<TempDir> {
     let root = "--auth-root-authentication-method=normal";
     let users = ["'127.0.0.1'", "localhost"].map(|host| {
         format!(
-            "CREATE OR REPLACE USER dewar@{host} IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON app.* TO dewar@{host};\n"
+            "CREATE OR REPLACE USER dewar@{host} IDENTIFIED BY '{SECRET}';\nGRANT ALL ON app.* TO dewar@{host};\n"
         )
     });
     let init = format!("CREATE DATABASE IF NOT EXISTS app;\n{}", users.concat());
@@ -282,14 +272,19 @@ fn mariadb_template() -> Option<TempDir> {
 }
 
 /// A copy of a file beside it that a server's user may read, and nobody else.
-pub(crate) fn give(user: &str, file: &str) -> String {
+pub(crate) fn copy_for(user: &str, file: &str) -> String {
     let copy = format!("{file}.{user}");
     std::fs::copy(file, &copy).unwrap();
     std::fs::set_permissions(&copy, Permissions::from_mode(0o600)).unwrap();
-    if is_root() {
-        let _ = Command::new("chown").args([user, &copy]).status();
-    }
+    give(user, copy.as_ref());
     copy
+}
+
+/// Makes a server's user the owner, where we may.
+pub(crate) fn give(user: &str, path: &Path) {
+    if is_root() {
+        let _ = Command::new("chown").args([user, text(path)]).status();
+    }
 }
 
 /// The process id that begins a file.
@@ -306,11 +301,7 @@ fn folder() -> TempDir {
 /// A folder that a server's user may write.
 fn folder_of(user: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    if is_root() {
-        let _ = Command::new("chown")
-            .args([user, text(folder.path())])
-            .status();
-    }
+    give(user, folder.path());
     folder
 }
 

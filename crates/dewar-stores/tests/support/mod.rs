@@ -4,6 +4,9 @@
 
 #[cfg(any(feature = "mysql", feature = "postgresql"))]
 pub(crate) mod databases;
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
+pub(crate) mod disk;
+pub(crate) mod faults;
 pub(crate) mod proxy;
 
 use std::fs::Permissions;
@@ -15,6 +18,22 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+/// What can be stopped in its place and go on.
+pub(crate) trait Freeze {
+    /// The ids of the processes that it consists of.
+    fn processes(&self) -> Vec<String>;
+
+    /// Stops their processor time: a server accepts connections, and answers nothing.
+    fn freeze(&self) {
+        send("-STOP", &self.processes());
+    }
+
+    /// Lets them go on after [`Freeze::freeze`].
+    fn thaw(&self) {
+        send("-CONT", &self.processes());
+    }
+}
 
 /// A server process on a port and in a folder of its own; killed when dropped.
 pub(crate) struct Server {
@@ -133,15 +152,16 @@ impl Server {
         Server::start(&python, arguments, port, folder())
     }
 
-    /// The stand-in for DynamoDB; `None` where no Python with `moto` is named.
-    pub(crate) fn dynamodb() -> Option<Server> {
+    /// The stand-in for DynamoDB, with further arguments; `None` where no Python with `moto` is named.
+    pub(crate) fn dynamodb(arguments: &[&str]) -> Option<Server> {
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../../tests/emulators/dynamodb.py"
         );
         let (python, port) = (std::env::var("DEWAR_TEST_PYTHON").ok()?, free_port());
-        let arguments = strings(&[script, &port.to_string()]);
-        Server::start(&python, arguments, port, folder())
+        let number = port.to_string();
+        let all = [&[script, &number], arguments].concat();
+        Server::start(&python, strings(&all), port, folder())
     }
 
     fn start(program: &str, arguments: Vec<String>, port: u16, folder: TempDir) -> Option<Server> {
@@ -185,21 +205,6 @@ impl Server {
         assert!(self.spawn());
     }
 
-    /// Stops its processor time: it accepts connections, and answers nothing.
-    pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
-    }
-
-    /// Lets it go on after [`Server::freeze`].
-    pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let process = self.child.as_ref().unwrap().id().to_string();
-        send(signal, &[&process]);
-    }
-
     /// The path of its Unix socket, for a Redis server.
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")
@@ -217,6 +222,18 @@ impl Server {
             .unwrap()
             .trim_end()
             .to_owned()
+    }
+}
+
+impl Freeze for Server {
+    fn processes(&self) -> Vec<String> {
+        vec![self.child.as_ref().unwrap().id().to_string()]
+    }
+}
+
+impl Freeze for Child {
+    fn processes(&self) -> Vec<String> {
+        vec![self.id().to_string()]
     }
 }
 
@@ -306,7 +323,7 @@ fn strings(arguments: &[&str]) -> Vec<String> {
 }
 
 /// Sends a signal to processes; when it is `-STOP`, waits until all their threads stand still.
-fn send(signal: &str, processes: &[&str]) {
+fn send(signal: &str, processes: &[String]) {
     let status = Command::new("kill").arg(signal).args(processes).status();
     assert!(status.unwrap().success());
     let begin = Instant::now();
