@@ -29,6 +29,16 @@ mod migrated;
 mod open;
 #[cfg(any(
     feature = "dynamodb",
+    feature = "mongodb",
+    feature = "mysql",
+    feature = "postgresql",
+    feature = "sqlite"
+))]
+mod outcome;
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "redis"))]
+mod percent;
+#[cfg(any(
+    feature = "dynamodb",
     feature = "memcached",
     feature = "mongodb",
     feature = "mysql",
@@ -44,6 +54,8 @@ mod server;
     feature = "redis"
 ))]
 mod skew;
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "redis"))]
+mod tls;
 
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;

@@ -36,8 +36,8 @@ impl Server {
     ))]
     pub(crate) fn unreachable(&self, operation: Operation, after: std::time::Duration) -> Error {
         let what = format!(
-            "no connection within {after:?}; is the address right, and does a firewall let it through? Where this is \
-             normal, raise the time that connecting may take"
+            "no connection within {after:?}; is the address right, does a firewall let it through, and is TLS used on \
+             both sides or on neither? Where this is normal, raise the time that connecting may take"
         );
         self.error(operation, what).temporary()
     }

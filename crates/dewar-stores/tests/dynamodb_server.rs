@@ -6,7 +6,8 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -14,22 +15,17 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType, TimeToLiveStatus,
 };
+use dewar::UnixTime;
 use dewar::clock::ManualClock;
-use dewar::store::{Created, Key, Replaced, Store, Touched};
-use dewar::{Error, ErrorKind, UnixTime};
+use dewar::store::{Created, Replaced, Store, Touched};
 use dewar_stores::dynamodb::{DynamodbBuilder, DynamodbStore, Tables};
+use support::faults::{self, HASTE, NOW, SECRET, check_error, key, later};
 use support::proxy::Proxy;
-use support::{Server, impostor};
-
-const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";
-const SECRET: &str = "s3cret";
-
-/// 2023-11-14 22:13:20 UTC.
-const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
+use support::{Freeze, Server};
 
 macro_rules! server {
-    () => {
-        match Server::dynamodb() {
+    ($($argument:expr),*) => {
+        match Server::dynamodb(&[$($argument),*]) {
             Some(server) => server,
             None => return support::absent("DEWAR_TEST_PYTHON, a Python with moto,"),
         }
@@ -45,9 +41,8 @@ fn at(port: u16) -> DynamodbBuilder {
 
 /// A store that does not wait long, and knows that its table is there.
 fn hasty(port: u16) -> DynamodbStore {
-    let timeout = Duration::from_millis(500);
-    let builder = at(port).tables(Tables::Expect).connect_timeout(timeout);
-    builder.operation_timeout(timeout).build().unwrap()
+    let builder = at(port).tables(Tables::Expect).connect_timeout(HASTE);
+    builder.operation_timeout(HASTE).build().unwrap()
 }
 
 /// The SDK itself, for what the store does not do.
@@ -57,14 +52,6 @@ fn client(server: &Server) -> Client {
         server.port
     ))
     .unwrap()
-}
-
-fn key() -> Key {
-    Key::new(format!("session:{ID}"))
-}
-
-fn later() -> UnixTime {
-    NOW + Duration::from_secs(60)
 }
 
 async fn put(server: &Server, val: &[u8], expiration: Option<&str>) {
@@ -89,17 +76,6 @@ async fn make_table(server: &Server, attribute: &str) {
         .key_schema(schema.unwrap())
         .billing_mode(BillingMode::PayPerRequest);
     create.send().await.unwrap();
-}
-
-/// What every error must be: about the store, about the server, and silent about secrets.
-#[track_caller]
-fn check_error(error: &Error, words: &str) {
-    let text = format!("{error}");
-    assert_eq!(error.kind(), ErrorKind::Store);
-    assert!(text.contains("dynamodb at 127.0.0.1"), "{text}");
-    assert!(text.contains(words), "{text}");
-    let all = format!("{text} {error:?}");
-    assert!(!all.contains(SECRET) && !all.contains(ID), "{all}");
 }
 
 #[tokio::test]
@@ -233,46 +209,25 @@ async fn a_session_that_no_item_holds_is_an_error_with_its_size() {
 async fn a_stopped_server_is_an_error_at_once_and_is_used_again_when_it_is_back() {
     let mut server = server!();
     at(server.port).connect().await.unwrap();
-    let store = hasty(server.port);
-    store.create(&key(), "data".into(), later()).await.unwrap();
+    let store = Arc::new(hasty(server.port));
+    faults::begin(&*store).await;
     server.kill();
-    let begin = Instant::now();
-    let error = store.load(&key()).await.unwrap_err();
-    check_error(&error, "no connection");
-    assert!(error.is_temporary());
-    assert!(
-        begin.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        begin.elapsed()
-    );
+    faults::fails_in_time(&store, "no connection").await;
     server.restart();
     at(server.port).connect().await.unwrap();
-    assert!(store.load(&key()).await.unwrap().is_none());
+    faults::recovers(&*store).await;
 }
 
 #[tokio::test]
 async fn a_frozen_server_is_an_error_in_time_and_is_used_again_when_it_goes_on() {
     let server = server!();
     at(server.port).connect().await.unwrap();
-    let store = hasty(server.port);
-    store.create(&key(), "data".into(), later()).await.unwrap();
+    let store = Arc::new(hasty(server.port));
+    faults::begin(&*store).await;
     server.freeze();
-    for _ in 0..2 {
-        let begin = Instant::now();
-        let error = store.load(&key()).await.unwrap_err();
-        check_error(&error, "no answer in time");
-        assert!(error.is_temporary());
-        assert!(
-            begin.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            begin.elapsed()
-        );
-    }
+    faults::fails_in_time(&store, "no answer in time").await;
     server.thaw();
-    let end = Instant::now() + Duration::from_secs(10);
-    while store.load(&key()).await.is_err() {
-        assert!(Instant::now() < end, "the store does not recover");
-    }
+    faults::recovers(&*store).await;
 }
 
 #[tokio::test]
@@ -281,32 +236,20 @@ async fn a_lost_answer_makes_no_write_fail_or_happen_twice() {
     at(server.port).connect().await.unwrap();
     let proxy = Proxy::to(server.port).await;
     let store = at(proxy.port).connect().await.unwrap();
+    faults::bears_lost_answers(&store, &proxy).await;
+}
 
-    proxy.cut_next_answer();
-    let created = store.create(&key(), "one".into(), later()).await.unwrap();
-    let Created::Done(seen) = created else {
-        panic!("{created:?}")
-    };
-    proxy.cut_next_answer();
-    let replaced = store.replace(&key(), "two".into(), later(), &seen).await;
-    assert!(matches!(replaced.unwrap(), Replaced::Done(_)));
-    proxy.cut_next_answer();
-    assert_eq!(store.load(&key()).await.unwrap().unwrap().blob, &b"two"[..]);
-    proxy.cut_next_answer();
-    assert_eq!(store.touch(&key(), later()).await.unwrap(), Touched::Done);
-    assert!(proxy.cuts() >= 4);
+#[tokio::test]
+async fn a_user_who_may_only_read_is_told_what_is_needed() {
+    let server = server!("--read-only");
+    let store = hasty(server.port);
+    let created = store.create(&key(), "data".into(), later()).await;
+    let error = created.unwrap_err();
+    check_error(&error, "PutItem");
+    assert!(!error.is_temporary());
 }
 
 #[tokio::test]
 async fn another_service_on_the_port_is_a_clear_error() {
-    for greeting in [
-        &b"-ERR unknown command\r\n"[..],
-        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
-    ] {
-        let port = impostor(greeting);
-        let begin = Instant::now();
-        let error = hasty(port).load(&key()).await.unwrap_err();
-        check_error(&error, "loading a session");
-        assert!(begin.elapsed() < Duration::from_secs(3));
-    }
+    faults::knows_impostors(hasty, "loading a session").await;
 }

@@ -14,7 +14,7 @@ use dewar::store::{Created, Deleted, Key, Replaced, Store, Touched, Version};
 use dewar::{Error, ErrorKind, UnixTime};
 use dewar_stores::memcached::MemcachedStore;
 use support::proxy::Proxy;
-use support::{Server, impostor};
+use support::{Freeze, Server, impostor};
 
 const SECRET: &str = "s3cret";
 const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";

@@ -6,23 +6,19 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use dewar::UnixTime;
 use dewar::clock::ManualClock;
-use dewar::store::{Created, Key, Replaced, Store, Touched};
-use dewar::{Error, ErrorKind, UnixTime};
+use dewar::store::{Created, Replaced, Store, Touched};
 use dewar_stores::mongodb::{Indexes, MongodbBuilder, MongodbStore};
 use mongodb::bson::{Binary, DateTime, Document, doc, spec::BinarySubtype};
 use mongodb::options::IndexOptions;
 use mongodb::{Client, Collection, IndexModel};
+use support::faults::{self, HASTE, NOW, check_error, key, later};
 use support::proxy::Proxy;
-use support::{Server, impostor};
-
-const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";
-const SECRET: &str = "s3cret";
-
-/// 2023-11-14 22:13:20 UTC.
-const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
+use support::{Freeze, Server};
 
 macro_rules! server {
     () => {
@@ -40,23 +36,14 @@ fn at(port: u16) -> MongodbBuilder {
 
 /// A store that does not wait long.
 fn hasty(port: u16) -> MongodbStore {
-    let timeout = Duration::from_millis(500);
-    let builder = at(port).connect_timeout(timeout);
-    builder.operation_timeout(timeout).build().unwrap()
+    let builder = at(port).connect_timeout(HASTE);
+    builder.operation_timeout(HASTE).build().unwrap()
 }
 
 async fn collection(server: &Server) -> Collection<Document> {
     let url = format!("mongodb://127.0.0.1:{}", server.port);
     let client = Client::with_uri_str(url).await.unwrap();
     client.database("flask_session").collection("sessions")
-}
-
-fn key() -> Key {
-    Key::new(format!("session:{ID}"))
-}
-
-fn later() -> UnixTime {
-    NOW + Duration::from_secs(60)
 }
 
 fn document(val: &[u8], expiration: i64) -> Document {
@@ -66,17 +53,6 @@ fn document(val: &[u8], expiration: i64) -> Document {
         bytes,
     };
     doc! { "id": key().expose(), "val": val, "expiration": DateTime::from_millis(expiration) }
-}
-
-/// What every error must be: about the store, about the server, and silent about secrets.
-#[track_caller]
-fn check_error(error: &Error, words: &str) {
-    let text = format!("{error}");
-    assert_eq!(error.kind(), ErrorKind::Store);
-    assert!(text.contains("mongodb at 127.0.0.1"), "{text}");
-    assert!(text.contains(words), "{text}");
-    let all = format!("{text} {error:?}");
-    assert!(!all.contains(SECRET) && !all.contains(ID), "{all}");
 }
 
 #[tokio::test]
@@ -201,57 +177,23 @@ async fn two_documents_of_one_id_are_a_clear_error() {
 #[tokio::test]
 async fn a_stopped_server_is_an_error_in_time_and_is_used_again_when_it_is_back() {
     let mut server = server!();
-    let store = hasty(server.port);
-    store.create(&key(), "data".into(), later()).await.unwrap();
+    let store = Arc::new(hasty(server.port));
+    faults::begin(&*store).await;
     server.kill();
-    let begin = Instant::now();
-    let error = store.load(&key()).await.unwrap_err();
-    check_error(&error, "loading a session");
-    assert!(error.is_temporary());
-    assert!(
-        begin.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        begin.elapsed()
-    );
+    faults::fails_in_time(&store, "loading a session").await;
     server.restart();
-    let end = Instant::now() + Duration::from_secs(10);
-    while store.load(&key()).await.is_err() {
-        assert!(Instant::now() < end, "the store does not recover");
-    }
+    faults::recovers(&*store).await;
 }
 
 #[tokio::test]
 async fn a_frozen_server_is_an_error_in_time_and_is_used_again_when_it_goes_on() {
     let server = server!();
-    let store = hasty(server.port);
-    store.create(&key(), "data".into(), later()).await.unwrap();
+    let store = Arc::new(hasty(server.port));
+    faults::begin(&*store).await;
     server.freeze();
-    let store = std::sync::Arc::new(store);
-    // More than there are connections.
-    for _ in 0..2 {
-        let calls: Vec<_> = (0..20)
-            .map(|_| {
-                let store = store.clone();
-                tokio::spawn(async move { (Instant::now(), store.load(&key()).await) })
-            })
-            .collect();
-        for call in calls {
-            let (begin, done) = call.await.unwrap();
-            let error = done.unwrap_err();
-            check_error(&error, "loading a session");
-            assert!(error.is_temporary());
-            assert!(
-                begin.elapsed() < Duration::from_secs(3),
-                "{:?}",
-                begin.elapsed()
-            );
-        }
-    }
+    faults::fails_in_time(&store, "loading a session").await;
     server.thaw();
-    let end = Instant::now() + Duration::from_secs(10);
-    while store.load(&key()).await.is_err() {
-        assert!(Instant::now() < end, "the store does not recover");
-    }
+    faults::recovers(&*store).await;
 }
 
 #[tokio::test]
@@ -265,57 +207,24 @@ async fn a_lost_answer_makes_no_write_fail_or_happen_twice() {
     );
     let store = MongodbStore::builder(url).clock(ManualClock::new(NOW));
     let store = store.connect().await.unwrap();
-
-    proxy.cut_next_answer();
-    let created = store.create(&key(), "one".into(), later()).await.unwrap();
-    let Created::Done(seen) = created else {
-        panic!("{created:?}")
-    };
-    proxy.cut_next_answer();
-    let replaced = store.replace(&key(), "two".into(), later(), &seen).await;
-    assert!(matches!(replaced.unwrap(), Replaced::Done(_)));
-    proxy.cut_next_answer();
-    assert_eq!(store.load(&key()).await.unwrap().unwrap().blob, &b"two"[..]);
-    proxy.cut_next_answer();
-    assert_eq!(store.touch(&key(), later()).await.unwrap(), Touched::Done);
-    assert!(proxy.cuts() >= 4);
+    faults::bears_lost_answers(&store, &proxy).await;
 }
 
 #[tokio::test]
 async fn another_service_on_the_port_is_a_clear_error() {
-    for greeting in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b""] {
-        let port = impostor(greeting);
-        let begin = Instant::now();
-        let error = hasty(port).load(&key()).await.unwrap_err();
-        check_error(&error, "no connection");
-        assert!(begin.elapsed() < Duration::from_secs(3));
-    }
+    faults::knows_impostors(hasty, "no connection").await;
 }
 
 #[tokio::test]
 async fn more_calls_than_connections_wait_for_their_turn() {
     let server = server!();
-    let store = std::sync::Arc::new(at(server.port).connections(2).connect().await.unwrap());
-    let calls: Vec<_> = (0..64)
-        .map(|at| {
-            let store = store.clone();
-            let key = Key::new(format!("session:{at}"));
-            tokio::spawn(async move { store.create(&key, "data".into(), later()).await })
-        })
-        .collect();
-    for call in calls {
-        assert!(matches!(call.await.unwrap().unwrap(), Created::Done(_)));
-    }
+    let store = at(server.port).connections(2).connect().await.unwrap();
+    faults::queues(store).await;
 }
 
 #[tokio::test]
 async fn calls_that_are_abandoned_do_no_harm_to_the_next() {
     let server = server!();
     let store = at(server.port).connections(1).connect().await.unwrap();
-    for at in 0..50 {
-        let name = Key::new(format!("session:{at}"));
-        let call = store.create(&name, "data".into(), later());
-        let _ = tokio::time::timeout(Duration::from_micros(at * 20), call).await;
-        assert!(store.load(&key()).await.unwrap().is_none());
-    }
+    faults::bears_abandoned_calls(store).await;
 }

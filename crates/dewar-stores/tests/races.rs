@@ -1,6 +1,6 @@
 //! Many requests on one session at once, through the engine, on every store: no change is lost, and what has ended stays so.
 //!
-//! `DEWAR_RACES=1000` gives the full counts: the writers make so many changes each, and so many logouts race with slow
+//! `DEWAR_RACES=1000` gives the full counts: 64 writers make so many changes each, and so many logouts race with slow
 //! requests. Without it there are 20, so that the tests take seconds. What was merged and retried is printed with `--nocapture`.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)]
 #![cfg(any(
@@ -15,6 +15,7 @@
 
 mod support;
 
+use std::ops::Range;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,20 +26,19 @@ use dewar::store::{Key, Store};
 use dewar::{Engine, ErrorKind, Session};
 use dewar_stores::Place;
 
-/// How many write at once. The stand-in for DynamoDB answers one request at a time, in milliseconds.
-fn writers(kind: &str) -> u32 {
-    match kind {
-        "dynamodb" => 16,
-        _ => 64,
-    }
-}
+/// How many write at once.
+const WRITERS: u32 = 64;
 
 /// How long a writer tries to save one change.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn rounds() -> u32 {
+/// How often each of them writes. The stand-in for DynamoDB answers one request at a time, in milliseconds.
+fn rounds(kind: &str) -> u32 {
     let rounds = std::env::var("DEWAR_RACES").map(|rounds| rounds.parse().unwrap());
-    rounds.unwrap_or(20)
+    rounds.unwrap_or(match kind {
+        "dynamodb" => 4,
+        _ => 20,
+    })
 }
 
 fn engine(store: Arc<dyn Store>) -> Engine {
@@ -76,10 +76,10 @@ impl Tally {
     }
 
     fn report(&self, kind: &str, how: &str, begun: Instant) {
-        let (merges, retries, rounds) = (self.merges, self.retries, rounds());
-        let (writers, seconds) = (writers(kind), begun.elapsed());
+        let (merges, retries, rounds) = (self.merges, self.retries, rounds(kind));
+        let seconds = begun.elapsed();
         eprintln!(
-            "{kind}, {how}: {writers} writers, {rounds} changes each: {merges} merges, {retries} retries, {seconds:.1?}"
+            "{kind}, {how}: {WRITERS} writers, {rounds} changes each: {merges} merges, {retries} retries, {seconds:.1?}"
         );
     }
 }
@@ -123,10 +123,10 @@ async fn write(engine: Engine, id: String, writer: u32, rounds: u32) -> Tally {
     tally
 }
 
-async fn write_together(engine: &Engine, id: &str, writers: std::ops::Range<u32>) -> Tally {
+async fn write_together(engine: &Engine, id: &str, writers: Range<u32>, rounds: u32) -> Tally {
     let tasks = writers.map(|writer| {
         let (engine, id) = (engine.clone(), id.to_owned());
-        tokio::spawn(write(engine, id, writer, rounds()))
+        tokio::spawn(write(engine, id, writer, rounds))
     });
     let mut total = Tally::default();
     for task in tasks.collect::<Vec<_>>() {
@@ -135,11 +135,11 @@ async fn write_together(engine: &Engine, id: &str, writers: std::ops::Range<u32>
     total
 }
 
-async fn must_hold_everything(engine: &Engine, id: &str, writers: u32) {
+async fn must_hold_everything(engine: &Engine, id: &str, rounds: u32) {
     let session = open(engine, id).await;
-    for writer in 0..writers {
+    for writer in 0..WRITERS {
         let count = session.get::<u32>(&format!("w{writer}")).unwrap();
-        assert_eq!(count, Some(rounds()), "of writer {writer}");
+        assert_eq!(count, Some(rounds), "of writer {writer}");
     }
 }
 
@@ -147,15 +147,15 @@ async fn must_hold_everything(engine: &Engine, id: &str, writers: u32) {
 async fn writers_lose_nothing(kind: &str, store: Arc<dyn Store>) {
     let engine = engine(store);
     let (id, begun) = (begin(&engine).await, Instant::now());
-    let tally = write_together(&engine, &id, 0..writers(kind)).await;
-    must_hold_everything(&engine, &id, writers(kind)).await;
+    let tally = write_together(&engine, &id, 0..WRITERS, rounds(kind)).await;
+    must_hold_everything(&engine, &id, rounds(kind)).await;
     tally.report(kind, "one process", begun);
 }
 
 /// Whatever comes first: a slow request that saves after a logout, or after a new id, brings nothing back.
-async fn what_has_ended_stays_ended(name: &str, store: Arc<dyn Store>) {
+async fn what_has_ended_stays_ended(kind: &str, store: Arc<dyn Store>) {
     let (engine, begun) = (engine(store.clone()), Instant::now());
-    for round in 0..rounds() {
+    for round in 0..rounds(kind) {
         let id = begin(&engine).await;
         let (slow, last) = (open(&engine, &id).await, open(&engine, &id).await);
         slow.insert("slow", round).unwrap();
@@ -196,8 +196,8 @@ async fn what_has_ended_stays_ended(name: &str, store: Arc<dyn Store>) {
         assert!(!session.contains("user"), "round {round}: it is shown");
     }
     eprintln!(
-        "{name}: {} slow requests over an end: none came back, {:.1?}",
-        rounds(),
+        "{kind}: {} slow requests over an end: none came back, {:.1?}",
+        rounds(kind),
         begun.elapsed()
     );
 }
@@ -231,7 +231,7 @@ async fn processes_lose_nothing(kind: &str, place: &str) {
         let (merges, retries) = (merges.parse().unwrap(), retries.parse().unwrap());
         total.add(&Tally { merges, retries });
     }
-    must_hold_everything(&engine, &id, writers(kind)).await;
+    must_hold_everything(&engine, &id, rounds(kind)).await;
     total.report(kind, "4 processes", begun);
 }
 
@@ -243,10 +243,10 @@ const TALLY: &str = "tally: ";
 async fn writers_of_another_process() {
     let role = std::env::var("DEWAR_RACES_ROLE").unwrap();
     let [kind, place, id, child] = role.split('\n').collect::<Vec<_>>().try_into().unwrap();
-    let share = writers(kind) / 4;
+    let share = WRITERS / 4;
     let first = child.parse::<u32>().unwrap() * share;
     let engine = engine(open_store(kind, place).await);
-    let tally = write_together(&engine, id, first..first + share).await;
+    let tally = write_together(&engine, id, first..first + share, rounds(kind)).await;
     println!("\n{TALLY}{} {}", tally.merges, tally.retries);
 }
 
@@ -254,6 +254,12 @@ async fn open_store(kind: &str, place: &str) -> Arc<dyn Store> {
     match kind {
         "cachelib" => Arc::new(CachelibStore::at(place).open().unwrap()),
         "filesystem" => Arc::new(FilesystemStore::at(place).open().unwrap()),
+        #[cfg(feature = "dynamodb")]
+        "dynamodb" => {
+            // The stand-in answers one request at a time: what is given up and asked again makes the others wait longer.
+            let builder = dewar_stores::dynamodb::DynamodbStore::builder(place);
+            Arc::new(builder.operation_timeout(PATIENCE / 2).build().unwrap())
+        }
         _ => Place::of_url(place).unwrap().open().unwrap(),
     }
 }

@@ -10,7 +10,7 @@ use dewar::store::{Created, Key, Replaced, Store, Touched};
 use dewar::{Error, UnixTime};
 use dewar_stores::redis::RedisStore;
 use support::proxy::Proxy;
-use support::{Server, impostor};
+use support::{Freeze, Server, impostor};
 
 macro_rules! server {
     () => {

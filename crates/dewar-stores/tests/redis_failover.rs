@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use dewar::UnixTime;
 use dewar::store::{Created, Key, Replaced, Store, Verdict};
 use dewar_stores::redis::RedisStore;
-use support::{Server, absent, free_port};
+use support::{Freeze, Server, absent, free_port};
 
 const WRITERS: usize = 16;
 

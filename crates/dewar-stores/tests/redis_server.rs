@@ -10,7 +10,7 @@ use dewar::store::{Created, Key, Replaced, Store, Touched};
 use dewar::{Error, ErrorKind, UnixTime};
 use dewar_stores::redis::{RedisStore, driver};
 use support::proxy::Proxy;
-use support::{Server, impostor};
+use support::{Freeze, Server, impostor};
 
 const SECRET: &str = "s3cret";
 const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";
@@ -133,55 +133,6 @@ async fn unix_socket_and_database_number() {
         assert_eq!(server.redis_cli(&["-n", "3", "DBSIZE"]), "1");
         store.delete(&key()).await.unwrap();
     }
-}
-
-#[tokio::test]
-async fn tls_with_certificates_of_both_sides() {
-    let folder = tempfile::tempdir().unwrap();
-    if !support::make_certificates(folder.path()) {
-        return support::absent("openssl");
-    }
-    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let port = support::free_port();
-    let server = server!(
-        "--tls-port",
-        &port.to_string(),
-        "--tls-ca-cert-file",
-        &file("ca.pem"),
-        "--tls-cert-file",
-        &file("server.pem"),
-        "--tls-key-file",
-        &file("server.key")
-    );
-    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
-    let url = format!("rediss://localhost:{port}");
-    let trusting = || RedisStore::builder(&url).root_certificates(read("ca.pem"));
-
-    let known = trusting().client_certificate(read("client.pem"), read("client.key"));
-    let store = known.connect().await.unwrap();
-    store.create(&key(), "there".into(), hour()).await.unwrap();
-    assert_eq!(server.redis_cli(&["DBSIZE"]), "1");
-
-    // The server insists on a certificate of ours.
-    let error = trusting().connect().await.unwrap_err();
-    check_error(&error, &format!("localhost:{port}"), "");
-    // An authority that the system does not know.
-    let error = RedisStore::builder(&url).connect().await.unwrap_err();
-    check_error(&error, &format!("localhost:{port}"), "no TLS connection");
-    assert!(!error.is_temporary());
-    // Another name than the certificate's.
-    let url = format!("rediss://127.0.0.2:{port}");
-    let error = RedisStore::builder(url)
-        .root_certificates(read("ca.pem"))
-        .connect()
-        .await;
-    check_error(&error.unwrap_err(), "127.0.0.2", "");
-
-    let broken = trusting()
-        .client_certificate("no", "PEM")
-        .build()
-        .unwrap_err();
-    assert_eq!(broken.kind(), ErrorKind::Config);
 }
 
 #[tokio::test]

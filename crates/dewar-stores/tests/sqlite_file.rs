@@ -1,17 +1,24 @@
 //! What SQLite files do that other stores do not: rows and tables of others, locks, full disks, damage.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+mod support;
+
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dewar::clock::ManualClock;
 use dewar::store::{Created, Key, Purged, Replaced, Store, Touched};
 use dewar::{Error, UnixTime};
-use dewar_stores::sql::{Migrated, Table, Tables};
+use dewar_stores::Migrated;
+use dewar_stores::sql::{Table, Tables};
 use dewar_stores::sqlite::{SqliteBuilder, SqliteStore};
 use rusqlite::Connection;
+use support::Freeze;
+use support::disk::{self, SmallDisk};
 use tempfile::TempDir;
 
 /// The table as SQLAlchemy makes it for Flask-Session 0.8.
@@ -332,6 +339,92 @@ async fn a_full_file_is_a_clear_error_and_loses_nothing() {
     store.delete(&key("0")).await.unwrap();
     store.delete(&key("1")).await.unwrap();
     create(&store, "small").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_is_a_clear_error_and_loses_nothing() {
+    let Some(disk) = SmallDisk::of(512) else {
+        return disk::forbidden();
+    };
+    let path = disk.path().join("app.db").display().to_string();
+    let store = SqliteStore::builder(path).clock(ManualClock::new(NOW));
+    let store = store.open().unwrap();
+    let error = disk::fill(&store, &disk, later()).await;
+    assert!(error.to_string().contains("disk is full"), "{error}");
+    assert!(error.is_temporary());
+}
+
+#[test]
+fn a_disk_that_is_read_only_is_a_clear_error() {
+    let Some(disk) = SmallDisk::of(512) else {
+        return disk::forbidden();
+    };
+    let path = disk.path().join("app.db").display().to_string();
+    drop(SqliteStore::builder(&*path).open().unwrap());
+    disk.protect();
+    let error = SqliteStore::builder(path).open().unwrap_err();
+    assert!(
+        error.to_string().contains("may this process write"),
+        "{error}"
+    );
+}
+
+/// A process that is in the middle of a write.
+fn writer_of(folder: &Folder) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let arguments = "is_in_the_middle_of_a_write --exact --ignored --nocapture";
+    command
+        .args(arguments.split(' '))
+        .env("DEWAR_SQLITE_FILE", folder.path());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    assert!(output.lines().any(|line| line.unwrap().ends_with(WRITING)));
+    child
+}
+
+const WRITING: &str = "it writes";
+
+#[test]
+#[ignore = "the tests of locks start it as a process"]
+fn is_in_the_middle_of_a_write() {
+    let path = std::env::var("DEWAR_SQLITE_FILE").unwrap();
+    let connection = Connection::open(path).unwrap();
+    let write = "BEGIN IMMEDIATE; UPDATE sessions SET data = x'ff'";
+    connection.execute_batch(write).unwrap();
+    println!("{WRITING}");
+    std::thread::sleep(Duration::from_secs(600));
+}
+
+#[tokio::test]
+async fn a_process_that_is_killed_in_a_write_leaves_neither_lock_nor_change() {
+    let folder = Folder::new();
+    let store = folder.open();
+    create(&store, "a").await.unwrap();
+    let mut writer = writer_of(&folder);
+    writer.kill().unwrap();
+    writer.wait().unwrap();
+    create(&store, "b").await.unwrap();
+    let record = store.load(&key("a")).await.unwrap().unwrap();
+    assert_eq!(record.blob, &b"data"[..]);
+}
+
+#[tokio::test]
+async fn a_process_that_is_frozen_in_a_write_is_an_error_in_time_and_reading_goes_on() {
+    let folder = Folder::new();
+    let timeout = Duration::from_millis(300);
+    let store = folder.builder().operation_timeout(timeout).open().unwrap();
+    create(&store, "a").await.unwrap();
+    let mut writer = writer_of(&folder);
+    writer.freeze();
+    let begin = Instant::now();
+    let error = create(&store, "b").await.unwrap_err();
+    assert!(error.to_string().contains("lock"), "{error}");
+    assert!(error.is_temporary());
+    assert!(begin.elapsed() < Duration::from_secs(3));
+    assert!(store.load(&key("a")).await.unwrap().is_some());
+    writer.kill().unwrap();
+    writer.wait().unwrap();
+    create(&store, "b").await.unwrap();
 }
 
 #[tokio::test]

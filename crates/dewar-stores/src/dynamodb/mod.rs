@@ -65,6 +65,7 @@ pub use builder::DynamodbBuilder;
 
 use self::failure::Failure;
 use self::link::{Link, Repeated};
+use crate::outcome::Outcome;
 use crate::server::Operation;
 
 /// Whether the table is made where it is absent.
@@ -250,11 +251,8 @@ impl Store for DynamodbStore {
                 None => Outcome::Gone,
             })
         };
-        Ok(match self.link.run(Operation::Replace, replace).await? {
-            Outcome::Done => Replaced::Done(Version::content(blob)),
-            Outcome::Conflict => Replaced::Conflict,
-            Outcome::Gone => Replaced::Gone,
-        })
+        let outcome = self.link.run(Operation::Replace, replace).await?;
+        Ok(outcome.replaced(blob))
     }
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
@@ -296,15 +294,16 @@ impl Store for DynamodbStore {
                 .expression_attribute_values(":seen", binary(seen))
                 .expression_attribute_values(":now", self.now());
             match delete.send().await.map_err(Failure::from) {
-                Ok(_) => Ok(Deleted::Done),
+                Ok(_) => Ok(Outcome::Done),
                 Err(Failure::Condition) => Ok(match self.fetch(key).await? {
-                    Some(_) => Deleted::Conflict,
-                    None => Deleted::Gone,
+                    Some(_) => Outcome::Conflict,
+                    None => Outcome::Gone,
                 }),
                 Err(failure) => Err(failure),
             }
         };
-        self.link.run(Operation::DeleteUnchanged, delete).await
+        let outcome = self.link.run(Operation::DeleteUnchanged, delete).await?;
+        Ok(outcome.deleted())
     }
 
     // The table's time to live does it.
@@ -364,13 +363,6 @@ impl Debug for DynamodbStore {
             .field("link", &self.link)
             .finish_non_exhaustive()
     }
-}
-
-/// What a conditional write did.
-enum Outcome {
-    Done,
-    Conflict,
-    Gone,
 }
 
 fn text(key: &Key) -> AttributeValue {

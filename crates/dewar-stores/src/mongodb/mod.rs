@@ -63,6 +63,7 @@ pub use builder::MongodbBuilder;
 pub use indexes::Indexes;
 
 use self::link::{Link, Repeated};
+use crate::outcome::Outcome;
 use crate::server::Operation;
 
 /// Keeps sessions in MongoDB. See [the module](self).
@@ -182,11 +183,8 @@ impl Store for MongodbStore {
                 })
             }
         };
-        Ok(match self.link.run(Operation::Replace, replace).await? {
-            Outcome::Done => Replaced::Done(Version::content(blob)),
-            Outcome::Conflict => Replaced::Conflict,
-            Outcome::Gone => Replaced::Gone,
-        })
+        let outcome = self.link.run(Operation::Replace, replace).await?;
+        Ok(outcome.replaced(blob))
     }
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
@@ -229,11 +227,7 @@ impl Store for MongodbStore {
             }
         };
         let done = self.link.run(Operation::DeleteUnchanged, delete).await?;
-        Ok(match done {
-            Outcome::Done => Deleted::Done,
-            Outcome::Conflict => Deleted::Conflict,
-            Outcome::Gone => Deleted::Gone,
-        })
+        Ok(done.deleted())
     }
 
     // The index on `expiration` does it.
@@ -310,13 +304,6 @@ const CREATE_TRIES: u32 = 3;
 
 /// The largest page of a listing.
 const PAGE: usize = 1000;
-
-/// What a conditional write did.
-enum Outcome {
-    Done,
-    Conflict,
-    Gone,
-}
 
 fn binary(blob: &Bytes) -> Bson {
     Bson::Binary(Binary {

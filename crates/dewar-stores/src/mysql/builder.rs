@@ -1,5 +1,4 @@
 use std::fmt::{self, Debug};
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::Migrated;
 use crate::server::Server;
 use crate::sql::link::Link;
 use crate::sql::{Layout, Table, Tables};
+use crate::tls::Identity;
 
 /// Builds a [`MysqlStore`]; made by [`MysqlStore::builder`].
 #[must_use = "a builder does nothing before `build` or `connect`"]
@@ -23,7 +23,8 @@ pub struct MysqlBuilder {
     connect_timeout: Duration,
     operation_timeout: Duration,
     connections: usize,
-    root_certificates: Option<PathBuf>,
+    root_certificates: Option<Vec<u8>>,
+    client_certificate: Option<Identity>,
     clock: Arc<dyn Clock>,
 }
 
@@ -51,6 +52,7 @@ impl MysqlBuilder {
             operation_timeout: TIMEOUT,
             connections: CONNECTIONS,
             root_certificates: None,
+            client_certificate: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -87,9 +89,23 @@ impl MysqlBuilder {
         self
     }
 
-    /// The PEM file with the authorities that may have signed the server's certificate: `ssl_ca` in the URL.
-    pub fn root_certificates(mut self, path: impl Into<PathBuf>) -> MysqlBuilder {
-        self.root_certificates = Some(path.into());
+    /// The certificates, as PEM, of the authorities that may have signed the server's: `ssl_ca` in the URL. It is checked
+    /// then.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> MysqlBuilder {
+        self.root_certificates = Some(pem.into());
+        self
+    }
+
+    /// The certificate and private key, as PEM, by which the server knows us: `ssl_cert` and `ssl_key` in the URL.
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> MysqlBuilder {
+        self.client_certificate = Some(Identity {
+            certificate: certificate.into(),
+            key: key.into(),
+        });
         self
     }
 
@@ -134,17 +150,22 @@ impl MysqlBuilder {
         let Target {
             options,
             mut tls,
+            paths,
             address,
         } = url::parse(&self.url)?;
-        if let Some(path) = &self.root_certificates {
-            tls = Tls::VerifiedBy(path.clone());
+        let mut files = paths.read()?;
+        if let Some(pem) = &self.root_certificates {
+            (tls, files.authorities) = (Tls::Verified, Some(pem.clone()));
+        }
+        if let Some(identity) = &self.client_certificate {
+            files.identity = Some(identity.clone());
         }
         if tls != Tls::Disabled {
             // The driver takes the process's provider; one that is installed already stays.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let options = options
-            .ssl_opts(tls.options())
+            .ssl_opts(tls.options(files))
             .client_found_rows(true)
             .stmt_cache_size(STATEMENTS)
             .tcp_nodelay(true)

@@ -1,19 +1,23 @@
 //! What an error of the driver means: for the connection, and for the reader of the message.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::{self, Display};
 
 use dewar::Error;
 use mysql_async::{DriverError, Error as MysqlError, IoError};
 
+use super::url::FILES;
 use crate::server::{Operation, Server};
 use crate::sql::link::Verdict;
+use crate::tls;
 
 pub(super) fn verdict(error: &MysqlError) -> Verdict {
     match error {
         MysqlError::Server(error) => match error.code {
             1053 | 1927 | 3169 => Verdict::Lost,
             1213 | 1020 => Verdict::RolledBack,
+            1290 | 1792 | 1836 => Verdict::ReadOnly,
             _ => Verdict::Refused,
         },
         MysqlError::Url(_) => Verdict::Refused,
@@ -28,7 +32,13 @@ pub(super) fn is_duplicate(error: &MysqlError) -> bool {
 
 /// Dewar's error for one of the driver: what to do, whether a retry may help, and the cause.
 pub(super) fn explain(server: &Server, operation: Operation, error: MysqlError) -> Error {
-    let (what, retry) = diagnose(&error);
+    let (what, retry) = match tls::explain(&error, &FILES) {
+        Some(what) => (Cow::from(what), Retry::IsUseless),
+        None => {
+            let (what, retry) = diagnose(&error);
+            (Cow::from(what), retry)
+        }
+    };
     let explained = server.error(operation, what);
     let explained = match retry {
         Retry::MayHelp => explained.temporary(),
@@ -51,13 +61,16 @@ fn diagnose(error: &MysqlError) -> (&'static str, Retry) {
         MysqlError::Server(error) => error.code,
         MysqlError::Io(IoError::Tls(_)) => {
             return (
-                "the TLS handshake failed; does the server's certificate carry this host's name, and is its \
-                 authority known here (ssl_ca)?",
+                "no TLS connection can be made with these files and this host's name; the cause says why",
                 IsUseless,
             );
         }
         MysqlError::Driver(DriverError::NoClientSslFlagFromServer) => {
-            return ("the server has no TLS", IsUseless);
+            return (
+                "the server has no TLS, and the URL asks for it; turn it on there (ssl_cert, ssl_key), or write \
+                 ssl_mode=DISABLED where nobody can listen on the way",
+                IsUseless,
+            );
         }
         MysqlError::Driver(DriverError::PacketTooLarge) => return TOO_LARGE,
         _ => {
@@ -68,7 +81,15 @@ fn diagnose(error: &MysqlError) -> (&'static str, Retry) {
         }
     };
     match code {
-        1045 | 1698 | 1251 | 2059 => ("the server refuses user or password", IsUseless),
+        1045 | 1698 | 1251 | 2059 => (
+            "the server refuses user or password; it may also want TLS (ssl_mode=REQUIRED) or a certificate of ours \
+             (ssl_cert, ssl_key) from this user",
+            IsUseless,
+        ),
+        3159 => (
+            "the server takes connections with TLS only; write ssl_mode=VERIFY_IDENTITY, or REQUIRED",
+            IsUseless,
+        ),
         1044 => ("the user may not use this database", IsUseless),
         1049 => ("there is no such database", IsUseless),
         1130 => ("the server takes no connection from this host", IsUseless),

@@ -13,7 +13,8 @@
 //! As SQLAlchemy writes them; a driver (`mysql+pymysql://`) is no matter, and `mariadb://` is the same.
 //! `unix_socket` names a socket in place of host and port. The connection is plain unless `ssl_mode` is one of
 //! MySQL's `REQUIRED` (any certificate will do) and `VERIFY_IDENTITY` (the server must prove who it is;
-//! `VERIFY_CA` is taken for it), or `ssl_ca` names a PEM file with the authorities to believe.
+//! `VERIFY_CA` is taken for it), or `ssl_ca` names a PEM file with the authorities to believe. `ssl_cert` and `ssl_key`
+//! are the certificate by which the server knows us; with them alone the server must prove who it is, too.
 //!
 //! # The table
 //!
@@ -31,6 +32,9 @@
 //! otherwise), usually at once when the server refuses. After a lost connection a call is repeated once on a new
 //! one, in the same time: loading, extending and deleting are the same done twice, and a write looks first whether
 //! its predecessor arrived. A write that is answered too late is an error; whether it was done is unknown.
+//!
+//! A server that refuses to write because it became a replica is left, once for each call, for the one that the address
+//! leads to now.
 //!
 //! Each operation is one round trip; it takes more only where a write finds another version, or none.
 
@@ -62,6 +66,7 @@ pub use builder::MysqlBuilder;
 use self::statements::Statements;
 use self::time::{exactly, rounded_up};
 use crate::Migrated;
+use crate::outcome::Outcome;
 use crate::server::{Operation, Server};
 use crate::skew;
 use crate::sql::link::{Backend, Link, Repeated, Trouble, Turn, Verdict, work};
@@ -170,11 +175,8 @@ impl Store for MysqlStore {
                 })
             })
         };
-        Ok(match self.link.run(Operation::Replace, replace).await? {
-            Outcome::Done => Replaced::Done(Version::content(blob)),
-            Outcome::Conflict => Replaced::Conflict,
-            Outcome::Gone => Replaced::Gone,
-        })
+        let outcome = self.link.run(Operation::Replace, replace).await?;
+        Ok(outcome.replaced(blob))
     }
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
@@ -220,13 +222,8 @@ impl Store for MysqlStore {
                 })
             })
         };
-        Ok(
-            match self.link.run(Operation::DeleteUnchanged, delete).await? {
-                Outcome::Done => Deleted::Done,
-                Outcome::Conflict => Deleted::Conflict,
-                Outcome::Gone => Deleted::Gone,
-            },
-        )
+        let outcome = self.link.run(Operation::DeleteUnchanged, delete).await?;
+        Ok(outcome.deleted())
     }
 
     async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
@@ -359,14 +356,6 @@ type MysqlTurn = Turn<Manager>;
 
 /// Key, size and expiry of a listed row.
 type Row = (String, Option<u64>, Value);
-
-/// What a conditional write did.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    Conflict,
-    Gone,
-}
 
 impl MysqlTurn {
     /// How many rows a statement changed, or found to be as it would have them.

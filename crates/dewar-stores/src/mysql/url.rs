@@ -1,47 +1,53 @@
-use std::path::PathBuf;
-
 use dewar::{Error, ErrorKind, Result};
-use mysql_async::{Opts, OptsBuilder, SslOpts};
+use mysql_async::{ClientIdentity, Opts, OptsBuilder, SslOpts};
 
-use crate::sql::decoded;
+use crate::percent::decoded;
+use crate::tls::{Files, Names, Paths};
 
 /// A connection URL, read.
 pub(super) struct Target {
     pub(super) options: OptsBuilder,
     pub(super) tls: Tls,
+    pub(super) paths: Paths,
     /// Where the server is, without user and password.
     pub(super) address: String,
 }
 
-/// Whether the connection is encrypted, and whom it trusts: MySQL's `ssl_mode`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// As SQLAlchemy and most drivers call them.
+pub(super) static FILES: Names = Names {
+    authorities: "ssl_ca",
+    certificate: "ssl_cert",
+    key: "ssl_key",
+};
+
+/// Whether the connection is encrypted, and the server must prove who it is: MySQL's `ssl_mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tls {
     /// Plain.
     Disabled,
     /// Encrypted; any certificate will do.
     Required,
-    /// Encrypted; the certificate must be for the host's name, from an authority that browsers know.
+    /// Encrypted; the certificate must be for the host's name, from an authority that is named, or else from one that
+    /// browsers know.
     Verified,
-    /// Encrypted; the certificate must be for the host's name, from an authority in this PEM file.
-    VerifiedBy(PathBuf),
 }
 
 impl Tls {
-    pub(super) fn options(&self) -> Option<SslOpts> {
-        match self {
-            Tls::Disabled => None,
-            Tls::Required => Some(
-                SslOpts::default()
-                    .with_danger_accept_invalid_certs(true)
-                    .with_danger_skip_domain_validation(true),
-            ),
-            Tls::Verified => Some(SslOpts::default()),
-            Tls::VerifiedBy(path) => Some(
-                SslOpts::default()
-                    .with_disable_built_in_roots(true)
-                    .with_root_certs(vec![path.clone().into()]),
-            ),
-        }
+    pub(super) fn options(self, files: Files) -> Option<SslOpts> {
+        let options = match (self, files.authorities) {
+            (Tls::Disabled, _) => return None,
+            (Tls::Required, _) => SslOpts::default()
+                .with_danger_accept_invalid_certs(true)
+                .with_danger_skip_domain_validation(true),
+            (Tls::Verified, None) => SslOpts::default(),
+            (Tls::Verified, Some(pem)) => SslOpts::default()
+                .with_disable_built_in_roots(true)
+                .with_root_certs(vec![pem.into()]),
+        };
+        let identity = files
+            .identity
+            .map(|ours| ClientIdentity::new(ours.certificate.into(), ours.key.into()));
+        Some(options.with_client_identity(identity))
     }
 }
 
@@ -69,7 +75,7 @@ pub(super) fn parse(url: &str) -> Result<Target> {
         options.ip_or_hostname(),
         options.tcp_port()
     );
-    let mut tls = Tls::Disabled;
+    let (mut mode, mut paths) = (Tls::Disabled, Paths::new(&FILES));
     // Otherwise the driver would leave TCP for a socket that the server names.
     let mut options = OptsBuilder::from_opts(options).prefer_socket(false);
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
@@ -79,16 +85,12 @@ pub(super) fn parse(url: &str) -> Result<Target> {
                 address = format!("{path}/{database}");
                 options = options.prefer_socket(true).socket(Some(path));
             }
-            Some(("ssl_ca", path)) => tls = Tls::VerifiedBy(decoded(path).into()),
-            Some(("ssl_mode" | "ssl-mode", mode)) => {
-                tls = match (mode.to_ascii_uppercase().as_str(), tls) {
-                    ("DISABLED" | "PREFERRED", Tls::Disabled) => Tls::Disabled,
-                    ("REQUIRED", Tls::Disabled) => Tls::Required,
-                    ("VERIFY_CA" | "VERIFY_IDENTITY", Tls::Disabled) => Tls::Verified,
-                    (
-                        "DISABLED" | "PREFERRED" | "REQUIRED" | "VERIFY_CA" | "VERIFY_IDENTITY",
-                        given,
-                    ) => given,
+            Some((name, path)) if paths.take(name, path) => {}
+            Some(("ssl_mode" | "ssl-mode", given)) => {
+                mode = match given.to_ascii_uppercase().as_str() {
+                    "DISABLED" | "PREFERRED" => Tls::Disabled,
+                    "REQUIRED" => Tls::Required,
+                    "VERIFY_CA" | "VERIFY_IDENTITY" => Tls::Verified,
                     _ => {
                         return Err(wrong(
                             "has one of MySQL's modes in ssl_mode, such as VERIFY_IDENTITY",
@@ -100,15 +102,22 @@ pub(super) fn parse(url: &str) -> Result<Target> {
             Some(("charset", _)) => {}
             Some((name, _)) => {
                 return Err(wrong(&format!(
-                    "has other parameters than {name:?}: unix_socket, ssl_ca and ssl_mode"
+                    "has other parameters than {name:?}: unix_socket, ssl_ca, ssl_cert, ssl_key and ssl_mode"
                 )));
             }
             None => return Err(wrong("has a value for each parameter")),
         }
     }
+    // Whoever names authorities wants them asked, and whoever shows a certificate wants TLS.
+    let tls = match (mode, paths.names_authorities()) {
+        (_, true) => Tls::Verified,
+        (Tls::Disabled, false) if !paths.is_empty() => Tls::Verified,
+        (mode, false) => mode,
+    };
     Ok(Target {
         options,
         tls,
+        paths,
         address,
     })
 }
@@ -144,15 +153,20 @@ mod tests {
     }
 
     #[test]
-    fn the_url_decides_whom_to_trust() {
-        let tls = |query: &str| parse(&format!("mysql://u@h/d?{query}")).unwrap().tls;
-        let authority = || Tls::VerifiedBy("/ca.pem".into());
-        assert_eq!(tls(""), Tls::Disabled);
-        assert_eq!(tls("ssl_mode=REQUIRED"), Tls::Required);
-        assert_eq!(tls("ssl_mode=VERIFY_IDENTITY"), Tls::Verified);
-        assert_eq!(tls("ssl_ca=/ca.pem"), authority());
-        assert_eq!(tls("ssl_ca=/ca.pem&ssl_mode=REQUIRED"), authority());
-        assert_eq!(tls("ssl_mode=REQUIRED&ssl_ca=/ca.pem"), authority());
+    fn the_url_decides_whether_the_server_is_checked() {
+        for (query, tls) in [
+            ("", Tls::Disabled),
+            ("ssl_mode=REQUIRED", Tls::Required),
+            ("ssl_mode=VERIFY_IDENTITY", Tls::Verified),
+            ("ssl_ca=/ca.pem", Tls::Verified),
+            ("ssl_ca=/ca.pem&ssl_mode=REQUIRED", Tls::Verified),
+            ("ssl_mode=REQUIRED&ssl_ca=/ca.pem", Tls::Verified),
+            ("ssl_cert=/cert.pem&ssl_key=/key.pem", Tls::Verified),
+            ("ssl_cert=/cert.pem&ssl_mode=REQUIRED", Tls::Required),
+        ] {
+            let target = parse(&format!("mysql://u@h/d?{query}")).unwrap();
+            assert_eq!(target.tls, tls, "{query}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use dewar::clock::{Clock, SystemClock};
 use dewar::{Error, ErrorKind, Result};
 use tokio_postgres::NoTls;
+use tokio_postgres::config::SslMode;
 
 use super::PostgresqlStore;
 use super::tls::{self, Trust};
@@ -14,6 +15,7 @@ use crate::Migrated;
 use crate::server::Server;
 use crate::sql::link::Link;
 use crate::sql::{Table, Tables};
+use crate::tls::Identity;
 
 /// Builds a [`PostgresqlStore`]; made by [`PostgresqlStore::builder`].
 #[must_use = "a builder does nothing before `build` or `connect`"]
@@ -25,6 +27,7 @@ pub struct PostgresqlBuilder {
     operation_timeout: Duration,
     connections: usize,
     root_certificates: Option<Vec<u8>>,
+    client_certificate: Option<Identity>,
     clock: Arc<dyn Clock>,
 }
 
@@ -43,6 +46,7 @@ impl PostgresqlBuilder {
             operation_timeout: TIMEOUT,
             connections: CONNECTIONS,
             root_certificates: None,
+            client_certificate: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -85,6 +89,19 @@ impl PostgresqlBuilder {
         self
     }
 
+    /// The certificate and private key, as PEM, by which the server knows us: `sslcert` and `sslkey` in the URL.
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> PostgresqlBuilder {
+        self.client_certificate = Some(Identity {
+            certificate: certificate.into(),
+            key: key.into(),
+        });
+        self
+    }
+
     /// The clock that the expiry of sessions is counted by; the system's unless set.
     pub fn clock(mut self, clock: impl Clock) -> PostgresqlBuilder {
         self.clock = Arc::new(clock);
@@ -120,21 +137,32 @@ impl PostgresqlBuilder {
         if self.connections == 0 {
             return wrong("the PostgreSQL store needs a connection at least");
         }
-        let url::Target { mut config, trust } = url::parse(&self.url)?;
+        let url::Target {
+            mut config,
+            verify,
+            paths,
+        } = url::parse(&self.url)?;
+        let files = paths.read()?;
         let server = Server::new("postgresql", url::describe(&config));
         if config.get_application_name().is_none() {
             config.application_name("dewar");
         }
         let trust = match &self.root_certificates {
             Some(pem) => Trust::Authorities(pem.clone()),
-            None => trust,
+            None => Trust::of(verify, files.authorities),
         };
+        if trust != Trust::Anybody && config.get_ssl_mode() == SslMode::Prefer {
+            // A server without TLS proves nothing.
+            config.ssl_mode(SslMode::Require);
+        }
+        let identity = self.client_certificate.as_ref();
+        let identity = identity.or(files.identity.as_ref());
         let recycling = ManagerConfig {
             // A lost connection shows when it is used; asking each time would be a second round trip.
             recycling_method: RecyclingMethod::Fast,
         };
         let manager = match url::wants_tls(&config) {
-            true => Manager::from_config(config, tls::connector(&trust)?, recycling),
+            true => Manager::from_config(config, tls::connector(&trust, identity)?, recycling),
             false => Manager::from_config(config, NoTls, recycling),
         };
         let pool = Pool::builder(manager).max_size(self.connections).build();

@@ -1,13 +1,16 @@
 //! What an error of the driver means: for the connection, and for the reader of the message.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::{self, Display};
 
 use dewar::Error;
 use tokio_postgres::error::SqlState;
 
+use super::url::FILES;
 use crate::server::{Operation, Server};
 use crate::sql::link::Verdict;
+use crate::tls;
 
 pub(super) fn verdict(error: &tokio_postgres::Error) -> Verdict {
     let Some(code) = error.code() else {
@@ -16,6 +19,7 @@ pub(super) fn verdict(error: &tokio_postgres::Error) -> Verdict {
     match &code.code()[..2] {
         "08" => Verdict::Lost,
         "40" => Verdict::RolledBack,
+        _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Verdict::ReadOnly,
         _ if [
             SqlState::ADMIN_SHUTDOWN,
             SqlState::CRASH_SHUTDOWN,
@@ -35,7 +39,13 @@ pub(super) fn explain(
     operation: Operation,
     error: tokio_postgres::Error,
 ) -> Error {
-    let (what, retry) = diagnose(&error);
+    let (what, retry) = match tls::explain(&error, &FILES) {
+        Some(what) => (Cow::from(what), Retry::IsUseless),
+        None => {
+            let (what, retry) = diagnose(&error);
+            (Cow::from(what), retry)
+        }
+    };
     let explained = server.error(operation, what);
     let explained = match retry {
         Retry::MayHelp => explained.temporary(),
@@ -55,10 +65,10 @@ enum Retry {
 fn diagnose(error: &tokio_postgres::Error) -> (&'static str, Retry) {
     use Retry::{IsUseless, MayHelp};
     let Some(code) = error.code() else {
-        return match tls_cause(error) {
+        return match has_no_tls(error) {
             true => (
-                "the TLS handshake failed; does the server's certificate carry this host's name, and is its \
-                 authority known here (sslrootcert)?",
+                "the server has no TLS, and the URL asks for it; turn it on there (ssl = on), or write sslmode=disable \
+                 where nobody can listen on the way",
                 IsUseless,
             ),
             false => (
@@ -68,7 +78,12 @@ fn diagnose(error: &tokio_postgres::Error) -> (&'static str, Retry) {
         };
     };
     match code.code() {
-        "28P01" | "28000" => ("the server refuses user or password", IsUseless),
+        "28P01" => ("the server refuses user or password", IsUseless),
+        "28000" => (
+            "the server lets nobody in like this: its pg_hba.conf may want another user or host, TLS (sslmode=require), or \
+             a certificate of ours (sslcert, sslkey); the cause says which",
+            IsUseless,
+        ),
         "3D000" => ("there is no such database", IsUseless),
         "3F000" => (
             "there is no such schema; make it, or name another",
@@ -108,23 +123,10 @@ fn diagnose(error: &tokio_postgres::Error) -> (&'static str, Retry) {
     }
 }
 
-fn tls_cause(error: &tokio_postgres::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if error.is::<rustls::Error>() {
-            return true;
-        }
-        // `io::Error` hands out its inner error's cause, not the inner error itself.
-        if let Some(io) = error.downcast_ref::<std::io::Error>()
-            && io
-                .get_ref()
-                .is_some_and(|inner| inner.is::<rustls::Error>())
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+/// By the words of the driver, which has no other sign for it.
+fn has_no_tls(error: &tokio_postgres::Error) -> bool {
+    let cause = error.source();
+    cause.is_some_and(|cause| cause.to_string() == "server does not support TLS")
 }
 
 /// What the server said, without the details: those quote the row, and with it the session's id.

@@ -17,7 +17,8 @@
 //!
 //! As libpq and SQLAlchemy write them; a driver (`postgresql+psycopg2://`) is no matter. `sslmode` means what it means
 //! to libpq: `prefer`, which is the default, and `require` encrypt but take any certificate; with `verify-full`
-//! (`verify-ca` is taken for it), or with `sslrootcert`, the server must prove who it is.
+//! (`verify-ca` is taken for it), or with `sslrootcert`, the server must prove who it is. `sslcert` and `sslkey` are the
+//! certificate by which the server knows us.
 //!
 //! # Statements
 //!
@@ -32,6 +33,9 @@
 //! otherwise), usually at once when the server refuses. After a lost connection a call is repeated once on a new
 //! one, in the same time: loading, extending and deleting are the same done twice, and a write looks first whether
 //! its predecessor arrived. A write that is answered too late is an error; whether it was done is unknown.
+//!
+//! A server that refuses to write because it became a replica is left, once for each call, for the one that the address
+//! leads to now.
 
 mod builder;
 mod failure;
@@ -62,6 +66,7 @@ pub use builder::PostgresqlBuilder;
 use self::statements::Statements;
 use self::time::PgTime;
 use crate::Migrated;
+use crate::outcome::Outcome;
 use crate::server::{Operation, Server};
 use crate::skew;
 use crate::sql::link::{Backend, Link, Repeated, Trouble, Turn, Verdict, work};
@@ -166,11 +171,8 @@ impl Store for PostgresqlStore {
                 })
             })
         };
-        Ok(match self.link.run(Operation::Replace, replace).await? {
-            Outcome::Done => Replaced::Done(Version::content(blob)),
-            Outcome::Conflict => Replaced::Conflict,
-            Outcome::Gone => Replaced::Gone,
-        })
+        let outcome = self.link.run(Operation::Replace, replace).await?;
+        Ok(outcome.replaced(blob))
     }
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
@@ -220,13 +222,8 @@ impl Store for PostgresqlStore {
                     .await
             })
         };
-        Ok(
-            match self.link.run(Operation::DeleteUnchanged, delete).await? {
-                Outcome::Done => Deleted::Done,
-                Outcome::Conflict => Deleted::Conflict,
-                Outcome::Gone => Deleted::Gone,
-            },
-        )
+        let outcome = self.link.run(Operation::DeleteUnchanged, delete).await?;
+        Ok(outcome.deleted())
     }
 
     async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
@@ -338,14 +335,6 @@ type PgTurn = Turn<Manager>;
 
 /// A value and the type that it is sent as.
 type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
-
-/// What a conditional write did.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    Conflict,
-    Gone,
-}
 
 impl PgTurn {
     async fn execute(

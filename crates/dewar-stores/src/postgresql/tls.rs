@@ -6,9 +6,12 @@ use dewar::{Error, ErrorKind, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::url::Verify;
+use crate::tls::Identity;
 
 /// Whether the server must prove who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +24,18 @@ pub(super) enum Trust {
     Authorities(Vec<u8>),
 }
 
-pub(super) fn connector(trust: &Trust) -> Result<MakeRustlsConnect> {
+impl Trust {
+    /// What the URL says.
+    pub(super) fn of(verify: Verify, authorities: Option<Vec<u8>>) -> Trust {
+        match (verify, authorities) {
+            (Verify::BySystem, _) | (Verify::Yes, None) => Trust::System,
+            (Verify::Yes | Verify::No, Some(pem)) => Trust::Authorities(pem),
+            (Verify::No, None) => Trust::Anybody,
+        }
+    }
+}
+
+pub(super) fn connector(trust: &Trust, identity: Option<&Identity>) -> Result<MakeRustlsConnect> {
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -37,13 +51,28 @@ pub(super) fn connector(trust: &Trust) -> Result<MakeRustlsConnect> {
             config.with_root_certificates(roots(found.certs, "the system")?)
         }
         Trust::Authorities(pem) => {
-            let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
-                .filter_map(|certificate| certificate.ok())
-                .collect();
-            config.with_root_certificates(roots(certificates, "sslrootcert")?)
+            config.with_root_certificates(roots(certificates(pem), "sslrootcert")?)
         }
     };
-    Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
+    let config = match identity {
+        None => config.with_no_client_auth(),
+        Some(identity) => {
+            let key = PrivateKeyDer::from_pem_slice(&identity.key).map_err(useless)?;
+            let chain = certificates(&identity.certificate);
+            config.with_client_auth_cert(chain, key).map_err(useless)?
+        }
+    };
+    Ok(MakeRustlsConnect::new(config))
+}
+
+fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    let certificates = CertificateDer::pem_slice_iter(pem);
+    certificates.filter_map(Result::ok).collect()
+}
+
+fn useless(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    let what = "the client's certificate and its key (sslcert, sslkey) are of no use; do they belong together?";
+    Error::new(ErrorKind::Config, what).with_source(error)
 }
 
 fn roots(certificates: Vec<CertificateDer<'static>>, origin: &str) -> Result<RootCertStore> {

@@ -1,17 +1,33 @@
-use std::path::PathBuf;
-
 use dewar::{Error, ErrorKind, Result};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::tls::Trust;
-use crate::sql::decoded;
+use crate::tls::{Names, Paths};
 
 /// A connection URL, read.
 pub(super) struct Target {
     pub(super) config: Config,
-    pub(super) trust: Trust,
+    pub(super) verify: Verify,
+    pub(super) paths: Paths,
 }
+
+/// Whether the server must prove who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verify {
+    /// Only if authorities are named.
+    No,
+    /// To one of the authorities that are named, or to one that the system knows.
+    Yes,
+    /// To an authority that the system knows.
+    BySystem,
+}
+
+/// As libpq calls them.
+pub(super) static FILES: Names = Names {
+    authorities: "sslrootcert",
+    certificate: "sslcert",
+    key: "sslkey",
+};
 
 /// Reads a URL as libpq and SQLAlchemy write it.
 pub(super) fn parse(url: &str) -> Result<Target> {
@@ -24,16 +40,17 @@ pub(super) fn parse(url: &str) -> Result<Target> {
     }
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut kept = Vec::new();
-    let (mut verify, mut root_certificate) = (Verify::No, None);
+    let (mut verify, mut paths) = (Verify::No, Paths::new(&FILES));
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         match parameter.split_once('=') {
             // The driver knows only the modes that do not check certificates.
             Some(("sslmode", "verify-ca" | "verify-full")) => {
-                verify = Verify::Yes;
+                verify = verify.max(Verify::Yes);
                 kept.push("sslmode=require".to_owned());
             }
             Some(("sslmode", "allow")) => kept.push("sslmode=prefer".to_owned()),
-            Some(("sslrootcert", path)) => root_certificate = Some(decoded(path)),
+            Some(("sslrootcert", "system")) => verify = Verify::BySystem,
+            Some((name, path)) if paths.take(name, path) => {}
             _ => kept.push(parameter.to_owned()),
         }
     }
@@ -44,20 +61,11 @@ pub(super) fn parse(url: &str) -> Result<Target> {
         let cause = cause.unwrap_or_else(|| "it cannot be read".to_owned());
         wrong(&format!("is understood: {cause}. Special characters in a password are written as %40 and the like"))
     })?;
-    let trust = match root_certificate.as_deref() {
-        Some("system") => Trust::System,
-        Some(path) => Trust::Authorities(read(path)?),
-        None if verify == Verify::Yes => Trust::System,
-        None => Trust::Anybody,
-    };
-    Ok(Target { config, trust })
-}
-
-/// Whether the URL wants the server's certificate checked.
-#[derive(PartialEq, Eq)]
-enum Verify {
-    Yes,
-    No,
+    Ok(Target {
+        config,
+        verify,
+        paths,
+    })
 }
 
 /// Where the server is, without user and password.
@@ -81,13 +89,6 @@ pub(super) fn describe(config: &Config) -> String {
 /// Whether the connection may be one without TLS throughout.
 pub(super) fn wants_tls(config: &Config) -> bool {
     config.get_ssl_mode() != SslMode::Disable
-}
-
-fn read(path: &str) -> Result<Vec<u8>> {
-    std::fs::read(PathBuf::from(path)).map_err(|error| {
-        let what = format!("the certificates {path:?} (sslrootcert) cannot be read: {error}");
-        Error::new(ErrorKind::Config, what).with_source(error)
-    })
 }
 
 fn wrong(what: &str) -> Error {
@@ -124,12 +125,23 @@ mod tests {
     }
 
     #[test]
-    fn sslmode_decides_whom_to_trust() {
-        let trust = |query: &str| parse(&format!("postgresql://u@h/d?{query}")).unwrap().trust;
-        assert_eq!(trust(""), Trust::Anybody);
-        assert_eq!(trust("sslmode=require"), Trust::Anybody);
-        assert_eq!(trust("sslmode=verify-full"), Trust::System);
-        assert_eq!(trust("sslmode=require&sslrootcert=system"), Trust::System);
+    fn sslmode_decides_whether_the_server_is_checked() {
+        let verify = |query: &str| {
+            parse(&format!("postgresql://u@h/d?{query}"))
+                .unwrap()
+                .verify
+        };
+        assert_eq!(verify(""), Verify::No);
+        assert_eq!(verify("sslmode=require"), Verify::No);
+        assert_eq!(verify("sslmode=verify-full"), Verify::Yes);
+        assert_eq!(
+            verify("sslmode=require&sslrootcert=system"),
+            Verify::BySystem
+        );
+        assert_eq!(
+            verify("sslrootcert=system&sslmode=verify-full"),
+            Verify::BySystem
+        );
         let none = parse("postgresql://u@h/d?sslmode=disable").unwrap();
         assert!(!wants_tls(&none.config));
     }

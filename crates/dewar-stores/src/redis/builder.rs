@@ -13,8 +13,9 @@ use dewar::{Error, ErrorKind, Result};
 use super::RedisStore;
 use super::link::Link;
 use super::target::{self, Sentinel, Target, Waiting};
-use super::url::{self, Place};
+use super::url::{self, Address, Place};
 use crate::server::Server;
+use crate::tls::Files;
 
 /// Builds a [`RedisStore`]; made by [`RedisStore::builder`] and its kind.
 #[must_use = "a builder does nothing before `build` or `connect`"]
@@ -84,13 +85,14 @@ impl RedisBuilder {
         self
     }
 
-    /// The certificates, as PEM, of the authorities that may have signed the server's, in place of the system's.
+    /// The certificates, as PEM, of the authorities that may have signed the server's, in place of the system's:
+    /// `ssl_ca_certs` in the URL.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> RedisBuilder {
         self.root_certificates = Some(pem.into());
         self
     }
 
-    /// The certificate and private key, as PEM, by which the server knows us.
+    /// The certificate and private key, as PEM, by which the server knows us: `ssl_certfile` and `ssl_keyfile` in the URL.
     pub fn client_certificate(
         mut self,
         certificate: impl Into<Vec<u8>>,
@@ -153,9 +155,9 @@ impl RedisBuilder {
             }
         };
         install_tls_provider();
-        let place = url::parse(url)?;
+        let Address { place, paths } = url::parse(url)?;
         let address = place.describe();
-        let certificates = self.certificates();
+        let certificates = self.certificates(paths.read()?);
         let open = |info| target::open(with_nodelay(info), certificates.as_ref()).map_err(unusable);
         let target = match place {
             Place::Single(server) => Target::Single(open(server)?),
@@ -185,13 +187,20 @@ impl RedisBuilder {
         Ok((address, target))
     }
 
-    fn certificates(&self) -> Option<TlsCertificates> {
-        if self.root_certificates.is_none() && self.client_certificate.is_none() {
+    /// Those that were handed over, before those that the URL names.
+    fn certificates(&self, files: Files) -> Option<TlsCertificates> {
+        let identity = files.identity.map(|ours| ClientTlsConfig {
+            client_cert: ours.certificate,
+            client_key: ours.key,
+        });
+        let client_tls = self.client_certificate.clone().or(identity);
+        let root_cert = self.root_certificates.clone().or(files.authorities);
+        if client_tls.is_none() && root_cert.is_none() {
             return None;
         }
         Some(TlsCertificates {
-            client_tls: self.client_certificate.clone(),
-            root_cert: self.root_certificates.clone(),
+            client_tls,
+            root_cert,
         })
     }
 

@@ -6,7 +6,9 @@ use std::fmt::{self, Display};
 use ::redis::{ErrorKind, RedisError, ServerErrorKind};
 use dewar::Error;
 
+use super::url::FILES;
 use crate::server::{Operation, Server};
+use crate::tls;
 
 /// What an error means for the connection that it came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +40,10 @@ pub(super) fn verdict(error: &RedisError) -> Verdict {
 
 /// Dewar's error for one of the driver: what to do, whether a retry may help, and the cause.
 pub(super) fn explain(server: &Server, operation: Operation, error: RedisError) -> Error {
-    let (what, temporary) = diagnose(&error);
+    let (what, temporary) = match tls::explain(&error, &FILES) {
+        Some(what) => (what, Retry::IsUseless),
+        None => diagnose(&error),
+    };
     let explained = server.error(operation, what);
     let explained = match temporary {
         Retry::MayHelp => explained.temporary(),
@@ -110,13 +115,11 @@ fn diagnose_kind(error: &RedisError) -> (String, Retry) {
             "nothing listens there; is the server running, and is the address right?",
             MayHelp,
         ),
-        _ if error.is_connection_dropped() => ("the connection was lost", MayHelp),
-        _ if error.is_timeout() => ("no answer in time", MayHelp),
-        _ if is_about_tls(error) => (
-            "no TLS connection can be made: is the certificate signed for this host by an authority that is known here, \
-             and does the server speak TLS on this port? See the cause",
-            IsUseless,
+        _ if error.is_connection_dropped() => (
+            "the connection was lost; if that happens each time, is it a port for TLS (rediss://)?",
+            MayHelp,
         ),
+        _ if error.is_timeout() => ("no answer in time", MayHelp),
         ErrorKind::Parse => (
             "what answers there does not speak Redis's protocol; are host, port and TLS (rediss://) right?",
             IsUseless,
@@ -138,17 +141,6 @@ fn diagnose_kind(error: &RedisError) -> (String, Retry) {
         }
     };
     (what.to_owned(), retry)
-}
-
-/// By the words of rustls: the driver hides the type of its causes.
-fn is_about_tls(error: &RedisError) -> bool {
-    let text = error.to_string();
-    let words = [
-        "certificate",
-        "received fatal alert",
-        "received corrupt message",
-    ];
-    words.into_iter().any(|words| text.contains(words))
 }
 
 /// The code of the server's error, also where a script met it: until Redis 7 that becomes an `ERR` whose text

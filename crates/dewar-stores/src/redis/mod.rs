@@ -8,7 +8,9 @@
 //! | `redis+sentinel://[user[:password]@]sentinel[:port],sentinel[:port]/service[/database]` | the master of that service |
 //! | `redis+cluster://[user[:password]@]node[:port],node[:port]` | a cluster, found by any of these nodes |
 //!
-//! `rediss+sentinel` and `rediss+cluster` are over TLS; `valkey`, `valkeys` and `unix` are accepted as well.
+//! `rediss+sentinel` and `rediss+cluster` are over TLS; `valkey`, `valkeys` and `unix` are accepted as well. With TLS the server
+//! must prove who it is, to an authority that the system knows or to one in the PEM file `ssl_ca_certs`; `ssl_certfile` and
+//! `ssl_keyfile` are the certificate by which it knows us. All three are options of the URL, as redis-py has them.
 //!
 //! ```no_run
 //! # async fn example() -> dewar::Result<()> {

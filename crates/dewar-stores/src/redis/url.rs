@@ -3,7 +3,23 @@
 use ::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 use dewar::{Error, ErrorKind, Result};
 
-/// What a connection URL says.
+use crate::tls::{Names, Paths};
+
+/// A connection URL, read.
+#[derive(Debug)]
+pub(super) struct Address {
+    pub(super) place: Place,
+    pub(super) paths: Paths,
+}
+
+/// As redis-py calls them.
+pub(super) static FILES: Names = Names {
+    authorities: "ssl_ca_certs",
+    certificate: "ssl_certfile",
+    key: "ssl_keyfile",
+};
+
+/// Which servers a URL means.
 #[derive(Debug)]
 pub(super) enum Place {
     Single(ConnectionInfo),
@@ -18,7 +34,26 @@ pub(super) enum Place {
 const SENTINEL_PORT: u16 = 26379;
 
 /// Reads a connection URL; no message repeats it, since it may hold a password.
-pub(super) fn parse(url: &str) -> Result<Place> {
+pub(super) fn parse(url: &str) -> Result<Address> {
+    let mut paths = Paths::new(&FILES);
+    // The driver knows no files.
+    let url = &without(url, |name, value| paths.take(name, value));
+    let place = place(url)?;
+    let servers = match &place {
+        Place::Single(server) => std::slice::from_ref(server),
+        Place::Cluster(servers) => servers,
+        Place::Sentinel { sentinels, .. } => sentinels,
+    };
+    let tls = |server: &ConnectionInfo| matches!(server.addr(), ConnectionAddr::TcpTls { .. });
+    if !paths.is_empty() && !servers.iter().all(tls) {
+        return Err(bad(
+            "names certificates, which only rediss:// and its kind use",
+        ));
+    }
+    Ok(Address { place, paths })
+}
+
+fn place(url: &str) -> Result<Place> {
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(bad(
             "has no scheme; it should look like redis://localhost:6379/0",
@@ -227,6 +262,20 @@ fn options(rest: &str) -> impl Iterator<Item = (&str, &str)> {
     options.map(|option| option.split_once('=').unwrap_or((option, "")))
 }
 
+/// The URL without the options that are taken.
+fn without(url: &str, mut take: impl FnMut(&str, &str) -> bool) -> String {
+    let (url, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
+    let Some((place, query)) = url.split_once('?') else {
+        return format!("{url}{fragment}");
+    };
+    let mut taken = |option: &&str| {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        take(name, value)
+    };
+    let kept: Vec<_> = query.split('&').filter(|option| !taken(option)).collect();
+    format!("{place}?{}{fragment}", kept.join("&"))
+}
+
 fn bad(what: &str) -> Error {
     Error::new(
         ErrorKind::Config,
@@ -270,13 +319,13 @@ mod tests {
             ),
         ];
         for (url, expected) in cases {
-            assert_eq!(parse(url).unwrap().describe(), expected, "{url}");
+            assert_eq!(parse(url).unwrap().place.describe(), expected, "{url}");
         }
     }
 
     #[test]
     fn log_in_and_database_reach_the_server() {
-        let Place::Single(server) = parse("redis://user:s%40cr%3Aet@host/5").unwrap() else {
+        let Place::Single(server) = place("redis://user:s%40cr%3Aet@host/5").unwrap() else {
             panic!("a single server");
         };
         let settings = server.redis_settings();
@@ -294,6 +343,7 @@ mod tests {
             "redis://user:secret@host/x",
             "redis://user:secret@host:99999",
             "redis://user:secret@host?ssl_cert_reqs=none",
+            "redis://user:secret@host?ssl_ca_certs=/secret",
             "redis://user:secret@a,b",
             "redis://0.0.0.0/secret",
             "redis+sentinel://user:secret@host",

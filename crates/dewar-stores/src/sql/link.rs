@@ -39,6 +39,8 @@ pub(crate) enum Verdict {
     Lost,
     /// The server took everything back because of another transaction: the same once more is safe.
     RolledBack,
+    /// The server may not write (any longer), and did nothing: the address may lead to another one by now.
+    ReadOnly,
     /// The server said no.
     Refused,
 }
@@ -112,14 +114,15 @@ impl<B: Backend> Turn<B> {
 const ROLLBACKS: u32 = 20;
 
 impl<B: Backend> Link<B> {
-    /// Runs an operation: again after a lost connection (once), and after the server took it back.
+    /// Runs an operation: again after a lost connection (once), after the server took it back, and on a new connection
+    /// (once) after it could only read.
     pub(crate) async fn run<'a, T>(
         &self,
         operation: Operation,
         work: impl Fn(Turn<B>) -> Work<'a, T, B::Error>,
     ) -> Result<T> {
         let deadline = Instant::now() + self.connect_timeout + self.operation_timeout;
-        let (mut repeated, mut rollbacks) = (Repeated::No, 0);
+        let (mut repeated, mut rollbacks, mut left) = (Repeated::No, 0, false);
         loop {
             let mut loan = self.lend(operation, deadline).await?;
             let end = deadline.min(Instant::now() + self.operation_timeout);
@@ -155,6 +158,10 @@ impl<B: Backend> Link<B> {
                     // Those that wait in the pool are most likely lost as well.
                     self.pool.retain(|_, _| false);
                     repeated = Repeated::Yes;
+                }
+                Verdict::ReadOnly if !left => {
+                    self.pool.retain(|_, _| false);
+                    left = true;
                 }
                 Verdict::RolledBack if rollbacks < ROLLBACKS && Instant::now() < deadline => {
                     rollbacks += 1;

@@ -15,16 +15,11 @@ pub(crate) mod link;
 mod name;
 mod schema;
 mod table;
-#[cfg(any(feature = "mysql", feature = "postgresql"))]
-mod url;
 
-pub use crate::Migrated;
 pub use name::Name;
 pub(crate) use schema::{Column, Found, Need};
 pub(crate) use table::Dialect;
 pub use table::{Layout, Table, Tables};
-#[cfg(any(feature = "mysql", feature = "postgresql"))]
-pub(crate) use url::decoded;
 
 /// The most rows that one step of removing expired ones takes: it holds locks while it runs.
 pub(crate) const PURGE_STEP: usize = 200;

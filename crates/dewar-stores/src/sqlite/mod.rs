@@ -53,6 +53,7 @@ pub use builder::SqliteBuilder;
 
 use self::file::{File, pause};
 use self::statements::Statements;
+use crate::outcome::Outcome;
 use crate::server::Operation;
 use crate::sql::datetime::{from_text, to_text};
 use crate::sql::{KEY_LENGTH, PAGE, PURGE_STEP};
@@ -152,11 +153,7 @@ impl Store for SqliteStore {
                 self.statements.outcome_of_no_change(connection, key, &now)
             })
             .await?;
-        Ok(match outcome {
-            Outcome::Done => Replaced::Done(Version::content(blob)),
-            Outcome::Conflict => Replaced::Conflict,
-            Outcome::Gone => Replaced::Gone,
-        })
+        Ok(outcome.replaced(blob))
     }
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
@@ -197,11 +194,7 @@ impl Store for SqliteStore {
                 self.statements.outcome_of_no_change(connection, key, &now)
             })
             .await?;
-        Ok(match outcome {
-            Outcome::Done => Deleted::Done,
-            Outcome::Conflict => Deleted::Conflict,
-            Outcome::Gone => Deleted::Gone,
-        })
+        Ok(outcome.deleted())
     }
 
     async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
@@ -265,13 +258,6 @@ impl Debug for SqliteStore {
             .field("file", &self.file)
             .finish_non_exhaustive()
     }
-}
-
-/// What a conditional write did.
-enum Outcome {
-    Done,
-    Conflict,
-    Gone,
 }
 
 /// Long enough for another process to finish what it writes, short enough for a request.

@@ -1,7 +1,7 @@
 use dewar::store::Key;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Outcome;
+use crate::outcome::Outcome;
 use crate::sql::{Dialect, Table};
 
 /// The SQL of a store, with the names of its table.

@@ -1,6 +1,8 @@
 //! Database servers of a test's own, which it may stop, freeze and break.
 
+use std::fs::Permissions;
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -8,23 +10,30 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// The password of the user `dewar`.
-pub(crate) const PASSWORD: &str = "s3cret";
+use super::Freeze;
+use super::faults::SECRET;
 
-/// A server on a port and in a folder of its own; stopped when dropped.
+/// A PostgreSQL server on a port and in a folder of its own; stopped when dropped.
 pub(crate) struct Postgresql {
     pub(crate) port: u16,
     folder: TempDir,
+    settings: Vec<String>,
 }
 
 impl Postgresql {
     /// A server whose own time zone is far from UTC; `None` where PostgreSQL is not installed.
     pub(crate) fn start() -> Option<Postgresql> {
+        Postgresql::start_with(&[])
+    }
+
+    /// The same with further settings, such as `ssl=on`.
+    pub(crate) fn start_with(settings: &[String]) -> Option<Postgresql> {
         static TEMPLATE: OnceLock<Option<TempDir>> = OnceLock::new();
         let template = TEMPLATE.get_or_init(template).as_ref()?;
         let server = Postgresql {
             port: super::free_port(),
             folder: folder(),
+            settings: settings.to_vec(),
         };
         let data = template.path().join("data");
         assert!(run("cp", &["-a", text(&data), text(server.folder.path())]));
@@ -34,10 +43,12 @@ impl Postgresql {
 
     /// Its URL, with the password.
     pub(crate) fn url(&self) -> String {
-        format!(
-            "postgresql://dewar:{PASSWORD}@127.0.0.1:{}/postgres",
-            self.port
-        )
+        Postgresql::url_at(self.port)
+    }
+
+    /// The URL of a server on a port.
+    pub(crate) fn url_at(port: u16) -> String {
+        format!("postgresql://dewar:{SECRET}@127.0.0.1:{port}/postgres")
     }
 
     /// Stops it at once, as a crash does.
@@ -52,10 +63,17 @@ impl Postgresql {
     /// Starts it again after [`Postgresql::kill`].
     pub(crate) fn restart(&self) {
         let data = self.folder.path().join("data");
-        let options = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c timezone=Asia/Kathmandu",
-            self.port
-        );
+        let usual = [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=off",
+            "timezone=Asia/Kathmandu",
+        ];
+        let settings = usual
+            .into_iter()
+            .chain(self.settings.iter().map(String::as_str));
+        let settings = settings.map(|setting| format!(" -c {setting}"));
+        let options = format!("-p {}{}", self.port, settings.collect::<String>());
         let log = self.folder.path().join("log");
         let arguments = [
             "-D",
@@ -74,24 +92,16 @@ impl Postgresql {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
 
-    /// Stops the processor time of all its processes: it accepts connections, and answers nothing.
-    pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
-    }
-
-    /// Lets it go on after [`Postgresql::freeze`].
-    pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
+impl Freeze for Postgresql {
+    fn processes(&self) -> Vec<String> {
         let main = process(&self.folder.path().join("data/postmaster.pid"));
         let children = Command::new("pgrep").args(["-P", &main]).output().unwrap();
         let children = String::from_utf8(children.stdout).unwrap();
-        let mut processes = vec![main.as_str()];
-        processes.extend(children.split_whitespace());
-        super::send(signal, &processes);
+        let mut processes: Vec<_> = children.split_whitespace().map(str::to_owned).collect();
+        processes.insert(0, main);
+        processes
     }
 }
 
@@ -105,7 +115,7 @@ impl Drop for Postgresql {
 fn template() -> Option<TempDir> {
     let folder = folder();
     let password = folder.path().join("password");
-    std::fs::write(&password, PASSWORD).unwrap();
+    std::fs::write(&password, SECRET).unwrap();
     assert!(
         Command::new("chmod")
             .args(["644", text(&password)])
@@ -124,16 +134,23 @@ fn template() -> Option<TempDir> {
 pub(crate) struct Mariadb {
     pub(crate) port: u16,
     folder: TempDir,
+    arguments: Vec<String>,
 }
 
 impl Mariadb {
     /// A server whose own time zone is far from UTC; `None` where MariaDB is not installed.
     pub(crate) fn start() -> Option<Mariadb> {
+        Mariadb::start_with(&[])
+    }
+
+    /// The same with further arguments of `mariadbd`.
+    pub(crate) fn start_with(arguments: &[String]) -> Option<Mariadb> {
         static TEMPLATE: OnceLock<Option<TempDir>> = OnceLock::new();
         let template = TEMPLATE.get_or_init(mariadb_template).as_ref()?;
         let server = Mariadb {
             port: super::free_port(),
             folder: folder_of("mysql"),
+            arguments: arguments.to_vec(),
         };
         for name in ["data", "init.sql"] {
             let from = template.path().join(name);
@@ -149,14 +166,26 @@ impl Mariadb {
 
     /// Its URL, with the password.
     pub(crate) fn url(&self) -> String {
-        format!("mysql://dewar:{PASSWORD}@127.0.0.1:{}/app", self.port)
+        Mariadb::url_at(self.port)
+    }
+
+    /// The URL of a server on a port.
+    pub(crate) fn url_at(port: u16) -> String {
+        format!("mysql://dewar:{SECRET}@127.0.0.1:{port}/app")
+    }
+
+    /// Runs statements that the user `dewar` may not.
+    pub(crate) fn as_root(&self, statements: &str) {
+        let socket = format!("--socket={}", text(&self.folder.path().join("socket")));
+        let arguments = ["--no-defaults", &socket, "-uroot", "-e", statements];
+        assert!(run_as("mysql", "mariadb", &arguments), "{statements}");
     }
 
     /// Kills it, as a crash does.
     pub(crate) fn kill(&self) {
         let file = self.folder.path().join("pid");
         if file.exists() {
-            self.signal("-KILL");
+            super::send("-KILL", &self.processes());
             let end = Instant::now() + Duration::from_secs(10);
             while Path::new("/proc").join(process(&file)).exists() {
                 assert!(Instant::now() < end, "MariaDB does not die");
@@ -187,6 +216,7 @@ impl Mariadb {
         let mut command = as_user("mysql", "mariadbd");
         command
             .args(arguments)
+            .args(&self.arguments)
             .current_dir("/")
             .stdin(Stdio::null());
         let mut child = command
@@ -204,20 +234,11 @@ impl Mariadb {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
 
-    /// Stops its processor time: it accepts connections, and answers nothing.
-    pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
-    }
-
-    /// Lets it go on after [`Mariadb::freeze`].
-    pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let process = process(&self.folder.path().join("pid"));
-        super::send(signal, &[&process]);
+impl Freeze for Mariadb {
+    fn processes(&self) -> Vec<String> {
+        vec![process(&self.folder.path().join("pid"))]
     }
 }
 
@@ -233,7 +254,7 @@ fn mariadb_template() -> Option<TempDir> {
     let root = "--auth-root-authentication-method=normal";
     let users = ["'127.0.0.1'", "localhost"].map(|host| {
         format!(
-            "CREATE OR REPLACE USER dewar@{host} IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON app.* TO dewar@{host};\n"
+            "CREATE OR REPLACE USER dewar@{host} IDENTIFIED BY '{SECRET}';\nGRANT ALL ON app.* TO dewar@{host};\n"
         )
     });
     let init = format!("CREATE DATABASE IF NOT EXISTS app;\n{}", users.concat());
@@ -250,6 +271,22 @@ fn mariadb_template() -> Option<TempDir> {
     run_as("mysql", "mariadb-install-db", &arguments).then_some(folder)
 }
 
+/// A copy of a file beside it that a server's user may read, and nobody else.
+pub(crate) fn copy_for(user: &str, file: &str) -> String {
+    let copy = format!("{file}.{user}");
+    std::fs::copy(file, &copy).unwrap();
+    std::fs::set_permissions(&copy, Permissions::from_mode(0o600)).unwrap();
+    give(user, copy.as_ref());
+    copy
+}
+
+/// Makes a server's user the owner, where we may.
+pub(crate) fn give(user: &str, path: &Path) {
+    if is_root() {
+        let _ = Command::new("chown").args([user, text(path)]).status();
+    }
+}
+
 /// The process id that begins a file.
 fn process(file: &Path) -> String {
     let text = std::fs::read_to_string(file).unwrap();
@@ -264,11 +301,7 @@ fn folder() -> TempDir {
 /// A folder that a server's user may write.
 fn folder_of(user: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    if is_root() {
-        let _ = Command::new("chown")
-            .args([user, text(folder.path())])
-            .status();
-    }
+    give(user, folder.path());
     folder
 }
 

@@ -4,6 +4,9 @@
 
 #[cfg(any(feature = "mysql", feature = "postgresql"))]
 pub(crate) mod databases;
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
+pub(crate) mod disk;
+pub(crate) mod faults;
 pub(crate) mod proxy;
 
 use std::fs::Permissions;
@@ -15,6 +18,22 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+/// What can be stopped in its place and go on.
+pub(crate) trait Freeze {
+    /// The ids of the processes that it consists of.
+    fn processes(&self) -> Vec<String>;
+
+    /// Stops their processor time: a server accepts connections, and answers nothing.
+    fn freeze(&self) {
+        send("-STOP", &self.processes());
+    }
+
+    /// Lets them go on after [`Freeze::freeze`].
+    fn thaw(&self) {
+        send("-CONT", &self.processes());
+    }
+}
 
 /// A server process on a port and in a folder of its own; killed when dropped.
 pub(crate) struct Server {
@@ -133,15 +152,16 @@ impl Server {
         Server::start(&python, arguments, port, folder())
     }
 
-    /// The stand-in for DynamoDB; `None` where no Python with `moto` is named.
-    pub(crate) fn dynamodb() -> Option<Server> {
+    /// The stand-in for DynamoDB, with further arguments; `None` where no Python with `moto` is named.
+    pub(crate) fn dynamodb(arguments: &[&str]) -> Option<Server> {
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../../tests/emulators/dynamodb.py"
         );
         let (python, port) = (std::env::var("DEWAR_TEST_PYTHON").ok()?, free_port());
-        let arguments = strings(&[script, &port.to_string()]);
-        Server::start(&python, arguments, port, folder())
+        let number = port.to_string();
+        let all = [&[script, &number], arguments].concat();
+        Server::start(&python, strings(&all), port, folder())
     }
 
     fn start(program: &str, arguments: Vec<String>, port: u16, folder: TempDir) -> Option<Server> {
@@ -185,21 +205,6 @@ impl Server {
         assert!(self.spawn());
     }
 
-    /// Stops its processor time: it accepts connections, and answers nothing.
-    pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
-    }
-
-    /// Lets it go on after [`Server::freeze`].
-    pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let process = self.child.as_ref().unwrap().id().to_string();
-        send(signal, &[&process]);
-    }
-
     /// The path of its Unix socket, for a Redis server.
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")
@@ -217,6 +222,18 @@ impl Server {
             .unwrap()
             .trim_end()
             .to_owned()
+    }
+}
+
+impl Freeze for Server {
+    fn processes(&self) -> Vec<String> {
+        vec![self.child.as_ref().unwrap().id().to_string()]
+    }
+}
+
+impl Freeze for Child {
+    fn processes(&self) -> Vec<String> {
+        vec![self.id().to_string()]
     }
 }
 
@@ -247,52 +264,45 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// Makes `ca.pem`, and `server` and `client` with `.pem` and `.key`; false where `openssl` is not installed.
-pub(crate) fn make_certificates(folder: &Path) -> bool {
-    let openssl = |arguments: &[&str]| {
+/// An authority, and certificates from it for a server called `localhost` and for a client.
+///
+/// The files are `ca.pem`, and `server` and `client` with `.pem` and `.key`; everybody may read the certificates.
+pub(crate) struct Certificates(TempDir);
+
+impl Certificates {
+    /// Of an authority of their own; `None` where `openssl` is not installed.
+    pub(crate) fn make() -> Option<Certificates> {
+        let certificates = Certificates(folder());
+        let everybody = Permissions::from_mode(0o755);
+        std::fs::set_permissions(certificates.0.path(), everybody).unwrap();
+        let authority = "-subj /CN=authority -keyout ca.key -out ca.pem";
+        let made = certificates.openssl(authority)
+            && ["server", "client"].iter().all(|name| {
+                certificates.openssl(&format!(
+                    "-CA ca.pem -CAkey ca.key -addext subjectAltName=DNS:localhost \
+                     -addext basicConstraints=critical,CA:false -subj /CN={name} -keyout {name}.key -out {name}.pem"
+                ))
+            });
+        made.then_some(certificates)
+    }
+
+    fn openssl(&self, arguments: &str) -> bool {
+        let new = "req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -days 2";
         let mut command = Command::new("openssl");
-        let output = command.args(arguments).current_dir(folder).output();
+        command.args(new.split(' ')).args(arguments.split(' '));
+        let output = command.current_dir(self.0.path()).output();
         output.is_ok_and(|output| output.status.success())
-    };
-    let new = [
-        "req",
-        "-x509",
-        "-nodes",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-days",
-        "2",
-    ];
-    let authority = [
-        "-subj",
-        "/CN=authority",
-        "-keyout",
-        "ca.key",
-        "-out",
-        "ca.pem",
-    ];
-    let made = openssl(&[&new[..], &authority].concat());
-    let leaf = |name: &str| {
-        let (pem, key, subject) = (
-            format!("{name}.pem"),
-            format!("{name}.key"),
-            format!("/CN={name}"),
-        );
-        let signed = [
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca.key",
-            "-addext",
-            "subjectAltName=DNS:localhost",
-        ];
-        let plain = ["-addext", "basicConstraints=critical,CA:false"];
-        let names = ["-subj", &subject, "-keyout", &key, "-out", &pem];
-        openssl(&[&new[..], &signed, &plain, &names].concat())
-    };
-    made && leaf("server") && leaf("client")
+    }
+
+    /// Where a file is.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// What a file holds.
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
 }
 
 /// What to say, and do, where a server is not installed: nothing locally, a failure in CI.
@@ -313,7 +323,7 @@ fn strings(arguments: &[&str]) -> Vec<String> {
 }
 
 /// Sends a signal to processes; when it is `-STOP`, waits until all their threads stand still.
-fn send(signal: &str, processes: &[&str]) {
+fn send(signal: &str, processes: &[String]) {
     let status = Command::new("kill").arg(signal).args(processes).status();
     assert!(status.unwrap().success());
     let begin = Instant::now();

@@ -1,7 +1,7 @@
 //! A proxy on the way to a server, which spoils answers when told to.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,6 +14,7 @@ pub(crate) struct Proxy {
 
 #[derive(Default)]
 struct Orders {
+    server: AtomicU16,
     next: AtomicU8,
     cuts: AtomicUsize,
 }
@@ -27,13 +28,19 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let orders = Arc::new(Orders::default());
+        orders.server.store(server, Ordering::SeqCst);
         let shared = orders.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server, shared.clone()));
+                tokio::spawn(pass(client, shared.clone()));
             }
         });
         Proxy { port, orders }
+    }
+
+    /// Leads connections that are made from now on to another port.
+    pub(crate) fn lead_to(&self, server: u16) {
+        self.orders.server.store(server, Ordering::SeqCst);
     }
 
     /// Closes the connection in the place of the next answer, after the server has done what it was told.
@@ -52,7 +59,8 @@ impl Proxy {
     }
 }
 
-async fn pass(mut client: TcpStream, server: u16, orders: Arc<Orders>) {
+async fn pass(mut client: TcpStream, orders: Arc<Orders>) {
+    let server = orders.server.load(Ordering::SeqCst);
     let Ok(mut server) = TcpStream::connect(("127.0.0.1", server)).await else {
         return;
     };

@@ -9,7 +9,10 @@ use crate::UnixTime;
 const SHORTEST: Duration = Duration::from_millis(1);
 /// How often the range is doubled.
 const DOUBLINGS: u32 = 6;
+/// A range grows to this, or to so many tries where they take long: on a server that does one thing after another a try
+/// takes as long as all that came before it.
 const LONGEST: Duration = Duration::from_millis(250);
+const LONGEST_IN_TRIES: u32 = 4;
 
 /// The tries of one request on one record.
 ///
@@ -43,7 +46,8 @@ impl Turns {
             return;
         };
         let took = engine.now().since(self.begun).max(SHORTEST);
-        let range = (took * 2u32.pow(doublings.min(DOUBLINGS))).min(LONGEST);
+        let longest = LONGEST.max(took * LONGEST_IN_TRIES);
+        let range = (took * 2u32.pow(doublings.min(DOUBLINGS))).min(longest);
         let mut part = [0; 4];
         // Without random bytes the whole range is waited for, which is as good as any.
         let part = match engine.0.random.fill(&mut part) {
