@@ -128,6 +128,7 @@ impl RedisBuilder {
                 self.operation_timeout,
             ),
             clock: self.clock,
+            comparing_set: Default::default(),
         })
     }
 
