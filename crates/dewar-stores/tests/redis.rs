@@ -1,7 +1,8 @@
-//! The conformance suite on Redis: a single server, the same waited for by the calling thread, a cluster, and a service watched by Sentinels.
+//! The conformance suite on Redis: a single server, the same waited for by the calling thread, a cluster, a service
+//! watched by Sentinels, and a Valkey whose `SET` compares.
 //!
-//! `DEWAR_TEST_REDIS_URL`, `DEWAR_TEST_REDIS_CLUSTER_URL` and `DEWAR_TEST_REDIS_SENTINEL_URL` name the servers
-//! (`scripts/servers` starts some); without the first, a server is started for the test.
+//! `DEWAR_TEST_REDIS_URL`, `DEWAR_TEST_REDIS_CLUSTER_URL`, `DEWAR_TEST_REDIS_SENTINEL_URL` and `DEWAR_TEST_VALKEY_URL`
+//! name the servers (`scripts/servers` starts some); without the first, a server is started for the test.
 
 mod support;
 
@@ -81,5 +82,6 @@ fn main() -> ExitCode {
             "redis_sentinel",
             Redis::named_by("DEWAR_TEST_REDIS_SENTINEL_URL"),
         )
+        .store("valkey", Redis::named_by("DEWAR_TEST_VALKEY_URL"))
         .run()
 }

@@ -119,6 +119,69 @@ async fn a_server_that_forgot_the_scripts_is_told_them_again() {
 }
 
 #[tokio::test]
+async fn a_server_whose_set_does_not_compare_is_asked_to_once() {
+    let server = server!();
+    let store = RedisStore::builder(url(&server)).connect().await.unwrap();
+    let Created::Done(mut seen) = store.create(&key(), "one".into(), hour()).await.unwrap() else {
+        panic!("taken");
+    };
+    for blob in ["two", "three", "four"] {
+        let replaced = store.replace(&key(), blob.into(), hour(), &seen).await;
+        let Replaced::Done(version) = replaced.unwrap() else {
+            panic!("not replaced");
+        };
+        seen = version;
+    }
+    let counts = server.redis_cli(&["INFO", "commandstats"]);
+    let sets = counts.lines().find(|line| line.starts_with("cmdstat_set:"));
+    let refused = sets
+        .unwrap()
+        .trim()
+        .split(',')
+        .find(|count| count.starts_with("failed_calls="));
+    assert_eq!(refused, Some("failed_calls=1"), "{counts}");
+}
+
+/// On `DEWAR_TEST_VALKEY_URL`, which `scripts/servers` starts.
+#[tokio::test]
+async fn a_server_whose_set_compares_runs_no_script_to_write() {
+    let Ok(url) = std::env::var("DEWAR_TEST_VALKEY_URL") else {
+        return support::absent("valkey-server");
+    };
+    let client = driver::Client::open(url.as_str()).unwrap();
+    let may = ["~session:*", "+@read", "+@write", "+ping", "-@scripting"];
+    let mut user = driver::cmd("ACL");
+    user.arg("SETUSER")
+        .arg("setter")
+        .arg("on")
+        .arg(format!(">{SECRET}"))
+        .arg(&may);
+    user.exec(&mut client.get_connection().unwrap()).unwrap();
+    let url = url.replace("redis://", &format!("redis://setter:{SECRET}@"));
+    let store = RedisStore::builder(url).connect().await.unwrap();
+
+    let key = Key::new(format!("session:{ID}compared"));
+    store.delete(&key).await.unwrap();
+    let Created::Done(first) = store.create(&key, "one".into(), hour()).await.unwrap() else {
+        panic!("taken");
+    };
+    let replaced = store
+        .replace(&key, "two".into(), hour(), &first)
+        .await
+        .unwrap();
+    assert!(matches!(replaced, Replaced::Done(_)));
+    for blob in ["two", "three"] {
+        let replaced = store.replace(&key, blob.into(), hour(), &first).await;
+        assert_eq!(replaced.unwrap(), Replaced::Conflict);
+    }
+    let left = store.load(&key).await.unwrap().unwrap().expires.unwrap();
+    assert!(hour().since(left) < Duration::from_secs(5));
+    store.delete(&key).await.unwrap();
+    let replaced = store.replace(&key, "two".into(), hour(), &first).await;
+    assert_eq!(replaced.unwrap(), Replaced::Gone);
+}
+
+#[tokio::test]
 async fn unix_socket_and_database_number() {
     let server = server!();
     let urls = [

@@ -1,9 +1,14 @@
 //! What happened to sessions: a `tracing` event and, with the feature `metrics`, a counter for each. No secrets.
 
+#[cfg(feature = "metrics")]
+use metrics::{Key, Label, Level, Metadata};
+
 use crate::Error;
 use crate::config::Problem;
 use crate::cookie::Rejection;
 use crate::plan::Decision;
+#[cfg(feature = "metrics")]
+use crate::plan::Reason;
 
 /// The target of every event.
 const TARGET: &str = "dewar::session";
@@ -67,7 +72,31 @@ pub(crate) fn store_failed(operation: &'static str, error: &Error) {
 
 pub(crate) fn closed(decision: &Decision) {
     tracing::trace!(target: TARGET, plan = ?decision.plan, cookie = ?decision.cookie, reason = decision.reason.label(), "session closed");
-    count!("dewar_sessions_closed_total", "reason" => decision.reason.label());
+    #[cfg(feature = "metrics")]
+    count_closed(decision.reason);
+}
+
+/// Counts under a key that was made at compile time: one made here would be an allocation for every request.
+#[cfg(feature = "metrics")]
+fn count_closed(reason: Reason) {
+    macro_rules! key_of {
+        ($($known:ident)*) => {
+            match reason {
+                $(Reason::$known => {
+                    static LABEL: [Label; 1] = [Label::from_static_parts("reason", Reason::$known.label())];
+                    static KEY: Key = Key::from_static_parts("dewar_sessions_closed_total", &LABEL);
+                    &KEY
+                })*
+            }
+        };
+    }
+    let key = key_of!(
+        Untouched OnlyRead ReadOnly NewAndEmpty NewWithData Changed Emptied RefreshDue SavedBefore Regenerated
+        Destroyed DestroyedThenWritten Gone StoreFailed
+    );
+    static METADATA: Metadata<'_> =
+        Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
+    metrics::with_recorder(|recorder| recorder.register_counter(key, &METADATA)).increment(1);
 }
 
 pub(crate) fn keys_replaced(accepted: usize) {

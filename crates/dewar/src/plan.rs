@@ -212,7 +212,7 @@ pub enum Reason {
 
 impl Reason {
     /// A short, stable label, for counters.
-    pub fn label(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Reason::Untouched => "untouched",
             Reason::OnlyRead => "only_read",

@@ -130,6 +130,7 @@ impl RedisBuilder {
                 self.operation_timeout,
             ),
             clock: self.clock,
+            comparing_set: Default::default(),
         })
     }
 

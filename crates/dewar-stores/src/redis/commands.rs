@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::cluster_async::ClusterConnection;
@@ -42,7 +43,23 @@ impl Left {
     }
 }
 
-/// What a script that compares first has done.
+/// Whether the server's SET compares (`IFEQ`), as that of Valkey 8.1 and Redis 8.4 does: it is asked to until it refuses.
+#[derive(Debug, Default)]
+pub(super) struct ComparingSet {
+    refused: AtomicBool,
+}
+
+impl ComparingSet {
+    fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    fn note_refusal(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What a command that compares first has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compared {
     /// The record was the one that was seen, and is changed.
@@ -117,11 +134,37 @@ impl Connection {
         seen: &[u8],
         value: &[u8],
         left: Left,
+        set: &ComparingSet,
     ) -> RedisResult<Compared> {
+        if !set.is_refused() {
+            match self.set_if_equal(key, seen, value, left).await {
+                Err(error) if is_syntax_error(&error) => set.note_refusal(),
+                answer => return answer,
+            }
+        }
         let arguments = |command: &mut Cmd| {
             command.arg(seen).arg(value).arg(left.option());
         };
         self.evaluate(&REPLACE, key, arguments).await
+    }
+
+    async fn set_if_equal(
+        &self,
+        key: &str,
+        seen: &[u8],
+        value: &[u8],
+        left: Left,
+    ) -> RedisResult<Compared> {
+        let mut set = keyed("SET", key);
+        set.arg(value).arg("IFEQ").arg(seen);
+        set.arg(left.option()).arg("GET");
+        let before: Option<Vec<u8>> = self.query(&set).await?;
+        Ok(match before {
+            None => Compared::Absent,
+            Some(before) if before == seen => Compared::Done,
+            Some(before) if before == value => Compared::Already,
+            Some(_) => Compared::Changed,
+        })
     }
 
     /// Whether there is such a key, so that it expires then.
@@ -199,6 +242,13 @@ impl Connection {
             ))),
         }
     }
+}
+
+/// Whether the server does not know an option of the command; nothing was done then.
+fn is_syntax_error(error: &RedisError) -> bool {
+    let detail = error.detail().unwrap_or_default();
+    error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError)
+        && detail.contains("syntax error")
 }
 
 pub(super) fn keyed(name: &str, key: &str) -> Cmd {

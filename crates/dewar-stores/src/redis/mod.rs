@@ -26,9 +26,9 @@
 //!
 //! # Commands
 //!
-//! Loading is one round trip that brings the expiry along. A write compares on the server, in a script, the whole
-//! bytes that were seen: a comparison of a few kilobytes costs the server less than a digest of them would, and is
-//! exact. Expiry is sent as the time that is left, as Flask-Session does, so that it does not matter whether the
+//! Loading is one round trip that brings the expiry along. A write compares on the server the whole bytes that were
+//! seen, by `SET … IFEQ` where that is known (Valkey 8.1, Redis 8.4) and in a script elsewhere: a comparison of a few
+//! kilobytes costs the server less than a digest of them would, and is exact. Expiry is sent as the time that is left, as Flask-Session does, so that it does not matter whether the
 //! clocks of the server and of this machine agree.
 //!
 //! # When something breaks
@@ -68,7 +68,7 @@ use dewar::{Result, UnixTime};
 pub use ::redis as driver;
 pub use builder::RedisBuilder;
 
-use self::commands::{Compared, Left};
+use self::commands::{Compared, ComparingSet, Left};
 use self::link::{Link, Turn};
 use crate::server::Operation;
 
@@ -76,6 +76,7 @@ use crate::server::Operation;
 pub struct RedisStore {
     link: Link,
     clock: Arc<dyn Clock>,
+    comparing_set: ComparingSet,
 }
 
 impl RedisStore {
@@ -159,8 +160,9 @@ impl Store for RedisStore {
             return Ok(Replaced::Conflict);
         };
         let (key, bytes, left) = (key.expose(), &blob, self.left(expires));
+        let set = &self.comparing_set;
         let turn = |turn: Turn| async move {
-            let answer = turn.connection.replace(key, seen, bytes, left).await?;
+            let answer = turn.connection.replace(key, seen, bytes, left, set).await?;
             // The answer to the first try was lost, and our bytes are there: it arrived.
             Ok(match answer {
                 Compared::Already if turn.repeated => Compared::Done,

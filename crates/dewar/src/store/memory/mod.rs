@@ -105,15 +105,17 @@ impl MemoryStore {
 
     /// Removes up to `limit` records that had expired at `now`, a few under each lock.
     fn purge(&self, now: UnixTime, limit: usize) -> usize {
-        let mut removed = 0;
+        let (mut removed, mut gone) = (0, Vec::new());
         for slice in &self.0.shards {
             while removed < limit && slice.has_expired(now) {
-                let gone =
-                    slice
-                        .lock()
-                        .remove_expired(now, STEP.min(limit - removed), &self.0.hasher);
+                let step = STEP.min(limit - removed);
+                gone.reserve_exact(step);
+                slice
+                    .lock()
+                    .remove_expired(now, step, &self.0.hasher, &mut gone);
                 self.free_places(gone.len());
                 removed += gone.len();
+                gone.clear();
             }
             if removed == limit {
                 break;
@@ -145,14 +147,14 @@ impl ImmediateStore for MemoryStore {
         let slice = self.slice(&search);
         loop {
             let now = self.0.clock.now();
-            let (gone, made) = {
+            let mut gone = Vec::new();
+            let made = {
                 let mut shard = slice.lock();
                 // Two at most for each that comes, so that what has expired never piles up.
-                let gone = shard.remove_expired(now, 2, &self.0.hasher);
+                shard.remove_expired(now, 2, &self.0.hasher, &mut gone);
                 self.free_places(gone.len());
                 let place = || self.take_place();
-                let made = shard.create(&search, payload, expires, now, place, &self.0.hasher);
-                (gone, made)
+                shard.create(&search, payload, expires, now, place, &self.0.hasher)
             };
             drop(gone);
             match made {

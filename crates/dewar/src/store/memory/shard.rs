@@ -4,6 +4,7 @@
 //! payload: 32 bytes of slot, 4 of heap, 6 to 12 of table.
 
 use std::hash::RandomState;
+use std::mem::replace;
 
 use hashbrown::HashTable;
 
@@ -33,6 +34,20 @@ struct Slot {
 
 /// Memory that is no longer needed: handed out, to be freed without the lock.
 pub(super) type Spare = Payload;
+
+/// What a removed record took up; to be freed without the lock as well. Freeing can take long: glibc gives gigabytes
+/// back to the system at once when the last block before them goes.
+pub(super) struct Removed {
+    _payload: Payload,
+    _tables: Option<Box<Outgrown>>,
+}
+
+/// Tables that are much too large for what is left in them.
+struct Outgrown {
+    _table: HashTable<u32>,
+    _slots: Vec<Slot>,
+    _heap: Vec<u32>,
+}
 
 /// What [`Shard::create`] did.
 pub(super) enum Made {
@@ -105,7 +120,7 @@ impl Shard {
         Touched::Done
     }
 
-    pub(super) fn delete(&mut self, search: &Search<'_>, hasher: &RandomState) -> Option<Payload> {
+    pub(super) fn delete(&mut self, search: &Search<'_>, hasher: &RandomState) -> Option<Removed> {
         let at = self.find(search)?;
         Some(self.remove(at, hasher))
     }
@@ -116,7 +131,7 @@ impl Shard {
         seen: &Version,
         now: UnixTime,
         hasher: &RandomState,
-    ) -> (Deleted, Option<Spare>) {
+    ) -> (Deleted, Option<Removed>) {
         match self.find_live(search, now) {
             None => (Deleted::Gone, None),
             Some(at) if !self.slots[at].is(seen) => (Deleted::Conflict, None),
@@ -124,21 +139,20 @@ impl Shard {
         }
     }
 
-    /// Removes at most `limit` records that had expired at `now`.
+    /// Moves at most `limit` records that had expired at `now` to `removed`, which is empty.
     pub(super) fn remove_expired(
         &mut self,
         now: UnixTime,
         limit: usize,
         hasher: &RandomState,
-    ) -> Vec<Payload> {
-        let mut removed = Vec::new();
+        removed: &mut Vec<Removed>,
+    ) {
         while removed.len() < limit
             && let Some(&first) = self.heap.first()
             && self.slots[first as usize].expires() <= now
         {
             removed.push(self.remove(first as usize, hasher));
         }
-        removed
     }
 
     /// Looks at `limit` slots below `slots_left`, downwards, and returns how many are left below those.
@@ -195,9 +209,9 @@ impl Shard {
         expires: UnixTime,
         hasher: &RandomState,
     ) -> Version {
-        // An eighth at a time: doubling would leave a quarter of the memory unused on average.
+        // A sixteenth at a time: doubling would leave a quarter of the memory unused on average.
         if self.slots.len() == self.slots.capacity() {
-            let more = (self.slots.len() / 8).max(8);
+            let more = (self.slots.len() / 16).max(8);
             self.slots.reserve_exact(more);
             self.heap.reserve_exact(more);
         }
@@ -221,7 +235,7 @@ impl Shard {
     fn overwrite(&mut self, at: usize, payload: Payload, expires: UnixTime) -> (Version, Payload) {
         let version = self.next_version();
         let slot = &mut self.slots[at];
-        let old = std::mem::replace(&mut slot.payload, payload);
+        let old = replace(&mut slot.payload, payload);
         slot.version = version;
         slot.expires = Short::of_time(expires);
         self.restore_heap(at);
@@ -233,7 +247,7 @@ impl Shard {
         Short::of_number(self.last_version)
     }
 
-    fn remove(&mut self, at: usize, hasher: &RandomState) -> Payload {
+    fn remove(&mut self, at: usize, hasher: &RandomState) -> Removed {
         self.forget(at, hasher);
         self.remove_from_heap(self.slots[at].heap_at as usize);
         let last = self.slots.len() - 1;
@@ -244,9 +258,10 @@ impl Shard {
             }
             self.heap[self.slots[last].heap_at as usize] = at as u32;
         }
-        let removed = self.slots.swap_remove(at).payload;
-        self.shrink(hasher);
-        removed
+        Removed {
+            _payload: self.slots.swap_remove(at).payload,
+            _tables: self.shrink(hasher),
+        }
     }
 
     fn forget(&mut self, at: usize, hasher: &RandomState) {
@@ -256,16 +271,26 @@ impl Shard {
         }
     }
 
-    /// Gives memory back when three quarters are unused.
-    fn shrink(&mut self, hasher: &RandomState) {
+    /// Moves to smaller tables when three quarters are unused.
+    fn shrink(&mut self, hasher: &RandomState) -> Option<Box<Outgrown>> {
         let wanted = self.slots.len() * 2;
-        if self.slots.capacity() > 64 && self.slots.capacity() > 2 * wanted {
-            self.slots.shrink_to(wanted);
-            self.heap.shrink_to(wanted);
-            let slots = &self.slots;
-            self.table
-                .shrink_to(wanted, |&at| slots[at as usize].payload.hash(hasher));
+        if self.slots.capacity() <= 64 || self.slots.capacity() <= 2 * wanted {
+            return None;
         }
+        let mut slots: Vec<Slot> = Vec::with_capacity(wanted);
+        slots.append(&mut self.slots);
+        let mut heap = Vec::with_capacity(wanted);
+        heap.append(&mut self.heap);
+        let mut table = HashTable::with_capacity(wanted);
+        let hash = |&at: &u32| slots[at as usize].payload.hash(hasher);
+        for at in 0..slots.len() as u32 {
+            table.insert_unique(hash(&at), at, hash);
+        }
+        Some(Box::new(Outgrown {
+            _table: replace(&mut self.table, table),
+            _slots: replace(&mut self.slots, slots),
+            _heap: replace(&mut self.heap, heap),
+        }))
     }
 
     fn remove_from_heap(&mut self, heap_at: usize) {
