@@ -62,4 +62,4 @@ pub mod sql;
 pub mod sqlite;
 
 pub use kinds::{Availability, KINDS, Kind};
-pub use open::{Place, engine, open};
+pub use open::{Place, Unsaid, engine, open};
