@@ -23,6 +23,11 @@ SERVERS = {
 TYPES = ["memory", "filesystem", "sqlite", *SERVERS]
 
 
+def is_available(kind: str) -> bool:
+    """Whether the store's server, if it needs one, is there."""
+    return kind not in SERVERS or SERVERS[kind][0] in os.environ
+
+
 def config_for(kind: str, folder: Any) -> dict[str, Any]:
     settings = {
         "SESSION_TYPE": kind,
@@ -35,7 +40,7 @@ def config_for(kind: str, folder: Any) -> dict[str, Any]:
         settings["SESSION_SQLITE"] = f"sqlite:///{folder / 'sessions.db'}"
     elif kind in SERVERS:
         variable, key = SERVERS[kind]
-        if variable not in os.environ:
+        if not is_available(kind):
             unavailable(f"{variable} is not set: scripts/servers start {kind}")
         settings[key] = os.environ[variable]
     return settings

@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shops import TYPES, shop
+from shops import TYPES, config_for, is_available, shop
 
 HERE = Path(__file__).parent
 
 #: What several processes share.
-shared = pytest.mark.parametrize(
-    "config", [kind for kind in TYPES if kind != "memory"], indirect=True
-)
+SHARED = [kind for kind in TYPES if kind != "memory"]
 
 GUNICORN = [sys.executable, "-m", "gunicorn", "--workers", "2", "--log-level", "warning"]
 GUNICORN += ["served:app"]
@@ -46,15 +44,39 @@ SERVERS = {
 }
 
 
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(command, id=name, marks=pytest.mark.xdist_group(name))
+        for name, command in SERVERS.items()
+    ],
+)
+def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a server that has an application on each store, under the store's name."""
+    folder = tmp_path_factory.mktemp("served")
+    configs = {kind: config_for(kind, folder) for kind in SHARED if is_available(kind)}
+    with serving_all(configs, request.param) as port:
+        yield port
+
+
 @contextmanager
 def serving(config: dict[str, Any], command: list[str], workers: int = 2) -> Iterator[int]:
-    """A server on a port of its own, once all of its workers answer."""
+    """A server of one application."""
+    with serving_all({"": config}, command, workers) as port:
+        yield port
+
+
+@contextmanager
+def serving_all(
+    configs: dict[str, dict[str, Any]], command: list[str], workers: int = 2
+) -> Iterator[int]:
+    """A server of applications by name, on a port of its own, once all of its workers answer."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {
         **os.environ,
-        "DEWAR_TEST_CONFIG": json.dumps(config),
+        "DEWAR_TEST_CONFIGS": json.dumps(configs),
         "DEWAR_TEST_USE_BEFORE_FORK": "" if forks_first(command) else "yes",
         "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
     }
@@ -62,7 +84,7 @@ def serving(config: dict[str, Any], command: list[str], workers: int = 2) -> Ite
     with subprocess.Popen(command, env=environment, cwd=HERE) as server:
         try:
             wait_for(port, server)
-            wait_for_workers(port, workers)
+            wait_for_workers(Browser(port, next(iter(configs))), workers)
             yield port
         finally:
             server.terminate()
@@ -86,26 +108,29 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the server does not listen")
 
 
-def wait_for_workers(port: int, expected: int) -> None:
-    """Each worker loads the application by itself, and one may serve before the other has begun."""
+def wait_for_workers(browser: Browser, expected: int) -> None:
+    """Each worker loads the applications by itself, and one may serve before the other has begun."""
     deadline = time.monotonic() + 60
     workers: set[str] = set()
     with ThreadPoolExecutor(8) as pool:
         while len(workers) < expected:
             assert time.monotonic() < deadline, f"only {len(workers)} of {expected} workers answer"
-            workers.update(pool.map(lambda _: Browser(port).get("/pid"), range(16)))
+            workers.update(pool.map(lambda _: browser.get("/pid"), range(16)))
 
 
 class Browser:
-    """A client with a cookie, and a connection for each request."""
+    """A client with a cookie, and a connection for each request, of the application of that name."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, name: str = "") -> None:
         self.port = port
+        self.root = f"/{name}" if name else ""
         self.cookie = ""
 
     def get(self, path: str) -> str:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request("GET", path, headers={"Cookie": self.cookie} if self.cookie else {})
+        connection.request(
+            "GET", self.root + path, headers={"Cookie": self.cookie} if self.cookie else {}
+        )
         response = connection.getresponse()
         body = response.read().decode()
         assert response.status == 200, body
@@ -116,30 +141,30 @@ class Browser:
         return body
 
 
-@shared
-@pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS.keys())
+@pytest.mark.parametrize("kind", SHARED)
 def test_eight_users_of_two_workers_never_see_another_ones_session(
-    config: dict[str, Any], command: list[str]
+    port: int, kind: str, tmp_path: Path
 ) -> None:
-    with serving(config, command) as port:
+    # Says so if the store is not there.
+    config_for(kind, tmp_path)
 
-        def visit(user: int) -> set[str]:
-            browser = Browser(port)
-            browser.get(f"/set/user/{user}")
-            workers = set()
-            for number in range(25):
-                assert browser.get("/get/user") == str(user)
-                assert browser.get(f"/set/number/{number}") == "set"
-                assert browser.get("/get/number") == str(number)
-                workers.add(browser.get("/pid"))
-            return workers
+    def visit(user: int) -> set[str]:
+        browser = Browser(port, kind)
+        browser.get(f"/set/user/{user}")
+        workers = set()
+        for number in range(25):
+            assert browser.get("/get/user") == str(user)
+            assert browser.get(f"/set/number/{number}") == "set"
+            assert browser.get("/get/number") == str(number)
+            workers.add(browser.get("/pid"))
+        return workers
 
-        with ThreadPoolExecutor(8) as pool:
-            workers = set().union(*pool.map(visit, range(8)))
+    with ThreadPoolExecutor(8) as pool:
+        workers = set().union(*pool.map(visit, range(8)))
     assert len(workers) == 2
 
 
-@shared
+@pytest.mark.parametrize("config", SHARED, indirect=True)
 def test_a_child_that_is_forked_in_use_has_its_own_connections(config: dict[str, Any]) -> None:
     app = shop(config)
     client = app.test_client()

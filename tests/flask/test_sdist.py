@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from packaging.metadata import Metadata
 
+#: One of several processes that run the tests makes it.
+pytestmark = pytest.mark.xdist_group("sdist")
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "crates" / "flask-dewar"
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import flask
 import pytest
 from cachelib import FileSystemCache
 from flask_dewar import ConfigurationError, Session, StoreError
-from shops import shop
+from shops import SERVERS, shop
 
 
 def start(**settings: Any) -> None:
@@ -28,6 +30,45 @@ def test_a_misspelt_session_type_is_told_what_was_meant() -> None:
         start(SESSION_TYPE="memcache")
 
 
+def test_a_forgotten_init_app_is_told_at_the_first_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    Session()
+    app = flask.Flask(__name__)
+    app.add_url_rule("/", view_func=lambda: "ok")
+    for _ in range(2):
+        app.test_client().get("/")
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("error[DW0913] ") and "init_app" in told
+
+
+def test_an_application_that_is_given_later_is_told_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session = Session()
+    app = flask.Flask(__name__)
+    app.config["SESSION_TYPE"] = "memory"
+    session.init_app(app)
+    app.add_url_rule("/", view_func=lambda: "ok")
+    app.test_client().get("/")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("kind", "library"),
+    [("redis", "redis"), ("sqlalchemy", "flask_sqlalchemy")],
+)
+def test_a_missing_client_library_names_its_extra(
+    kind: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == library]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)
+    client = {"SESSION_REDIS": MagicMock()} if kind == "redis" else {}
+    with pytest.raises(ConfigurationError, match=rf"DW0904.*[\s\S]*flask-dewar\[{kind}\]"):
+        start(SESSION_TYPE=kind, SQLALCHEMY_DATABASE_URI="sqlite://", **client)
+
+
 def test_all_problems_are_in_one_error() -> None:
     with pytest.raises(ConfigurationError) as caught:
         start(SESSION_TYPE="memory", SESSION_ID_LENGTH=2, SESSION_COOKIE_SAMESITE="sometimes")
@@ -36,10 +77,13 @@ def test_all_problems_are_in_one_error() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["redis", "memcached", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlalchemy", "sqlite", *SERVERS])
 def test_no_server_is_guessed(kind: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"SESSION_{kind.upper()} is not set"):
+    with pytest.raises(ConfigurationError) as caught:
         start(SESSION_TYPE=kind)
+    said = str(caught.value)
+    assert f"error[DW0901] SESSION_{kind.upper()}: " in said and "\n   fix: set it to" in said
+    assert "\n  page: https://" in said
 
 
 def test_no_secret_is_shown() -> None:

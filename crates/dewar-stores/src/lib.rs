@@ -76,4 +76,4 @@ pub mod sqlite;
 
 pub use kinds::{Availability, KINDS, Kind};
 pub use migrated::Migrated;
-pub use open::{Place, engine, open};
+pub use open::{Place, Unsaid, engine, open};

@@ -95,7 +95,7 @@ impl Place {
     pub fn of_config(config: &Config) -> Result<Option<Place>> {
         let named = config.text("SESSION_TYPE")?.unwrap_or_default();
         let named = named.to_ascii_lowercase();
-        let Some(keys) = KEYS.iter().find(|keys| keys.session_type == named) else {
+        let Some(keys) = Keys::of(&named) else {
             return match named.as_str() {
                 "" | "null" | "cookie" | "memory" | "filesystem" | "cachelib" => Ok(None),
                 _ => Err(wrong(format!(
@@ -104,11 +104,7 @@ impl Place {
                 ))),
             };
         };
-        let mut set = keys
-            .addresses
-            .iter()
-            .filter(|key| config.get(key).is_some());
-        let key = *set.next().unwrap_or(&keys.addresses[0]);
+        let key = keys.set(config).unwrap_or(keys.addresses[0]);
         let given = address(config, key)?;
         let assumed = given.is_none();
         let Some(given) = given.or_else(|| keys.usual.map(str::to_owned)) else {
@@ -139,11 +135,29 @@ impl Place {
         }))
     }
 
-    /// The address on this machine that is assumed where no key says one.
+    /// The address that a configuration does not say, for programs that assume none; `None` if a key says it, or the engine makes
+    /// the store itself.
     ///
-    /// Holds no password, unlike a URL that somebody set, which is never given out.
-    pub fn usual_address(&self) -> Option<&str> {
-        self.assumed.then_some(&*self.url)
+    /// ```
+    /// use dewar::config::Config;
+    /// use dewar_stores::Place;
+    ///
+    /// let unsaid = Place::unsaid(&Config::new().session_type("postgresql"))?.unwrap();
+    /// assert_eq!(unsaid.key, "SESSION_POSTGRESQL");
+    /// # Ok::<(), dewar::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if `SESSION_TYPE` is no text.
+    pub fn unsaid(config: &Config) -> Result<Option<Unsaid>> {
+        let named = config.text("SESSION_TYPE")?.unwrap_or_default();
+        let keys = Keys::of(&named.to_ascii_lowercase());
+        Ok(keys
+            .filter(|keys| keys.set(config).is_none())
+            .map(|keys| Unsaid {
+                key: keys.addresses[0],
+                example: keys.example,
+            }))
     }
 
     /// What kind of store it is.
@@ -425,6 +439,16 @@ struct Limits {
     connections: Option<usize>,
 }
 
+/// A store's address that no key says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unsaid {
+    /// The key that should.
+    pub key: &'static str,
+    /// What it could say.
+    pub example: &'static str,
+}
+
 /// Kind and address, without user, password and options.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -533,6 +557,16 @@ const KEYS: &[Keys] = &[
 const SQL: &[&str] = &["mysql", "postgresql", "sqlite"];
 
 impl Keys {
+    fn of(session_type: &str) -> Option<&'static Keys> {
+        KEYS.iter().find(|keys| keys.session_type == session_type)
+    }
+
+    /// The key that says the address.
+    fn set(&self, config: &Config) -> Option<&'static str> {
+        let mut addresses = self.addresses.iter().copied();
+        addresses.find(|key| config.get(key).is_some())
+    }
+
     /// The URL of an address that may be a bare `host:port`.
     fn url(&self, given: String) -> String {
         match self.session_type {

@@ -73,6 +73,16 @@ fn an_address_that_is_assumed_says_so() {
 }
 
 #[test]
+fn an_address_that_no_key_says_is_told_with_its_key() {
+    let unsaid = |config: Config| Place::unsaid(&config).unwrap().map(|unsaid| unsaid.key);
+    assert_eq!(unsaid(of_type("postgresql")), Some("SESSION_POSTGRESQL"));
+    assert_eq!(unsaid(of_type("redis")), Some("SESSION_REDIS"));
+    let other = of_type("sqlite").set("SESSION_SQLALCHEMY", "sqlite:///shop.db");
+    assert_eq!(unsaid(other), None);
+    assert_eq!(unsaid(of_type("memory")), None);
+}
+
+#[test]
 fn the_engine_makes_the_others_itself() {
     for name in ["null", "cookie", "memory", "filesystem", "cachelib"] {
         assert!(

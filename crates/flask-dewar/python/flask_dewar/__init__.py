@@ -12,7 +12,8 @@ from __future__ import annotations
 import importlib
 
 import click
-from flask import Flask
+from flask import Flask, request_started
+from flask import sessions as flask_sessions
 from flask.cli import with_appcontext
 from flask.sessions import SessionInterface
 
@@ -71,17 +72,29 @@ class Session:
         self.app = app
         if app is not None:
             self.init_app(app)
+        else:
+            request_started.connect(self._first_request, weak=False)
 
     def init_app(self, app: Flask) -> None:
         """Replaces the application's session interface.
 
         Raises `ConfigurationError`, which is a `ValueError`, with all problems of the configuration.
         """
+        request_started.disconnect(self._first_request)
         try:
             app.session_interface = interface_for(app)
         except ConfigurationError as error:
             raise explained(app, error) from None
         register_commands(app)
+
+    def _first_request(self, app: Flask, **_: object) -> None:
+        """Says so if a request is answered before `init_app` was called: Flask alone would say nothing, or that a key is
+        missing."""
+        request_started.disconnect(self._first_request)
+        if type(app.session_interface) is flask_sessions.SecureCookieSessionInterface:
+            from .diagnosis import explain_forgotten_init_app
+
+            app.logger.error("%s", explain_forgotten_init_app(app))
 
 
 def interface_for(app: Flask) -> SessionInterface:

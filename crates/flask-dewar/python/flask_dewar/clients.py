@@ -110,10 +110,12 @@ def connection(
         settings = {key: client, **tables(kind, config)}
         return Connection(client, None, settings, "a URL was given", "native")
 
-    carrier = carrier_of(kind, client, config, codec)
     try:
+        carrier = carrier_of(kind, client, config, codec)
         if forced != "client":
             reading = READERS[kind](client, config)
+    except ImportError as missing:
+        raise ConnectionProblem(library_missing(kind, missing.name)) from None
     except Unreadable as unreadable:
         if forced == "native":
             raise problem(
@@ -149,6 +151,21 @@ def nothing_given(kind: str, key: str) -> Finding:
         fix = f"set it to a client, or to a URL such as {EXAMPLES.get(kind, 'redis://127.0.0.1:6379/0')}"
     return Finding(
         "error", "DW0901", key, "", f"SESSION_TYPE is {kind!r}, and {key} says not where it is", fix
+    )
+
+
+def library_missing(kind: str, module: str | None = None) -> Finding:
+    """The finding for a client whose library, this module of it, is not installed; a URL needs none."""
+    extra, modules = LIBRARIES[kind]
+    what = module or " or ".join(modules)
+    key = f"SESSION_{kind.upper()}"
+    return Finding(
+        "error",
+        "DW0904",
+        key,
+        "",
+        f"SESSION_TYPE is {kind!r}, and {what}, which a client of it needs, is not installed",
+        f"pip install 'flask-dewar[{extra}]', or set {key} to a URL, which needs no client library",
     )
 
 

@@ -65,6 +65,17 @@ NO_SESSION_TYPE = Finding(
 )
 
 
+#: What is said at the first request of an application that no `Session()` was given.
+FORGOTTEN_INIT_APP = Finding(
+    "error",
+    "DW0913",
+    "SESSION_TYPE",
+    "",
+    "Session() is made, and its init_app(app) was not called before the first request: sessions are Flask's own",
+    "call init_app(app) after the configuration is set, or write Session(app)",
+)
+
+
 def explain_null_session(app: Any) -> str:
     """Why the sessions of this application cannot be written, with file and line where the source tells."""
     findings = [finding for finding in source_findings(app) if finding.severity == "error"]
@@ -88,6 +99,14 @@ def explain_null_session(app: Any) -> str:
         "The session is unavailable because no secret key was set.  Set the secret_key on the application to something"
         f" unique and secret.\n\n{text}"
     )
+
+
+def explain_forgotten_init_app(app: Any) -> str:
+    """That the sessions of this application are Flask's own, although `Session()` was made."""
+    for finding in source_findings(app):
+        if finding.code == FORGOTTEN_INIT_APP.code:
+            return str(finding)
+    return str(FORGOTTEN_INIT_APP)
 
 
 def explain_configuration(app: Any, problems: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 from .carriers.base import Carrier, describe
-from .clients import LIBRARIES, Connection, ConnectionProblem, connection
+from .clients import LIBRARIES, Connection, ConnectionProblem, connection, library_missing
 from .diagnosis import Finding, source_findings
 
 Verdict = Literal["good", "doubtful", "bad"]
@@ -237,19 +237,12 @@ def address_of(made: Connection | None, client: object) -> str:
 
 def library_finding(kind: str, config: Mapping[str, Any]) -> Finding | None:
     """The finding for a client library that is not installed; a URL needs none."""
-    extra, modules = LIBRARIES[kind]
-    key = f"SESSION_{kind.upper()}"
-    if isinstance(config.get(key), str) or any(
+    _, modules = LIBRARIES[kind]
+    if config.get(f"SESSION_{kind.upper()}") is not None or any(
         importlib.util.find_spec(module) for module in modules
     ):
         return None
-    if config.get(key) is not None:
-        return None
-    return Finding(
-        "error", "DW0904", key, "",
-        f"SESSION_TYPE is {kind!r}, and none of its client libraries is installed: {', '.join(modules)}",
-        f"pip install 'flask-dewar[{extra}]', or set {key} to a URL, which needs no client library",
-    )  # fmt: skip
+    return library_missing(kind)
 
 
 def version_findings(version: Callable[[str], str] = metadata.version) -> list[Finding]:

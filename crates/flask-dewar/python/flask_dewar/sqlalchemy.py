@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from .base import ServerSideSession, ServerSideSessionInterface
+from .errors import ConfigurationError
 
 
 class SqlAlchemySession(ServerSideSession):
@@ -46,7 +47,12 @@ class SqlAlchemySessionInterface(ServerSideSessionInterface):
         known = app.extensions.get("sqlalchemy")
         if known is not None or not app.config.get("SQLALCHEMY_DATABASE_URI"):
             return known
-        client = importlib.import_module("flask_sqlalchemy").SQLAlchemy()
+        try:
+            client = importlib.import_module("flask_sqlalchemy").SQLAlchemy()
+        except ImportError as missing:
+            from .clients import library_missing
+
+            raise ConfigurationError(str(library_missing("sqlalchemy", missing.name))) from None
         client.init_app(app)
         return client
 

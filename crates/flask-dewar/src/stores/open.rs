@@ -8,7 +8,7 @@ use dewar::store::Store;
 use dewar::store::filesystem::{CachelibStore, FilesystemStore};
 use dewar::store::memory::MemoryStore;
 use dewar::{Error, ErrorKind, Result};
-use dewar_stores::Place;
+use dewar_stores::{Place, Unsaid};
 
 use super::lanes::Lanes;
 
@@ -35,21 +35,12 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>> {
     };
     // A lane serves one thread at a time, with one connection.
     let config = config.clone().set("SESSION_CONNECTIONS", 1);
+    if let Some(unsaid) = Place::unsaid(&config)? {
+        return Err(nowhere(&name, unsaid));
+    }
     let place = Place::of_config(&config)?
         .ok_or_else(unknown_store)?
         .blocking();
-    if let (Some(key), Some(usual)) = (place.assumed(), place.usual_address()) {
-        return Err(nowhere(
-            key,
-            &format!(
-                "SESSION_TYPE is '{name}', and {key} is not set; nothing is assumed, so that no session goes to another \
-                 server than the one that is meant"
-            ),
-            &format!(
-                "set it to the address of the server, such as '{usual}', or to a client that the application made"
-            ),
-        ));
-    }
     match place.kind().name {
         // It closes what a child inherited by itself: SQLite must know of every connection to a file in a process.
         "sqlite" => {
@@ -65,8 +56,17 @@ fn unknown_store() -> Error {
 }
 
 /// Nothing says where the store is, in the form of the package's findings.
-fn nowhere(key: &str, what: &str, fix: &str) -> Error {
-    refused(&format!("error[DW0901] {key}: {what}\n   fix: {fix}"))
+fn nowhere(name: &str, unsaid: Unsaid) -> Error {
+    let Unsaid { key, example, .. } = unsaid;
+    let page = concat!(
+        env!("CARGO_PKG_REPOSITORY"),
+        "/blob/main/docs/flask-diagnostics.md"
+    );
+    refused(&format!(
+        "error[DW0901] {key}: SESSION_TYPE is '{name}', and {key} is not set; nothing is assumed, so that no session goes \
+         anywhere but where it is meant to be\n   fix: set it to an address, such as '{example}', or to a client that the \
+         application made\n  page: {page}"
+    ))
 }
 
 fn lanes(
