@@ -43,6 +43,9 @@ def config_for(kind: str, folder: Any) -> dict[str, Any]:
         if not is_available(kind):
             unavailable(f"{variable} is not set: scripts/servers start {kind}")
         settings[key] = os.environ[variable]
+    if kind == "dynamodb":
+        # What stands in for the server takes its time, with many threads the more.
+        settings["SESSION_OPERATION_TIMEOUT"] = 20
     return settings
 
 

@@ -47,7 +47,7 @@ SERVERS = {
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(command, id=name, marks=pytest.mark.xdist_group(name))
+        pytest.param(command, id=name, marks=pytest.mark.xdist_group("processes"))
         for name, command in SERVERS.items()
     ],
 )

@@ -56,11 +56,11 @@ class Place:
 
     def soon(self) -> float:
         """An expiry that `pass_soon` reaches."""
-        return self.now() + 2
+        return self.now() + 1
 
     def pass_soon(self) -> None:
         if self.clock:
-            self.clock.advance(3.1)
+            self.clock.advance(2.1)
         else:
             time.sleep(self.kind.grain)
 
