@@ -6,41 +6,32 @@ use actix_web::HttpResponse;
 use actix_web::body::EitherBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderValue, SET_COOKIE, VARY};
-use dewar::adapter::{Closing, Scope};
+use dewar::adapter::Scoped;
 use dewar::engine::Reply;
 use pin_project_lite::pin_project;
 
 use crate::Error;
 use crate::middleware::Replies;
 
-type BoxedClosing = Pin<Box<dyn Future<Output = dewar::Result<Reply>>>>;
 type Answer<B> = Result<ServiceResponse<B>, actix_web::Error>;
 
 pin_project! {
     /// Runs the inner service, then closes the session if there was one.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F, B> {
+    pub struct ResponseFuture<F: Future> {
         #[pin]
-        future: F,
-        scope: Scope,
-        // The answer, while its session is being closed.
-        closing: Option<(BoxedClosing, Answer<B>)>,
+        inside: Scoped<F>,
         replies: Replies,
     }
 }
 
-impl<F, B> ResponseFuture<F, B> {
-    pub(crate) fn new(future: F, scope: Scope, replies: Replies) -> Self {
-        ResponseFuture {
-            future,
-            scope,
-            closing: None,
-            replies,
-        }
+impl<F: Future> ResponseFuture<F> {
+    pub(crate) fn new(inside: Scoped<F>, replies: Replies) -> Self {
+        ResponseFuture { inside, replies }
     }
 }
 
-impl<F, B> Future for ResponseFuture<F, B>
+impl<F, B> Future for ResponseFuture<F>
 where
     F: Future<Output = Answer<B>>,
 {
@@ -48,27 +39,11 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut closing, answer) = match this.closing.take() {
-            Some(begun) => begun,
-            None => {
-                let future = this.future;
-                let answer = ready!(this.scope.enter(|| future.poll(context)));
-                match this.scope.close() {
-                    None => return Poll::Ready(answer.map(ServiceResponse::map_into_left_body)),
-                    Some(Closing::Done(reply)) => {
-                        return Poll::Ready(finish(answer, reply, *this.replies));
-                    }
-                    Some(Closing::Waits(closing)) => (Box::pin(closing) as BoxedClosing, answer),
-                }
-            }
-        };
-        match closing.as_mut().poll(context) {
-            Poll::Ready(reply) => Poll::Ready(finish(answer, reply, *this.replies)),
-            Poll::Pending => {
-                *this.closing = Some((closing, answer));
-                Poll::Pending
-            }
-        }
+        let (answer, reply) = ready!(this.inside.poll(context));
+        Poll::Ready(match reply {
+            None => answer.map(ServiceResponse::map_into_left_body),
+            Some(reply) => finish(answer, reply, *this.replies),
+        })
     }
 }
 

@@ -3,7 +3,7 @@ use std::future::{Ready, ready};
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use dewar::Engine;
-use dewar::adapter::Scope;
+use dewar::adapter::Scoped;
 
 use crate::future::ResponseFuture;
 
@@ -85,13 +85,12 @@ where
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = actix_web::Error;
-    type Future = ResponseFuture<S::Future, B>;
+    type Future = ResponseFuture<S::Future>;
 
     forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let mut scope = Scope::new(self.engine.clone());
-        let future = scope.enter(|| self.inner.call(request));
-        ResponseFuture::new(future, scope, self.replies)
+        let inside = Scoped::new(self.engine.clone(), || self.inner.call(request));
+        ResponseFuture::new(inside, self.replies)
     }
 }

@@ -2,7 +2,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use dewar::adapter::{Closing, Scope};
+use dewar::adapter::Scoped;
 use dewar::engine::Reply;
 use http::header::{HeaderValue, SET_COOKIE, VARY};
 use http::{Response, StatusCode};
@@ -10,33 +10,23 @@ use pin_project_lite::pin_project;
 
 use crate::layer::Replies;
 
-type BoxedClosing = Pin<Box<dyn Future<Output = dewar::Result<Reply>> + Send>>;
-
 pin_project! {
     /// Runs the inner service, then closes the session if there was one.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F, R, E> {
+    pub struct ResponseFuture<F: Future> {
         #[pin]
-        future: F,
-        scope: Scope,
-        // The answer, while its session is being closed.
-        closing: Option<(BoxedClosing, Result<Response<R>, E>)>,
+        inside: Scoped<F>,
         replies: Replies,
     }
 }
 
-impl<F, R, E> ResponseFuture<F, R, E> {
-    pub(crate) fn new(future: F, scope: Scope, replies: Replies) -> Self {
-        ResponseFuture {
-            future,
-            scope,
-            closing: None,
-            replies,
-        }
+impl<F: Future> ResponseFuture<F> {
+    pub(crate) fn new(inside: Scoped<F>, replies: Replies) -> Self {
+        ResponseFuture { inside, replies }
     }
 }
 
-impl<F, R, E> Future for ResponseFuture<F, R, E>
+impl<F, R, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
     R: Default,
@@ -45,27 +35,11 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut closing, answer) = match this.closing.take() {
-            Some(begun) => begun,
-            None => {
-                let future = this.future;
-                let answer = ready!(this.scope.enter(|| future.poll(context)));
-                match this.scope.close() {
-                    None => return Poll::Ready(answer),
-                    Some(Closing::Done(reply)) => {
-                        return Poll::Ready(finish(answer, reply, *this.replies));
-                    }
-                    Some(Closing::Waits(closing)) => (Box::pin(closing) as BoxedClosing, answer),
-                }
-            }
-        };
-        match closing.as_mut().poll(context) {
-            Poll::Ready(reply) => Poll::Ready(finish(answer, reply, *this.replies)),
-            Poll::Pending => {
-                *this.closing = Some((closing, answer));
-                Poll::Pending
-            }
-        }
+        let (answer, reply) = ready!(this.inside.poll(context));
+        Poll::Ready(match reply {
+            None => answer,
+            Some(reply) => finish(answer, reply, *this.replies),
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 use std::task::{Context, Poll};
 
 use dewar::Engine;
-use dewar::adapter::Scope;
+use dewar::adapter::Scoped;
 use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -80,15 +80,14 @@ where
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, R, S::Error>;
+    type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let mut scope = Scope::new(self.engine.clone());
-        let future = scope.enter(|| self.inner.call(request));
-        ResponseFuture::new(future, scope, self.replies)
+        let inside = Scoped::new(self.engine.clone(), || self.inner.call(request));
+        ResponseFuture::new(inside, self.replies)
     }
 }

@@ -1,7 +1,11 @@
-//! What the adapters to web frameworks share: how an extractor finds its middleware.
+//! What the adapters to web frameworks share: how an extractor finds its middleware, and how that ends a request's session.
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
 
 use crate::engine::Reply;
 use crate::{Engine, Result, Session};
@@ -36,6 +40,75 @@ use crate::{Engine, Result, Session};
 /// ```
 #[derive(Debug)]
 pub struct Scope(Option<Around>);
+
+pin_project! {
+    /// What is inside of a middleware, in a scope of its own, and then the end of its session: the future that a middleware
+    /// waits for. It gives what the inside gave, and the reply if a session was opened.
+    ///
+    /// ```
+    /// use dewar::Engine;
+    /// use dewar::adapter::Scoped;
+    /// # use std::future::Future;
+    ///
+    /// async fn middleware<R>(engine: Engine, handler: impl Future<Output = R>) -> dewar::Result<R> {
+    ///     let (response, reply) = Scoped::new(engine, || handler).await;
+    ///     if let Some(reply) = reply {
+    ///         let reply = reply?;
+    ///         // … copy what it says into the response.
+    ///     }
+    ///     Ok(response)
+    /// }
+    /// ```
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Scoped<F: Future> {
+        #[pin]
+        inside: F,
+        scope: Scope,
+        // What the inside gave, while its session is being closed.
+        closing: Option<(BoxedClosing, F::Output)>,
+    }
+}
+
+type BoxedClosing = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
+
+impl<F: Future> Scoped<F> {
+    /// Calls what is inside, in a new scope.
+    pub fn new(engine: Engine, call: impl FnOnce() -> F) -> Scoped<F> {
+        let mut scope = Scope::new(engine);
+        Scoped {
+            inside: scope.enter(call),
+            scope,
+            closing: None,
+        }
+    }
+}
+
+impl<F: Future> Future for Scoped<F> {
+    type Output = (F::Output, Option<Result<Reply>>);
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let (mut closing, output) = match this.closing.take() {
+            Some(begun) => begun,
+            None => {
+                let inside = this.inside;
+                let output = ready!(this.scope.enter(|| inside.poll(context)));
+                match this.scope.close() {
+                    None => return Poll::Ready((output, None)),
+                    Some(Closing::Done(reply)) => return Poll::Ready((output, Some(reply))),
+                    Some(Closing::Waits(closing)) => (Box::pin(closing) as BoxedClosing, output),
+                }
+            }
+        };
+        match closing.as_mut().poll(context) {
+            Poll::Ready(reply) => Poll::Ready((output, Some(reply))),
+            Poll::Pending => {
+                *this.closing = Some((closing, output));
+                Poll::Pending
+            }
+        }
+    }
+}
 
 /// The end of a request's session.
 #[derive(Debug)]
