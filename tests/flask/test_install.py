@@ -7,7 +7,6 @@ import sys
 import venv
 from pathlib import Path
 
-import pytest
 from shops import unavailable
 
 WHEELS = Path(__file__).parents[2] / ".cache" / "wheels"
@@ -37,7 +36,7 @@ for settings in (
 def test_it_keeps_sessions_with_flask_and_nothing_else(tmp_path: Path) -> None:
     wheels = sorted(WHEELS.glob("*.whl"))
     if not wheels:
-        pytest.skip("there is no wheel in .cache/wheels: scripts/test python builds it")
+        unavailable("there is no wheel in .cache/wheels: scripts/test python builds it")
     venv.create(tmp_path / "venv", with_pip=False)
     python = tmp_path / "venv" / "bin" / "python"
     install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]

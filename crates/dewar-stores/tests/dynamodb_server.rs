@@ -212,10 +212,10 @@ async fn a_stopped_server_is_an_error_at_once_and_is_used_again_when_it_is_back(
     let store = Arc::new(hasty(server.port));
     faults::begin(&*store).await;
     server.kill();
-    faults::fails_in_time(&store, "no connection").await;
+    faults::fails_within(Duration::from_secs(1), &store, "no connection").await;
     server.restart();
     at(server.port).connect().await.unwrap();
-    faults::recovers(&*store).await;
+    assert!(store.load(&key()).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -225,7 +225,7 @@ async fn a_frozen_server_is_an_error_in_time_and_is_used_again_when_it_goes_on()
     let store = Arc::new(hasty(server.port));
     faults::begin(&*store).await;
     server.freeze();
-    faults::fails_in_time(&store, "no answer in time").await;
+    faults::fails_within(Duration::from_secs(2), &store, "no answer in time").await;
     server.thaw();
     faults::recovers(&*store).await;
 }

@@ -299,6 +299,10 @@ async fn certificates_may_be_handed_over() {
     stores.push(Arc::new(
         builder.root_certificates(&*authority).build().unwrap(),
     ));
+    let broken = RedisStore::builder("rediss://localhost").client_certificate("no", "PEM");
+    assert_eq!(broken.build().unwrap_err().kind(), ErrorKind::Config);
+    let broken = PostgresqlStore::builder("postgresql://localhost").client_certificate("no", "PEM");
+    assert_eq!(broken.build().unwrap_err().kind(), ErrorKind::Config);
     for store in stores {
         assert!(store.load(&Key::new("session:a")).await.unwrap().is_none());
     }
