@@ -113,6 +113,15 @@ pub(crate) struct Identity {
     pub(crate) key: Vec<u8>,
 }
 
+impl Identity {
+    pub(crate) fn new(certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Identity {
+        Identity {
+            certificate: certificate.into(),
+            key: key.into(),
+        }
+    }
+}
+
 impl Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Identity")

@@ -102,10 +102,7 @@ impl MysqlBuilder {
         certificate: impl Into<Vec<u8>>,
         key: impl Into<Vec<u8>>,
     ) -> MysqlBuilder {
-        self.client_certificate = Some(Identity {
-            certificate: certificate.into(),
-            key: key.into(),
-        });
+        self.client_certificate = Some(Identity::new(certificate, key));
         self
     }
 

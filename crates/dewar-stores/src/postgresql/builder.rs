@@ -95,10 +95,7 @@ impl PostgresqlBuilder {
         certificate: impl Into<Vec<u8>>,
         key: impl Into<Vec<u8>>,
     ) -> PostgresqlBuilder {
-        self.client_certificate = Some(Identity {
-            certificate: certificate.into(),
-            key: key.into(),
-        });
+        self.client_certificate = Some(Identity::new(certificate, key));
         self
     }
 

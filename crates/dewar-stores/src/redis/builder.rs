@@ -15,7 +15,7 @@ use super::link::Link;
 use super::target::{self, Sentinel, Target, Waiting};
 use super::url::{self, Address, Place};
 use crate::server::Server;
-use crate::tls::Files;
+use crate::tls::{Files, Identity};
 
 /// Builds a [`RedisStore`]; made by [`RedisStore::builder`] and its kind.
 #[must_use = "a builder does nothing before `build` or `connect`"]
@@ -26,7 +26,7 @@ pub struct RedisBuilder {
     operation_timeout: Duration,
     sentinel_log_in: Option<(String, String)>,
     root_certificates: Option<Vec<u8>>,
-    client_certificate: Option<ClientTlsConfig>,
+    client_certificate: Option<Identity>,
     clock: Arc<dyn Clock>,
 }
 
@@ -98,10 +98,7 @@ impl RedisBuilder {
         certificate: impl Into<Vec<u8>>,
         key: impl Into<Vec<u8>>,
     ) -> RedisBuilder {
-        self.client_certificate = Some(ClientTlsConfig {
-            client_cert: certificate.into(),
-            client_key: key.into(),
-        });
+        self.client_certificate = Some(Identity::new(certificate, key));
         self
     }
 
@@ -190,11 +187,11 @@ impl RedisBuilder {
 
     /// Those that were handed over, before those that the URL names.
     fn certificates(&self, files: Files) -> Option<TlsCertificates> {
-        let identity = files.identity.map(|ours| ClientTlsConfig {
+        let identity = self.client_certificate.clone().or(files.identity);
+        let client_tls = identity.map(|ours| ClientTlsConfig {
             client_cert: ours.certificate,
             client_key: ours.key,
         });
-        let client_tls = self.client_certificate.clone().or(identity);
         let root_cert = self.root_certificates.clone().or(files.authorities);
         if client_tls.is_none() && root_cert.is_none() {
             return None;

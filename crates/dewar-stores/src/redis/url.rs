@@ -259,7 +259,11 @@ fn options(rest: &str) -> impl Iterator<Item = (&str, &str)> {
     let (_, options) = rest.split_once('?').unwrap_or_default();
     let (options, _) = options.split_once('#').unwrap_or((options, ""));
     let options = options.split('&').filter(|option| !option.is_empty());
-    options.map(|option| option.split_once('=').unwrap_or((option, "")))
+    options.map(name_and_value)
+}
+
+fn name_and_value(option: &str) -> (&str, &str) {
+    option.split_once('=').unwrap_or((option, ""))
 }
 
 /// The URL without the options that are taken.
@@ -269,7 +273,7 @@ fn without(url: &str, mut take: impl FnMut(&str, &str) -> bool) -> String {
         return format!("{url}{fragment}");
     };
     let mut taken = |option: &&str| {
-        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        let (name, value) = name_and_value(option);
         take(name, value)
     };
     let kept: Vec<_> = query.split('&').filter(|option| !taken(option)).collect();
