@@ -194,12 +194,17 @@ impl Place {
         if let Some(key) = self.assumed() {
             tracing::warn!(target: "dewar", "{key} is not set: sessions go to {self}, as with Flask-Session; set it to say so");
         }
-        self.build().map_err(|error| match self.key {
+        self.build().map_err(|error| self.said_by_key(error))
+    }
+
+    /// The same error; what the address has wrong names the key that says it.
+    fn said_by_key(&self, error: Error) -> Error {
+        match self.key {
             Some(key) if error.kind() == ErrorKind::Config => {
                 wrong(format!("{key} ({}): {error}", self.config.origin(key)))
             }
             _ => error,
-        })
+        }
     }
 
     /// Makes what the store needs and has not: the table with its index (SQL), the indexes (MongoDB), the table with its
@@ -211,6 +216,11 @@ impl Place {
     /// # Errors
     /// Those of [`open`](Place::open), and what the server says.
     pub async fn migrate(&self) -> Result<Option<Migrated>> {
+        let made = self.make_what_is_absent().await;
+        made.map_err(|error| self.said_by_key(error))
+    }
+
+    async fn make_what_is_absent(&self) -> Result<Option<Migrated>> {
         Ok(match self.kind.name {
             #[cfg(feature = "dynamodb")]
             "dynamodb" => Some(self.dynamodb()?.migrate().await?),
@@ -223,7 +233,7 @@ impl Place {
             #[cfg(feature = "sqlite")]
             "sqlite" => Some(self.sqlite()?.migrate()?),
             // One that this program was built without is an error.
-            _ => self.open().map(|_| None)?,
+            _ => self.build().map(|_| None)?,
         })
     }
 

@@ -42,9 +42,10 @@ pub(crate) struct Migrate {
 impl Migrate {
     async fn run(self, ui: &mut Ui) -> Outcome {
         let config = self.config.read_usable()?;
-        let place = match self.store.as_deref() {
-            Some(url) if stores::is_folder(url) => None,
-            Some(url) => Some(stores::place_of(&stores::resolve(url, ui)?)?),
+        let url = self.store.map(|given| stores::resolve(&given, ui));
+        let place = match url.transpose()? {
+            Some(url) if stores::is_folder(&url) => None,
+            Some(url) => Some(stores::place_of(&url)?),
             None => stores::configured_place(&config)?,
         };
         let (name, made) = match place {
