@@ -4,11 +4,11 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dewar::UnixTime;
 use dewar::clock::ManualClock;
-use dewar::store::{Created, Cursor, Purged, Replaced, Store, Touched};
+use dewar::store::{Created, Cursor, Key, Purged, Replaced, Store, Touched, Version};
 use dewar_stores::Migrated;
 use dewar_stores::postgresql::{PostgresqlBuilder, PostgresqlStore};
 use dewar_stores::sql::{Table, Tables};
@@ -61,6 +61,23 @@ async fn sql(server: &Postgresql, text: &str) -> Vec<Vec<Option<String>>> {
             .collect()
     })
     .collect()
+}
+
+/// The version of the session, once a standby has it.
+async fn replicated(standby: &PostgresqlStore) -> Version {
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(record) = standby.load(&key()).await.unwrap() {
+            return record.version;
+        }
+        assert!(Instant::now() < end, "the standby does not follow");
+    }
+}
+
+/// The server's ends of the connections of stores.
+async fn connections(server: &Postgresql) -> Vec<Vec<Option<String>>> {
+    let pids = "SELECT pid FROM pg_stat_activity WHERE application_name = 'dewar'";
+    sql(server, pids).await
 }
 
 #[tokio::test]
@@ -326,6 +343,93 @@ async fn a_read_only_server_is_named_as_one_and_goes_on_reading() {
         assert!(error.is_temporary());
     }
     assert!(store.load(&key()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_standby_is_named_as_read_only_and_written_to_at_once_when_it_is_promoted() {
+    let primary = server!();
+    let writer = builder(&primary).connect().await.unwrap();
+    let standby = primary.standby();
+    let store = builder(&standby).connect().await.unwrap();
+    writer.create(&key(), "data".into(), later()).await.unwrap();
+    let seen = replicated(&store).await;
+    let (key, other) = (key(), Key::new("session:other"));
+    let longer = later() + Duration::from_secs(60);
+    let create = || store.create(&other, "data".into(), later());
+    let replace = || store.replace(&key, "new".into(), later(), &seen);
+    for refused in [
+        create().await.map(drop),
+        replace().await.map(drop),
+        store.touch(&key, longer).await.map(drop),
+        store.delete(&key).await,
+        store.delete_unchanged(&key, &seen).await.map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        check_error(&error, "read-only");
+        assert!(error.is_temporary());
+    }
+    for store in [&writer, &store] {
+        let record = store.load(&key).await.unwrap().unwrap();
+        assert_eq!(record.blob, &b"data"[..]);
+        assert_eq!(record.expires, Some(later()));
+    }
+    primary.kill();
+    let (one, two) = tokio::join!(store.load(&key), store.load(&key));
+    assert!(one.unwrap().is_some() && two.unwrap().is_some());
+    let before = connections(&standby).await;
+    standby.promote();
+    let (created, replaced) = tokio::join!(create(), replace());
+    assert!(matches!(created.unwrap(), Created::Done(_)));
+    assert!(matches!(replaced.unwrap(), Replaced::Done(_)));
+    // Those that were read-only when they were made.
+    let after = connections(&standby).await;
+    assert!(after.iter().all(|connection| before.contains(connection)));
+}
+
+#[tokio::test]
+async fn a_standby_is_left_for_the_primary_when_the_address_leads_there() {
+    let primary = server!();
+    builder(&primary).migrate().await.unwrap();
+    let standby = primary.standby();
+    let proxy = Proxy::to(standby.port).await;
+    let url = Postgresql::url_at(proxy.port);
+    let store = at_now(&url).connect().await.unwrap();
+    assert!(store.load(&key()).await.unwrap().is_none());
+    proxy.lead_to(primary.port);
+    store.create(&key(), "data".into(), later()).await.unwrap();
+    let rows = sql(&primary, "SELECT count(*) FROM sessions").await;
+    assert_eq!(rows[0][0].as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn of_two_hosts_the_one_that_may_be_written_to_is_found_and_after_a_failover_the_other() {
+    let primary = server!();
+    builder(&primary).migrate().await.unwrap();
+    let standby = primary.standby();
+    let store = |first: &Postgresql, second: &Postgresql| {
+        let first = format!("@127.0.0.1:{},", first.port);
+        let url = second.url().replace('@', &first);
+        let store = at_now(&format!("{url}?target_session_attrs=read-write"));
+        store.build().unwrap()
+    };
+    let (one, other) = (store(&primary, &standby), store(&standby, &primary));
+    one.create(&key(), "data".into(), later()).await.unwrap();
+    assert_eq!(other.touch(&key(), later()).await.unwrap(), Touched::Done);
+    let seen = replicated(&builder(&standby).build().unwrap()).await;
+    primary.kill();
+    // What is wrong with the last host is told.
+    for (store, words) in [
+        (store(&primary, &standby), "read-only"),
+        (store(&standby, &primary), "listening there"),
+    ] {
+        let error = store.delete(&key()).await.unwrap_err();
+        check_error(&error, words);
+        assert!(error.is_temporary());
+    }
+    standby.promote();
+    assert_eq!(other.touch(&key(), later()).await.unwrap(), Touched::Done);
+    let replaced = one.replace(&key(), "new".into(), later(), &seen).await;
+    assert!(matches!(replaced.unwrap(), Replaced::Done(_)));
 }
 
 #[tokio::test]

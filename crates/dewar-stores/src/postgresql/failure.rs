@@ -65,13 +65,20 @@ enum Retry {
 fn diagnose(error: &tokio_postgres::Error) -> (&'static str, Retry) {
     use Retry::{IsUseless, MayHelp};
     let Some(code) = error.code() else {
-        return match has_no_tls(error) {
-            true => (
+        // By the words of the driver, which has no other sign for these.
+        let cause = error.source().map(ToString::to_string);
+        return match cause.as_deref() {
+            Some("server does not support TLS") => (
                 "the server has no TLS, and the URL asks for it; turn it on there (ssl = on), or write sslmode=disable \
                  where nobody can listen on the way",
                 IsUseless,
             ),
-            false => (
+            Some("database does not allow writes") => (
+                "the last host of the URL is read-only, perhaps a replica, and target_session_attrs wants one that is \
+                 not; name the primary, or promote this one",
+                MayHelp,
+            ),
+            _ => (
                 "no connection; is a PostgreSQL server listening there?",
                 MayHelp,
             ),
@@ -121,12 +128,6 @@ fn diagnose(error: &tokio_postgres::Error) -> (&'static str, Retry) {
             _ => ("the server refuses the statement", IsUseless),
         },
     }
-}
-
-/// By the words of the driver, which has no other sign for it.
-fn has_no_tls(error: &tokio_postgres::Error) -> bool {
-    let cause = error.source();
-    cause.is_some_and(|cause| cause.to_string() == "server does not support TLS")
 }
 
 /// What the server said, without the details: those quote the row, and with it the session's id.

@@ -41,6 +41,26 @@ impl Postgresql {
         Some(server)
     }
 
+    /// A hot standby, which follows it as a server of its own.
+    pub(crate) fn standby(&self) -> Postgresql {
+        let standby = Postgresql {
+            port: super::free_port(),
+            folder: folder(),
+            settings: self.settings.clone(),
+        };
+        let (url, data) = (self.url(), standby.folder.path().join("data"));
+        let arguments = ["-d", &url, "-D", text(&data), "-R", "-c", "fast", "-N"];
+        assert!(run("pg_basebackup", &arguments), "it cannot be copied");
+        standby.restart();
+        standby
+    }
+
+    /// Makes a standby a primary; when this returns, it may be written to.
+    pub(crate) fn promote(&self) {
+        let data = self.folder.path().join("data");
+        assert!(run("pg_ctl", &["-D", text(&data), "-w", "promote"]));
+    }
+
     /// Its URL, with the password.
     pub(crate) fn url(&self) -> String {
         Postgresql::url_at(self.port)
@@ -107,8 +127,10 @@ impl Freeze for Postgresql {
 
 impl Drop for Postgresql {
     fn drop(&mut self) {
-        self.thaw();
-        self.kill();
+        if self.folder.path().join("data/postmaster.pid").exists() {
+            self.thaw();
+            self.kill();
+        }
     }
 }
 
