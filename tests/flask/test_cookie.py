@@ -11,7 +11,7 @@ import flask
 import flask.sessions
 import flask_dewar
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
@@ -85,6 +85,9 @@ flasks = app_with(None, MAX_COOKIE_SIZE=0)
 
 @settings(max_examples=200, deadline=None)
 @given(data=sessions)
+@example(data={"_flashes": [None]})
+@example(data={"_flashes": [["error", "a list"]]})
+@example(data={"_flashes": ("a tuple",)})
 def test_flask_reads_what_dewar_writes_as_it_reads_its_own(data: dict[str, Any]) -> None:
     assert transfer(ours, flasks, data) == transfer(flasks, flasks, data)
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::Session;
 use crate::Result;
 use crate::data::{Document, Text, Value};
-use crate::flash::{FLASHES, Flash};
+use crate::flash::FLASHES;
 
 impl Session {
     /// Everything in the session as it is now, without counting as an access.
@@ -34,7 +34,7 @@ impl Session {
         }
         let before = before.map(Cow::into_owned);
         if *key == *FLASHES
-            && let Some(messages) = value.as_items()
+            && let Value::List(messages) = &value
             && !(messages.is_empty() && before.is_none())
         {
             state.check_writable()?;
@@ -47,11 +47,11 @@ impl Session {
                 Some(added) => added,
                 None => {
                     state.flashes();
-                    messages
+                    messages.as_slice()
                 }
             };
             for message in added {
-                state.flash(&Flash::from_stored(message.clone()))?;
+                state.flash_stored(message.clone())?;
             }
             return Ok(());
         }

@@ -308,8 +308,12 @@ impl State {
     }
 
     pub(crate) fn flash(&mut self, flash: &Flash) -> Result<()> {
+        self.flash_stored(flash.to_stored())
+    }
+
+    /// Adds a message as it is to be stored, whatever it is.
+    pub(crate) fn flash_stored(&mut self, stored: Value) -> Result<()> {
         self.check_writable()?;
-        let stored = flash.to_stored();
         let mut messages = match self.document.remove(FLASHES) {
             Some(Value::List(messages) | Value::Tuple(messages)) => messages,
             _ => Vec::new(),
