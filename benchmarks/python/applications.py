@@ -21,6 +21,7 @@ LARGE = SMALL | {
     "cart": [{"item": f"item number {n}", "count": n, "price": 9.5} for n in range(20)]
 }
 SESSIONS = {"small": SMALL, "large": LARGE}
+BARE_GET = "Redis: a bare GET, no session"
 # How long a handler does something else, where many write one session at once.
 MOMENT = 0.002
 
@@ -106,6 +107,37 @@ def flask_session(url: str) -> Callable[[Any], None]:
     return configure
 
 
+def bare_get(url: str) -> Callable[[Any], None]:
+    """No session, but one round trip to Redis by a plain socket: what nothing that asks a server can be below."""
+    import socket
+    import threading
+    from urllib.parse import urlsplit
+
+    from flask.sessions import SecureCookieSession, SessionInterface
+
+    where = urlsplit(url)
+    connection = threading.local()
+    command = b"*2\r\n$3\r\nGET\r\n$7\r\nsession\r\n"
+
+    class BareGet(SessionInterface):
+        def open_session(self, app: Any, request: Any) -> Any:
+            if not hasattr(connection, "socket"):
+                connection.socket = socket.create_connection((where.hostname, where.port or 6379))
+                connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.socket.sendall(command)
+            if connection.socket.recv(4096) != b"$-1\r\n":
+                raise RuntimeError("Redis did not say that there is no such key")
+            return SecureCookieSession()
+
+        def save_session(self, app: Any, session: Any, response: Any) -> None:
+            return None
+
+    def configure(app: Any) -> None:
+        app.session_interface = BareGet()
+
+    return configure
+
+
 def in_django(middleware: list[str]) -> Any:
     """Django with these middlewares; one that has no sessions does as little as it can."""
     import django
@@ -180,6 +212,7 @@ def makers(redis_url: str | None) -> dict[str, Callable[[], Any]]:
         redis = {"SESSION_TYPE": "redis", "SESSION_REDIS": redis_url}
         found["Redis: Flask-Session"] = lambda: in_flask(flask_session(redis_url))
         found["Redis: Dewar"] = lambda: in_flask(dewar(**redis))
+        found[BARE_GET] = lambda: in_flask(bare_get(redis_url))
     return found
 
 

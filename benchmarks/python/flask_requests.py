@@ -1,15 +1,18 @@
 """Whole Flask requests: in process, under gunicorn, and 64 at once on one session.
 
-    flask_requests.py [--redis URL] [--rounds N]
+    flask_requests.py [--redis URL] [--rounds N] [--other PYTHON]...
 
-In process, WSGI applications take turns in short rounds in one thread, so that they meet the same machine. Under
-gunicorn each is served by one worker on the first core, with wrk on the second one, again in turn.
+In process, WSGI applications take turns in short rounds in one thread, so that they meet the same machine; with each
+--other Python the same is measured once more. Under gunicorn each is served by one worker on the first core, with wrk on
+the second one, again in turn.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import platform
 import re
 import shutil
 import socket
@@ -26,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import page
-from applications import floor, makers
+from applications import BARE_GET, floor, makers
 
 HERE = Path(__file__).parent
 ROUTES = {"/nothing": "untouched", "/read": "read", "/write": "written"}
@@ -212,12 +215,103 @@ def median(values: Iterable[float]) -> float:
     return page.quartiles(list(values))[1]
 
 
+class Figures:
+    """What `in_process` measured with one Python, as the page shows it."""
+
+    def __init__(self, python: str, took: dict[tuple[str, str, str], list[float]]) -> None:
+        self.python = python
+        self.took = took
+        self.names = list(dict.fromkeys(name for name, _, _ in took))
+
+    @classmethod
+    def of_other(cls, interpreter: str, arguments: argparse.Namespace) -> Figures:
+        """Measured by another interpreter, in a process of its own."""
+        command = [interpreter, __file__, "--figures", "--rounds", str(arguments.rounds)]
+        if arguments.redis:
+            command += ["--redis", arguments.redis]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        python, took = json.loads(printed)
+        return cls(python, {(name, size, path): rounds for name, size, path, rounds in took})
+
+    def print(self) -> None:
+        print(json.dumps([self.python, [[*key, rounds] for key, rounds in self.took.items()]]))
+
+    def over(self, name: str, size: str, path: str) -> list[float]:
+        """What a session adds in each round to the request without one."""
+        pairs = zip(self.took[name, size, path], self.took[floor(name), size, path], strict=True)
+        return [own - bare for own, bare in pairs]
+
+    def times(self, name: str, size: str, path: str) -> str:
+        """The same, over what Dewar adds in that round."""
+        dewar = name.split(": ")[0] + ": Dewar"
+        if name == dewar or dewar not in self.names:
+            return "1" if name == dewar else ""
+        # What costs next to nothing can be the divisor of nothing.
+        bases = [max(base, 0.5) for base in self.over(dewar, size, path)]
+        return page.spread(
+            page.quartiles([a / b for a, b in zip(self.over(name, size, path), bases, strict=True)])
+        )
+
+    def contestants(self) -> list[str]:
+        return [name for name in self.names if name != floor(name)]
+
+    def bars(self) -> str:
+        return page.bars(
+            "flask-requests",
+            "CPU time that a session adds to a request in Python",
+            [
+                (
+                    f"{LABELS[size]}, {what}",
+                    "µs",
+                    [(name, median(self.over(name, size, path))) for name in self.contestants()],
+                )
+                for size in LABELS
+                for path, what in ROUTES.items()
+            ],
+        )
+
+    def tables(self) -> list[str]:
+        bare = (
+            f"{median(self.took[name, 'small', '/nothing']):.0f} µs in {name.split(',')[0]}"
+            for name in self.names
+            if name == floor(name)
+        )
+        parts = [f"### {self.python}", f"Without a session, a request takes {', '.join(bare)}."]
+        for size, label in LABELS.items():
+            head = [label, *ROUTES.values(), "times Dewar: " + ", ".join(ROUTES.values())]
+            rows = [
+                [
+                    name,
+                    *(
+                        page.spread(page.quartiles(self.over(name, size, path)), " µs")
+                        for path in ROUTES
+                    ),
+                    "; ".join(self.times(name, size, path) for path in ROUTES),
+                ]
+                for name in self.contestants()
+            ]
+            parts.append(page.table(head, rows))
+        return parts
+
+
+def this_python() -> str:
+    """Which CPython this is, and whose: distributions build theirs with profiles, and `./configure && make` does not."""
+    origin = "the distribution's" if sys.base_prefix == "/usr" else "built from source"
+    return f"CPython {platform.python_version()}, {origin}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--redis", help="the URL of a Redis server")
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument(
+        "--other", action="append", default=[], help="another Python to measure with in process"
+    )
+    parser.add_argument(
+        "--figures", action="store_true", help="print what takes how long in process, for --other"
+    )
     arguments = parser.parse_args()
     apps: dict[str, Any] = {}
     missing = [] if arguments.redis else ["Redis"]
@@ -226,68 +320,30 @@ def main() -> None:
             apps[name] = make()
         except ImportError as error:
             missing.append(f"{name} ({error})")
-    took = in_process(apps, arguments.rounds)
-
-    def over(name: str, size: str, path: str) -> list[float]:
-        pairs = zip(took[name, size, path], took[floor(name), size, path], strict=True)
-        return [own - bare for own, bare in pairs]
-
-    def times(name: str, size: str, path: str) -> str:
-        dewar = name.split(": ")[0] + ": Dewar"
-        if name == dewar or dewar not in apps:
-            return "1" if name == dewar else ""
-        # What costs next to nothing can be the divisor of nothing.
-        bases = [max(base, 0.5) for base in over(dewar, size, path)]
-        return page.spread(
-            page.quartiles([a / b for a, b in zip(over(name, size, path), bases, strict=True)])
-        )
-
-    contestants = [name for name in apps if name != floor(name)]
+    figures = Figures(this_python(), in_process(apps, arguments.rounds))
+    if arguments.figures:
+        figures.print()
+        return
     parts = [
         "What a session costs a request of a Python application. Missing on this machine: "
         + (", ".join(missing) or "nothing")
         + ".",
         page.versions(versions()),
-        page.bars(
-            "flask-requests",
-            "CPU time that a session adds to a request in Python",
-            [
-                (
-                    f"{LABELS[size]}, {what}",
-                    "µs",
-                    [(name, median(over(name, size, path))) for name in contestants],
-                )
-                for size in LABELS
-                for path, what in ROUTES.items()
-            ],
-        ),
+        figures.bars(),
         "## In process",
         f"Whole WSGI requests in one thread, without a server: {arguments.rounds} rounds of {REQUESTS} requests for each in turn. "
         "The figures are what a session adds to the CPU time of a request without one in the same framework: the median of the rounds, in brackets the quartiles; "
         "times Dewar: the same of what one adds over what Dewar adds in the same round (of which less than half a microsecond counts as half a one). "
-        "Without a session, a request takes "
-        + ", ".join(
-            f"{median(took[name, 'small', '/nothing']):.0f} µs in {name.split(',')[0]}"
-            for name in apps
-            if name == floor(name)
-        )
-        + ".",
+        f"*{BARE_GET}* sends one command by a plain socket in Python and waits for the answer, in every request: what a round trip costs by itself. "
+        "Much of that is the work that comes after it, done by a processor that has slept.",
+        *figures.tables(),
     ]
-    for size, label in LABELS.items():
-        head = [label, *ROUTES.values(), "times Dewar: " + ", ".join(ROUTES.values())]
-        rows = [
-            [
-                name,
-                *(page.spread(page.quartiles(over(name, size, path)), " µs") for path in ROUTES),
-                "; ".join(times(name, size, path) for path in ROUTES),
-            ]
-            for name in contestants
-        ]
-        parts.append(page.table(head, rows))
+    for interpreter in arguments.other:
+        parts += Figures.of_other(interpreter, arguments).tables()
     parts += ["## Under gunicorn", *served_page(list(apps), arguments)]
     rows = []
-    for name in contestants:
-        if "cookie" not in name:
+    for name in figures.contestants():
+        if "cookie" not in name and name != BARE_GET:
             kept, seconds = at_once(apps[name])
             rows.append([name, str(kept), f"{seconds * 1e3:.0f} ms"])
     parts += [
