@@ -81,6 +81,9 @@ impl Engine {
     /// Whether the session of a request is permanent, of those that are kept in the cookie.
     fn is_permanent(&self, py: Python<'_>, cookie_header: &Bound<'_, PyString>) -> PyResult<bool> {
         let header = header_bytes(cookie_header)?;
+        if !self.engine.may_be_permanent([header.as_slice()]) {
+            return Ok(false);
+        }
         let session = wait(self.engine.open([header.as_slice()]));
         let session = session.map_err(|error| exception(py, &error))?;
         Ok(session.is_permanent())

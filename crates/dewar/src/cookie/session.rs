@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use memchr::memmem;
 
 use super::Rejection;
 use crate::UnixTime;
 use crate::config::SignedCookieSettings;
-use crate::signing::{Keyring, Scheme, UrlSafeTimedSerializer};
+use crate::signing::{self, Keyring, Scheme, UrlSafeTimedSerializer};
 
 /// Flask's signed session cookie: `[.]payload . timestamp . signature`.
 ///
@@ -60,6 +61,17 @@ impl SessionCookie {
             payload: payload.into(),
             issued,
         })
+    }
+
+    /// Whether a cookie's value may hold this key, which is plain ASCII, whoever signed it. `false` is certain.
+    pub(crate) fn may_have(value: &[u8], key: &str) -> bool {
+        match signing::payload_as_it_is(value) {
+            // JSON can write a letter as `\u0061`, too.
+            Some(json) => [key, "\\u00"]
+                .iter()
+                .any(|text| memmem::find(&json, text.as_bytes()).is_some()),
+            None => true,
+        }
     }
 
     /// The most bytes that [`seal`](SessionCookie::seal) appends for a payload of so many; exactly those if it is not

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::future::Future;
 
 use super::{Engine, Interface, Server};
-use crate::config::OnStoreFailure;
+use crate::config::{OnStoreFailure, Permanence};
 use crate::cookie::{self, Rejection, SessionCookie};
 use crate::data::{Document, Format};
 use crate::events;
 use crate::plan::Kept;
 use crate::session::Session;
-use crate::session::state::{Saved, State, StoredAs, Writable, created};
+use crate::session::state::{PERMANENT, Saved, State, StoredAs, Writable, created};
 use crate::store::{Key, Record};
 use crate::{Result, SessionId, UnixTime};
 
@@ -31,12 +31,7 @@ impl Engine {
     {
         // All reading of headers happens here, so that the future holds no iterator.
         let now = self.now();
-        let name = self.cookie_name();
-        let value = cookie_headers
-            .into_iter()
-            .find_map(|header| cookie::find(header, name))
-            .filter(|value| !value.is_empty());
-        let begun = self.begin(value, now);
+        let begun = self.begin(self.cookie_value(cookie_headers), now);
         async move {
             match begun {
                 Begun::Opened(session) => Ok(session),
@@ -46,6 +41,36 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Whether the session in a signed cookie may be permanent, as far as can be seen without verifying it.
+    ///
+    /// `false` is certain: no cookie with these headers opens as a permanent session. Flask extends permanent sessions that no
+    /// request reached for; of all others, this says at little cost that there is nothing to do.
+    pub fn may_be_permanent<'c, H>(&self, cookie_headers: H) -> bool
+    where
+        H: IntoIterator<Item = &'c [u8]>,
+    {
+        if self.0.permanence == Permanence::Permanent {
+            return true;
+        }
+        match (&self.0.interface, self.cookie_value(cookie_headers)) {
+            (_, None) | (Interface::Null { .. }, _) => false,
+            (Interface::Cookie(_), Some(value)) => SessionCookie::may_have(&value, PERMANENT),
+            (Interface::Server(_), Some(_)) => true,
+        }
+    }
+
+    /// The value of the first session cookie; one that is empty counts as none.
+    fn cookie_value<'c, H>(&self, cookie_headers: H) -> Option<Cow<'c, [u8]>>
+    where
+        H: IntoIterator<Item = &'c [u8]>,
+    {
+        let name = self.cookie_name();
+        cookie_headers
+            .into_iter()
+            .find_map(|header| cookie::find(header, name))
+            .filter(|value| !value.is_empty())
     }
 
     fn begin(&self, value: Option<Cow<'_, [u8]>>, now: UnixTime) -> Begun<'_> {

@@ -27,6 +27,7 @@ pub use error::BadData;
 pub use key::{Keyring, SecretKey};
 pub use known::well_known_keys;
 pub use scheme::{Scheme, Separator};
+pub(crate) use serializer::payload_as_it_is;
 pub use serializer::{UrlSafeSerializer, UrlSafeTimedSerializer};
 pub use signer::Signer;
 pub use timed::TimedSigner;

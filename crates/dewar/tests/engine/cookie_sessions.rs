@@ -3,8 +3,9 @@ use std::time::Duration;
 use dewar::ErrorKind;
 use dewar::config::Config;
 use dewar::plan::{CookieAction, Plan};
+use dewar::signing::{Keyring, Scheme, UrlSafeTimedSerializer};
 
-use crate::support::{Browser, cookie_bench, server_bench};
+use crate::support::{Browser, KEY, START, cookie_bench, server_bench};
 
 #[tokio::test]
 async fn what_is_written_in_one_request_is_read_in_the_next() {
@@ -258,4 +259,34 @@ async fn the_absolute_lifetime_ends_a_session_that_is_in_constant_use() {
     }
     bench.clock.advance(Duration::from_secs(100));
     assert!(browser.open(&bench.engine).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_cookie_that_may_not_be_permanent_never_opens_as_a_permanent_session() {
+    let bench = cookie_bench(Config::new());
+    let filled = |json: &str| json.replace('*', &"many words ".repeat(300));
+    // Plain, compressed, with the key written in JSON's other way, deeper in, or somewhere else.
+    for (json, permanent, may) in [
+        (r#"{"_permanent":true,"user":"ada"}"#, true, true),
+        (r#"{"_permanent":true,"text":"*"}"#, true, true),
+        (r#"{"\u005fperm\u0061nent":true}"#, true, true),
+        (r#"{"_permanent":false}"#, false, true),
+        (r#"{"text":"*"}"#, false, true),
+        (r#"{"user":"ada","list":[1,{"a":"\u20ac"}]}"#, false, false),
+        ("no JSON", false, false),
+    ] {
+        let keys = Keyring::new(KEY);
+        let serializer = UrlSafeTimedSerializer::new(&keys, &Scheme::flask("cookie-session"));
+        let value = serializer.dumps(filled(json).as_bytes(), START);
+        let header = format!("theme=dark; session={value}");
+        let headers = [header.as_bytes()];
+        let session = bench.engine.open(headers).await.unwrap();
+        assert_eq!(session.is_permanent(), permanent, "{json}");
+        assert_eq!(bench.engine.may_be_permanent(headers), may, "{json}");
+    }
+    for nothing in ["", "session=", "theme=dark"] {
+        assert!(!bench.engine.may_be_permanent([nothing.as_bytes()]));
+    }
+    let always = cookie_bench(Config::new().set("SESSION_PERMANENT", true));
+    assert!(always.engine.may_be_permanent([&b"theme=dark"[..]]));
 }
