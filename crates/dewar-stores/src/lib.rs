@@ -36,7 +36,13 @@ mod open;
     feature = "sqlite"
 ))]
 mod outcome;
-#[cfg(any(feature = "mysql", feature = "postgresql", feature = "redis"))]
+#[cfg(any(
+    feature = "dynamodb",
+    feature = "memcached",
+    feature = "mysql",
+    feature = "postgresql",
+    feature = "redis"
+))]
 mod percent;
 #[cfg(any(
     feature = "dynamodb",

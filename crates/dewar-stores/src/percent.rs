@@ -1,21 +1,31 @@
+//! `%2F` and the like in URLs.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 /// Text with its `%2F` and the like read; what is no such thing stays.
+#[cfg(any(feature = "mysql", feature = "postgresql", feature = "redis"))]
 pub(crate) fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) if *first == b'%' => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// A user, password or key of a URL, in which each percent sign must mean something.
+///
+/// # Errors
+/// What the URL has instead, to be said after what it is.
+#[cfg(any(feature = "dynamodb", feature = "memcached"))]
+pub(crate) fn credential(text: &str) -> Result<String, &'static str> {
+    let is_escape = |after: &str| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(is_escape) {
+        return Err("has credentials with a % that no two hexadecimal digits follow (write %25)");
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let text = percent_decode_str(text).decode_utf8();
+    text.map(Cow::into_owned)
+        .map_err(|_| "has credentials that are not UTF-8")
 }
 
 #[cfg(test)]
@@ -23,9 +33,28 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(any(feature = "mysql", feature = "postgresql", feature = "redis"))]
     fn percent_signs_are_read() {
         assert_eq!(decoded("%2Fetc%2fca.pem"), "/etc/ca.pem");
         assert_eq!(decoded("100%"), "100%");
-        assert_eq!(decoded("%zz%é"), "%zz%é");
+        assert_eq!(decoded("%zz%é%+f"), "%zz%é%+f");
+    }
+
+    #[test]
+    #[cfg(any(feature = "dynamodb", feature = "memcached"))]
+    fn credentials_are_read_exactly_or_not_at_all() {
+        assert_eq!(credential("a%2Fb%c3%A9"), Ok("a/b\u{e9}".to_owned()));
+        for (text, fault) in [
+            ("100%", "%25"),
+            ("%2", "%25"),
+            ("%+f", "%25"),
+            ("%\u{e9}", "%25"),
+            ("%ff", "UTF-8"),
+        ] {
+            assert!(
+                credential(text).is_err_and(|what| what.contains(fault)),
+                "{text}"
+            );
+        }
     }
 }

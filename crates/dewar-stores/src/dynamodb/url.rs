@@ -3,6 +3,8 @@
 use aws_credential_types::Credentials;
 use dewar::{Error, ErrorKind, Result};
 
+use crate::percent::credential;
+
 /// What a URL and the environment say.
 pub(super) struct Target {
     pub(super) region: String,
@@ -84,7 +86,8 @@ fn credentials(
         let Some((key, secret)) = keys.split_once(':') else {
             return Err(bad("names a key without its secret"));
         };
-        let (key, secret) = (decoded(key)?, decoded(secret)?);
+        let key = credential(key).map_err(bad)?;
+        let secret = credential(secret).map_err(bad)?;
         return Ok(Credentials::new(key, secret, None, None, "url"));
     }
     let found = (
@@ -99,26 +102,6 @@ fn credentials(
     };
     let token = environment("AWS_SESSION_TOKEN");
     Ok(Credentials::new(key, secret, token, None, "environment"))
-}
-
-/// Undoes percent-encoding: secrets have slashes.
-fn decoded(text: &str) -> Result<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let digits = tail
-            .get(..2)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.ok_or_else(|| bad("has a % that no two hex digits follow"))?);
-        rest = &tail[2..];
-    }
-    String::from_utf8(bytes).map_err(|_| bad("is not UTF-8"))
 }
 
 fn bad(what: &str) -> Error {

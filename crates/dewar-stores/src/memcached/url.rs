@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use dewar::{Error, ErrorKind, Result};
 
 use super::connection::{Address, LogIn};
+use crate::percent::credential;
 
 /// What a connection URL says.
 pub(super) struct Place {
@@ -77,7 +78,10 @@ fn read_log_in(log_in: &str, options: &str) -> Result<LogIn> {
             _ => Err(bad("has a user without a password")),
         };
     };
-    let (user, password) = (decode(user)?, decode(password)?);
+    let (user, password) = (
+        credential(user).map_err(bad)?,
+        credential(password).map_err(bad)?,
+    );
     if text
         && [&user, &password]
             .iter()
@@ -91,25 +95,6 @@ fn read_log_in(log_in: &str, options: &str) -> Result<LogIn> {
         true => Ok(LogIn::Text { user, password }),
         false => Ok(LogIn::Sasl { user, password }),
     }
-}
-
-/// Undoes percent-encoding.
-fn decode(text: &str) -> Result<String> {
-    let broken = || {
-        bad(
-            "has a % in user or password that is not followed by two hexadecimal digits (write %25)",
-        )
-    };
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        bytes.extend_from_slice(before.as_bytes());
-        let digits = after.get(..2).ok_or_else(broken)?;
-        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| broken())?);
-        rest = &after[2..];
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8(bytes).map_err(|_| bad("has a user or password that is not UTF-8"))
 }
 
 fn bad(what: &str) -> Error {
