@@ -1,7 +1,5 @@
 //! `%2F` and the like in URLs.
 
-use std::borrow::Cow;
-
 use percent_encoding::percent_decode_str;
 
 /// Text with its `%2F` and the like read; what is no such thing stays.
@@ -24,7 +22,7 @@ pub(crate) fn credential(text: &str) -> Result<String, &'static str> {
         return Err("has credentials with a % that no two hexadecimal digits follow (write %25)");
     }
     let text = percent_decode_str(text).decode_utf8();
-    text.map(Cow::into_owned)
+    text.map(std::borrow::Cow::into_owned)
         .map_err(|_| "has credentials that are not UTF-8")
 }
 
