@@ -41,17 +41,26 @@ need_rust() {
 
 # A Python with the original libraries in .cache/venv, made again when their versions change.
 need_python() {
+    # shellcheck disable=SC2034 # for those who source this
     python=$cache/venv/bin/python
     local wanted=(tests/requirements.txt tests/flask/requirements.txt)
     cat "${wanted[@]}" | cmp -s - "$cache/venv/requirements.txt" && return
     install python3 python3 || { echo "missing: python3, 3.11 or newer"; exit 1; }
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "missing: Python 3.11 or newer"; exit 1; }
+    environment python3 "$cache/venv" "${wanted[@]}"
+}
+
+# environment PYTHON FOLDER REQUIREMENTS...: a venv with what is required, made again when that changes.
+environment() {
+    local of=$1 folder=$2
+    shift 2
+    if cat "$@" | cmp -s - "$folder/requirements.txt"; then return; fi
     # Debian's python3 comes without the module that puts pip into a venv.
-    python3 -c 'import ensurepip' 2>/dev/null || install python-venv-is-missing python3-venv || true
-    say "Python environment in .cache/venv"
-    python3 -m venv --clear "$cache/venv"
-    "$python" -m pip install --quiet --disable-pip-version-check "${wanted[@]/#/--requirement=}"
-    cat "${wanted[@]}" >"$cache/venv/requirements.txt"
+    "$of" -c 'import ensurepip' 2>/dev/null || install python-venv-is-missing python3-venv || true
+    say "Python environment in ${folder#"$PWD/"}"
+    "$of" -m venv --clear "$folder" &&
+        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "${@/#/--requirement=}" &&
+        cat "$@" >"$folder/requirements.txt"
 }
 
 # build_program NAME: a program of the workspace. CI has built it with everything else; by itself, with fewer features of the

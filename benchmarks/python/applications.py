@@ -65,19 +65,22 @@ def in_flask(configure: Callable[[Any], None]) -> Any:
     return app
 
 
-def without(app: Any) -> None:
+def no_session() -> Any:
+    """The class of an interface without sessions: what the request costs by itself."""
     from flask.sessions import SecureCookieSession, SessionInterface
 
     class NoSession(SessionInterface):
-        """No session at all: what the request costs by itself."""
-
         def open_session(self, app: Any, request: Any) -> Any:
             return SecureCookieSession()
 
         def save_session(self, app: Any, session: Any, response: Any) -> None:
             return None
 
-    app.session_interface = NoSession()
+    return NoSession
+
+
+def without(app: Any) -> None:
+    app.session_interface = no_session()()
 
 
 def dewar_cookie(app: Any) -> None:
@@ -113,13 +116,11 @@ def bare_get(url: str) -> Callable[[Any], None]:
     import threading
     from urllib.parse import urlsplit
 
-    from flask.sessions import SecureCookieSession, SessionInterface
-
     where = urlsplit(url)
     connection = threading.local()
     command = b"*2\r\n$3\r\nGET\r\n$7\r\nsession\r\n"
 
-    class BareGet(SessionInterface):
+    class BareGet(no_session()):
         def open_session(self, app: Any, request: Any) -> Any:
             if not hasattr(connection, "socket"):
                 connection.socket = socket.create_connection((where.hostname, where.port or 6379))
@@ -127,10 +128,7 @@ def bare_get(url: str) -> Callable[[Any], None]:
             connection.socket.sendall(command)
             if connection.socket.recv(4096) != b"$-1\r\n":
                 raise RuntimeError("Redis did not say that there is no such key")
-            return SecureCookieSession()
-
-        def save_session(self, app: Any, session: Any, response: Any) -> None:
-            return None
+            return super().open_session(app, request)
 
     def configure(app: Any) -> None:
         app.session_interface = BareGet()
