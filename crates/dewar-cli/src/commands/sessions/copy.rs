@@ -167,7 +167,9 @@ impl<'a> Copier<'a> {
                 return Ok(Some((Copied::Kept, None)));
             }
             Some(there) => {
-                // First the memory: a run that is killed in between must know the new record for its own.
+                // First the memory, of both: a run that is killed leaves one of them, and the next must know it for its own. The
+                // old one is news where this run made it and the source has changed since.
+                self.remember(key, &there.blob, expires)?;
                 self.remember(key, blob, expires)?;
                 match store
                     .replace(key, blob.clone(), expires, &there.version)

@@ -11,12 +11,12 @@ use dewar::store::memory::MemoryStore;
 use dewar::store::{
     Capabilities, Created, Deleted, Key, Page, Purged, Record, Replaced, Store, Touched, Version,
 };
-use dewar::{Result, UnixTime};
+use dewar::{Error, ErrorKind, Result, UnixTime};
 
 use super::*;
 use crate::stores::Opened;
 
-/// A source that is in use while sessions are copied.
+/// A store to which something happens while sessions are copied.
 #[derive(Debug)]
 struct Busy {
     store: MemoryStore,
@@ -35,6 +35,20 @@ enum Event {
     Change,
     /// A session begins whenever one is read, and is listed after all others.
     Arrival,
+    /// Nothing can be written over: a run that is killed looks like that to the next.
+    Failure,
+}
+
+impl Busy {
+    fn new(event: Event) -> Busy {
+        Busy {
+            store: memory(),
+            event,
+            loads: AtomicUsize::new(0),
+            at_once: AtomicUsize::new(0),
+            most_at_once: AtomicUsize::new(0),
+        }
+    }
 }
 
 const FIRST: Bytes = Bytes::from_static(b"\x81\xa1n\x01");
@@ -76,6 +90,9 @@ impl Store for Busy {
         expires: UnixTime,
         seen: &Version,
     ) -> Result<Replaced> {
+        if self.event == Event::Failure {
+            return Err(Error::new(ErrorKind::Store, "cut off"));
+        }
         self.store.replace(key, blob, expires, seen).await
     }
 
@@ -129,13 +146,7 @@ fn sessions(store: Arc<dyn Store>) -> Sessions {
 
 /// Copies this many sessions while this happens: what became of them, the source, and the target.
 async fn copied(number: usize, event: Event) -> (Tally, Arc<Busy>, Arc<MemoryStore>) {
-    let source = Arc::new(Busy {
-        store: memory(),
-        event,
-        loads: AtomicUsize::new(0),
-        at_once: AtomicUsize::new(0),
-        most_at_once: AtomicUsize::new(0),
-    });
+    let source = Arc::new(Busy::new(event));
     for at in 0..number {
         source.store.create(&key(at), FIRST, later()).await.unwrap();
     }
@@ -177,6 +188,30 @@ async fn a_session_that_ends_while_it_is_copied_does_not_stay() {
 async fn a_session_that_changes_while_it_is_copied_arrives_as_it_is_in_the_end() {
     let (tally, _, target) = copied(1, Event::Change).await;
     assert_eq!((tally.made, blob(&target).await), (1, Some(SECOND)));
+}
+
+#[tokio::test]
+async fn what_a_run_wrote_before_it_was_cut_off_is_its_own_to_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = || State::open(&folder.path().join("state")).unwrap();
+    let (source, target) = (Arc::new(memory()), Arc::new(Busy::new(Event::Failure)));
+    source.create(&key(0), SECOND, later()).await.unwrap();
+    target.store.create(&key(0), FIRST, later()).await.unwrap();
+    let (from, to) = (sessions(source), sessions(target.clone()));
+    let entry = Entry {
+        key: key(0),
+        size: None,
+        expires: None,
+    };
+    let cut_off = Copier::new(&from, &to, Target::Keep, state());
+    assert!(cut_off.copy(&entry).await.is_err());
+
+    let after = Arc::new(memory());
+    after.create(&key(0), FIRST, later()).await.unwrap();
+    let to = sessions(after.clone());
+    let next = Copier::new(&from, &to, Target::Keep, state());
+    assert_eq!(next.copy(&entry).await.unwrap(), Copied::Renewed);
+    assert_eq!(blob(&after).await, Some(SECOND));
 }
 
 #[tokio::test]
