@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -420,4 +420,74 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+impl Setup {
+    async fn write(&self, data: &'static str) {
+        match self.store.load(&self.key).await.unwrap() {
+            None => {
+                let created = self
+                    .store
+                    .create(&self.key, data.into(), self.later())
+                    .await;
+                assert!(matches!(created.unwrap(), Created::Done(_)));
+            }
+            Some(seen) => {
+                let replaced = self
+                    .store
+                    .replace(&self.key, data.into(), self.later(), &seen.version)
+                    .await;
+                assert!(matches!(replaced.unwrap(), Replaced::Done(_)));
+            }
+        }
+    }
+
+    fn spare(&self) -> PathBuf {
+        self.own().with_file_name("new")
+    }
+}
+
+#[tokio::test]
+async fn the_file_of_a_record_that_is_written_over_is_used_again() {
+    let setup = setup();
+    let inode = || fs::metadata(setup.own()).unwrap().ino();
+    setup.write("a long record, the first").await;
+    let first = inode();
+    // As long as it is open, nothing else gets its number.
+    let _open = fs::File::open(setup.own()).unwrap();
+    setup.write("second").await;
+    assert_ne!(inode(), first);
+    setup.write("third").await;
+    assert_eq!(inode(), first);
+    assert_eq!(setup.data().await.unwrap(), b"third");
+}
+
+#[tokio::test]
+async fn nothing_of_a_session_is_left_when_it_ends() {
+    let setup = setup();
+    for purged in [false, true] {
+        setup.write("first").await;
+        setup.write("second").await;
+        assert!(setup.spare().exists());
+        if purged {
+            setup.clock.advance(Duration::from_secs(3600));
+            setup.purge().await;
+        } else {
+            setup.store.delete(&setup.key).await.unwrap();
+        }
+        assert!(!setup.spare().exists() && !setup.own().exists());
+    }
+}
+
+#[tokio::test]
+async fn a_backup_made_of_links_stays_as_it_is() {
+    let setup = setup();
+    setup.write("first").await;
+    let backup = setup.folder.path().join("backup");
+    fs::hard_link(setup.own(), &backup).unwrap();
+    let bytes = fs::read(&backup).unwrap();
+    for data in ["second", "third", "fourth"] {
+        setup.write(data).await;
+    }
+    assert_eq!(fs::read(&backup).unwrap(), bytes);
 }

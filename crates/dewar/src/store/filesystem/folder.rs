@@ -6,7 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags, flock, renameat_with};
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::Durability;
@@ -14,8 +15,12 @@ use super::Durability;
 /// The subfolder that is Dewar's own. cachelib counts, prunes and clears every name in its folder but those
 /// with this ending.
 const OWN: &str = "dewar.__wz_cache";
-/// What a record is written as before it gets its name.
+/// What a record is written as before it gets its name. Between two writes it is the spare: what the last record that
+/// was written over had for a file.
 pub(super) const UNFINISHED: &str = "new";
+/// How often a file is opened that does not hold what it must. It may have become the spare, and another record, while
+/// it was being read; that this happens as often as that does not happen.
+pub(super) const LOOKS: usize = 16;
 /// How many locks there are; subfolder `s` belongs to lock `s % LOCKS`.
 const LOCKS: u8 = 64;
 /// The size below which a record is read at once.
@@ -162,20 +167,39 @@ impl Folder {
     }
 
     /// Puts a record's file in its place, whole, at once. The subfolder must be locked: the unfinished
-    /// file's name is not shared, and one that lies there is what a dead process left.
+    /// file's name is not shared, and one that lies there is the spare, or what a dead process left.
+    ///
+    /// It changes places with the file of the record before it, which becomes the spare, rather than making that go away:
+    /// ext4 makes a new file in a millisecond and more where many were removed within the last minute.
     pub(super) fn write(&self, name: &Name, bytes: &[u8], _locked: &Lock) -> io::Result<()> {
         let subfolder = self.subfolder(name.subfolder());
         let unfinished = subfolder.join(UNFINISHED);
-        self.write_unfinished(&unfinished, bytes)?;
-        self.finish(&unfinished, || {
-            std::fs::rename(&unfinished, self.path(name))
-        })?;
+        let file = match open_spare(&unfinished) {
+            Ok(file) => file,
+            Err(_) => self.make_unfinished(&unfinished)?,
+        };
+        self.fill_unfinished(&unfinished, file, bytes)?;
+        let path = self.path(name);
+        // There may be no such record yet, and not every file system can exchange.
+        let placed =
+            || exchange(&unfinished, &path).or_else(|_| std::fs::rename(&unfinished, &path));
+        self.finish(&unfinished, placed)?;
         self.settle(&subfolder)
+    }
+
+    /// Removes a record's file, and the spare, which may hold what it held before. The subfolder must be locked.
+    pub(super) fn remove_record(&self, path: &Path, _locked: &Lock) -> io::Result<()> {
+        remove(&path.with_file_name(UNFINISHED))?;
+        self.remove(path)
     }
 
     /// Writes a file that is yet to get its place. Whoever calls holds the lock under which this name is used.
     pub(super) fn write_unfinished(&self, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self.make_unfinished(unfinished)?;
+        let file = self.make_unfinished(unfinished)?;
+        self.fill_unfinished(unfinished, file, bytes)
+    }
+
+    fn fill_unfinished(&self, unfinished: &Path, mut file: File, bytes: &[u8]) -> io::Result<()> {
         self.finish(unfinished, || {
             self.apply_mode(&file)?;
             file.write_all(bytes)?;
@@ -269,6 +293,22 @@ pub(super) fn open(path: &Path, flags: OFlags, mode: u32) -> io::Result<File> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let descriptor = rustix::fs::open(path, flags, Mode::from_raw_mode(mode))?;
     Ok(File::from(descriptor))
+}
+
+/// The spare, emptied: never a file that somebody has under another name too, such as a backup made of links.
+fn open_spare(path: &Path) -> io::Result<File> {
+    let file = open(path, OFlags::WRONLY, 0)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.nlink() != 1 {
+        return Err(Errno::MLINK.into());
+    }
+    file.set_len(0)?;
+    Ok(file)
+}
+
+/// Lets two files change places, in one step.
+pub(super) fn exchange(one: &Path, other: &Path) -> Result<(), Errno> {
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
 }
 
 /// A whole file, or `None` if there is none that can be a record.

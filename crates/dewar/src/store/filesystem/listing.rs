@@ -1,11 +1,12 @@
 //! Listing: subfolder after subfolder, each in the order of its names.
 
 use std::io;
+use std::path::Path;
 
 use crate::UnixTime;
 use crate::store::{Cursor, Entry, Key, Page};
 
-use super::folder::{self, Folder};
+use super::folder::{self, Folder, LOOKS, Name};
 use super::record::{HEADER, Header};
 
 /// How many files one page looks at, at most.
@@ -34,8 +35,7 @@ pub(super) fn page(
             ""
         };
         for name in names(folder, subfolder, after)? {
-            let path = folder.subfolder(subfolder).join(&name);
-            entries.extend(entry(&path, prefix, now)?);
+            entries.extend(entry(folder, subfolder, &name, prefix, now)?);
             seen += 1;
             if entries.len() >= limit || seen == STEP {
                 let place = [&[subfolder], name.as_bytes()].concat();
@@ -67,25 +67,51 @@ fn names(folder: &Folder, subfolder: u8, after: &str) -> io::Result<Vec<String>>
     Ok(names)
 }
 
-fn entry(path: &std::path::Path, prefix: &str, now: UnixTime) -> io::Result<Option<Entry>> {
-    let Some(mut start) = folder::read_start(path, START)? else {
-        return Ok(None);
-    };
-    let Ok(header) = Header::read(&start) else {
-        return Ok(None);
-    };
-    let end = HEADER + header.key_length as usize;
-    if end > START {
-        start = folder::read_start(path, end.min(1 << 20))?.unwrap_or_default();
+fn entry(
+    folder: &Folder,
+    subfolder: u8,
+    name: &str,
+    prefix: &str,
+    now: UnixTime,
+) -> io::Result<Option<Entry>> {
+    let path = folder.subfolder(subfolder).join(name);
+    for _ in 0..LOOKS {
+        let Some(start) = read_header(&path)? else {
+            return Ok(None);
+        };
+        // Any other may be another record's by now.
+        if let Some((key, header)) = key(&start)
+            && folder.path(&Name::of(key.as_bytes())) == path
+        {
+            let wanted = key.starts_with(prefix) && header.expires > now;
+            return Ok(wanted.then(|| Entry {
+                key: Key::new(key),
+                size: Some(header.data_length),
+                expires: Some(header.expires),
+            }));
+        }
     }
-    let key = start
-        .get(HEADER..end)
-        .and_then(|key| std::str::from_utf8(key).ok());
-    Ok(key
-        .filter(|key| key.starts_with(prefix) && header.expires > now)
-        .map(|key| Entry {
-            key: Key::new(key),
-            size: Some(header.data_length),
-            expires: Some(header.expires),
-        }))
+    Ok(None)
+}
+
+/// The start of a file, up to the end of its key.
+fn read_header(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let start = folder::read_start(path, START)?;
+    let end = start
+        .as_deref()
+        .and_then(|start| Some(end_of_key(&Header::read(start)?)));
+    match end {
+        Some(end) if end > START => folder::read_start(path, end.min(1 << 20)),
+        _ => Ok(start),
+    }
+}
+
+fn key(start: &[u8]) -> Option<(&str, Header)> {
+    let header = Header::read(start)?;
+    let key = start.get(HEADER..end_of_key(&header))?;
+    Some((std::str::from_utf8(key).ok()?, header))
+}
+
+fn end_of_key(header: &Header) -> usize {
+    HEADER + header.key_length as usize
 }

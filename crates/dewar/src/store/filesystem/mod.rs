@@ -6,12 +6,15 @@
 //!   dewar.__wz_cache/                what Dewar writes; the ending makes cachelib leave it alone
 //!     00/ … ff/                      by the first byte of the key's SHA-256
 //!       3f9a…                        a record, named by the other 31 bytes
-//!       new                          a record that is being written
+//!       new                          a record that is being written, or what the last one written over was in
 //!     locks/
 //! ```
 //!
-//! * **Writes** go to a file of their own that is then renamed, so a process that is killed leaves the old record
-//!   or the new one. A file that is torn nevertheless (the machine went down) counts as absent, with a warning.
+//! * **Writes** go to a file of their own that then changes places with the record's (or takes its place, where there is
+//!   none), so a process that is killed leaves the old record or the new one. What the old one was in is used for the
+//!   next write in the subfolder; whoever is still reading it then sees that it is not what it was, and looks again. (If
+//!   that write is of the same session, it is read some microseconds early.) A file that is torn nevertheless (the
+//!   machine went down) counts as absent, with a warning.
 //! * **Compare and replace** is made under an advisory lock (`flock`) of the record's subfolder; a process that
 //!   dies loses its lock. Readers take none. The folder must not lie on a file system without locks.
 //! * **Nothing here waits for the disk**, unless asked to ([`Durability`]): a load takes microseconds, a
@@ -43,9 +46,9 @@ use super::{
     Capabilities, Created, Cursor, Deleted, Expiry, ImmediateStore, Key, Listing, Page, Purged,
     Record, Replaced, Sharing, Touched, Version,
 };
-use folder::{Folder, LARGEST, Lock, Name};
+use folder::{Folder, LARGEST, LOOKS, Lock, Name};
 use legacy::Legacy;
-use record::{Damage, EXPIRY_AT, HEADER, Stored};
+use record::{EXPIRY_AT, HEADER, Stored};
 use sweep::Sweep;
 
 /// A store of one file per session, used by several processes at once. Clones share the search for expired files.
@@ -179,31 +182,27 @@ impl FilesystemStore {
 
     /// `None` if Dewar has no file for the key; a file decides, also one that is expired or damaged.
     fn find_own(&self, path: &Path, key: &Key, now: UnixTime) -> io::Result<Option<Found>> {
-        let mut again = 3;
-        loop {
+        for _ in 0..LOOKS {
             let Some(file) = folder::read_record(path, Stored::is_whole)? else {
                 return Ok(None);
             };
-            match Stored::read(file) {
-                Ok(stored) if stored.key() == key.expose().as_bytes() => {
-                    let lives = stored.expires > now;
-                    return Ok(Some(if lives {
-                        Found::Own(stored)
-                    } else {
-                        Found::Nothing
-                    }));
-                }
-                // A touch may be under way.
-                Err(Damage::Expiry) if again > 0 => again -= 1,
-                _ => {
-                    tracing::warn!(
-                        folder = %self.0.folder.root.display(),
-                        "a session's file is damaged and counts as absent"
-                    );
-                    return Ok(Some(Found::Nothing));
-                }
+            // Any other may be one that a touch is at, or another record's by now.
+            if let Some(stored) = Stored::read(file)
+                && stored.key() == key.expose().as_bytes()
+            {
+                let lives = stored.expires > now;
+                return Ok(Some(if lives {
+                    Found::Own(stored)
+                } else {
+                    Found::Nothing
+                }));
             }
         }
+        tracing::warn!(
+            folder = %self.0.folder.root.display(),
+            "a session's file is damaged and counts as absent"
+        );
+        Ok(Some(Found::Nothing))
     }
 
     fn write(
@@ -242,10 +241,10 @@ impl FilesystemStore {
         Ok(())
     }
 
-    fn remove(&self, key: &Key, name: &Name) -> io::Result<()> {
+    fn remove(&self, key: &Key, name: &Name, lock: &Lock) -> io::Result<()> {
         // First cachelib's: a process that is killed in between must not leave it alone, to live again.
         self.remove_legacy(key, name)?;
-        self.0.folder.remove(&self.0.folder.path(name))
+        self.0.folder.remove_record(&self.0.folder.path(name), lock)
     }
 
     fn lock(&self, name: &Name) -> Result<Lock> {
@@ -379,20 +378,22 @@ impl ImmediateStore for FilesystemStore {
 
     fn delete(&self, key: &Key) -> Result<()> {
         let name = Name::of(key.expose().as_bytes());
-        let _lock = self.lock(&name)?;
-        self.remove(key, &name).map_err(self.failed("write to"))
+        let lock = self.lock(&name)?;
+        self.remove(key, &name, &lock)
+            .map_err(self.failed("write to"))
     }
 
     fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
         let name = Name::of(key.expose().as_bytes());
-        let _lock = self.lock(&name)?;
+        let lock = self.lock(&name)?;
         let found = self.find(key, &name, self.0.clock.now());
         match found.map_err(self.failed("read"))?.version() {
             None => return Ok(Deleted::Gone),
             Some(version) if version != *seen => return Ok(Deleted::Conflict),
             Some(_) => {}
         }
-        self.remove(key, &name).map_err(self.failed("write to"))?;
+        self.remove(key, &name, &lock)
+            .map_err(self.failed("write to"))?;
         Ok(Deleted::Done)
     }
 

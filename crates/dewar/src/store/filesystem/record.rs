@@ -34,23 +34,14 @@ pub(super) struct Stored {
     key_length: usize,
 }
 
-/// A file that does not hold what its layout says.
-#[derive(Debug)]
-pub(super) enum Damage {
-    /// Only the expiry is not whole; perhaps because it is being overwritten this instant.
-    Expiry,
-    /// Anything else.
-    Content,
-}
-
 impl Stored {
-    /// Takes a whole file apart.
-    pub(super) fn read(file: Vec<u8>) -> Result<Stored, Damage> {
+    /// Takes a whole file apart; `None` if it does not hold what its layout says.
+    pub(super) fn read(file: Vec<u8>) -> Option<Stored> {
         let header = Header::read(&file)?;
         if header.length() != Some(file.len() as u64) || header.check != check(&file) {
-            return Err(Damage::Content);
+            return None;
         }
-        Ok(Stored {
+        Some(Stored {
             version: header.version,
             expires: header.expires,
             key_length: header.key_length as usize,
@@ -60,7 +51,7 @@ impl Stored {
 
     /// Whether a file is as long as its start says.
     pub(super) fn is_whole(file: &[u8]) -> bool {
-        Header::read(file).is_ok_and(|header| header.length() == Some(file.len() as u64))
+        Header::read(file).is_some_and(|header| header.length() == Some(file.len() as u64))
     }
 
     pub(super) fn key(&self) -> &[u8] {
@@ -82,18 +73,18 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Reads the start of a file. The check of the whole is not made.
-    pub(super) fn read(file: &[u8]) -> Result<Header, Damage> {
-        let start = file.first_chunk::<HEADER>().ok_or(Damage::Content)?;
+    /// Reads the start of a file; `None` if it is none. The check of the whole is not made.
+    pub(super) fn read(file: &[u8]) -> Option<Header> {
+        let start = file.first_chunk::<HEADER>()?;
         if !start.starts_with(MAGIC) {
-            return Err(Damage::Content);
+            return None;
         }
         let expires = number(start, 16);
         if number(start, 24) != !expires {
-            return Err(Damage::Expiry);
+            return None;
         }
         let lengths = number(start, 32);
-        Ok(Header {
+        Some(Header {
             version: number(start, 8),
             expires: UnixTime::from_millis(expires.cast_signed()),
             key_length: lengths as u32,
@@ -180,7 +171,7 @@ mod tests {
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(Stored::read(bad).is_err(), "bit {bit}");
+            assert!(Stored::read(bad).is_none(), "bit {bit}");
         }
     }
 
@@ -188,10 +179,10 @@ mod tests {
     fn every_cut_and_every_zeroed_end_is_noticed() {
         let good = file(b"some data");
         for end in 0..good.len() {
-            assert!(Stored::read(good[..end].to_vec()).is_err(), "cut at {end}");
+            assert!(Stored::read(good[..end].to_vec()).is_none(), "cut at {end}");
             let mut zeroed = good.clone();
             zeroed[end..].fill(0);
-            assert!(Stored::read(zeroed).is_err(), "zeroed from {end}");
+            assert!(Stored::read(zeroed).is_none(), "zeroed from {end}");
         }
     }
 

@@ -87,20 +87,20 @@ fn open_folder(folder: &Folder, place: u16) -> io::Result<Option<ReadDir>> {
 
 fn remove_expired(folder: &Folder, subfolder: u8, path: &Path, now: UnixTime) -> io::Result<bool> {
     if path.file_name() == Some(OsStr::new(UNFINISHED)) {
-        // While the lock is held nobody writes, so what lies there then was left by a process that died.
+        // The spare, or what a process left that died: either way it holds what is over.
         let _lock = folder.lock(subfolder)?;
         folder.remove(path)?;
         return Ok(false);
     }
     let expired = folder::read_start(path, HEADER)?
-        .and_then(|start| Header::read(&start).ok())
+        .and_then(|start| Header::read(&start))
         .is_some_and(|header| header.expires <= now);
     if !expired {
         return Ok(false);
     }
     // Somebody may have touched or replaced it since.
-    let _lock = folder.lock(subfolder)?;
-    let stored = folder::read(path)?.and_then(|file| Stored::read(file).ok());
+    let lock = folder.lock(subfolder)?;
+    let stored = folder::read(path)?.and_then(Stored::read);
     let Some(stored) = stored.filter(|stored| stored.expires <= now) else {
         return Ok(false);
     };
@@ -108,6 +108,6 @@ fn remove_expired(folder: &Folder, subfolder: u8, path: &Path, now: UnixTime) ->
     for legacy in legacy::paths(folder, stored.key(), &Name::of(stored.key())) {
         folder.remove(&legacy)?;
     }
-    folder.remove(path)?;
+    folder.remove_record(path, &lock)?;
     Ok(true)
 }

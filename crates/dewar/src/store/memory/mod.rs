@@ -23,6 +23,8 @@ const STEP: usize = 64;
 /// How many sessions a shard holds when the store is full: so few that its tables grow in microseconds, and so many that
 /// a hash table of 2048 places, of which 1792 are used at most, is well filled in nearly every shard.
 const SHARD_SIZE: usize = 1664;
+/// Seven megabytes of empty shards, for a hundred million sessions; beyond, shards are larger.
+const MOST_SHARDS: usize = 1 << 16;
 
 /// A store in memory, for one process, of at most a fixed number of sessions.
 ///
@@ -67,7 +69,7 @@ struct Slice {
 impl MemoryStore {
     /// An empty store of at most `capacity` sessions (`SESSION_MEMORY_CAPACITY`).
     pub fn new(capacity: usize, clock: Arc<dyn Clock>) -> MemoryStore {
-        let shards = capacity.div_ceil(SHARD_SIZE).clamp(16, 8192);
+        let shards = capacity.div_ceil(SHARD_SIZE).clamp(16, MOST_SHARDS);
         MemoryStore(Arc::new(Shared {
             shards: (0..shards).map(|_| Slice::default()).collect(),
             hasher: RandomState::new(),

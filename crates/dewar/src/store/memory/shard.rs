@@ -1,7 +1,7 @@
 //! One shard: a hash table of slot numbers, the slots, and a heap of slot numbers by expiry.
 //!
 //! The slots lie without gaps; a removed one is filled with the last. Overhead of a record beside its
-//! payload: 32 bytes of slot, 4 of heap, 6 to 12 of table.
+//! payload: 32 bytes of slot, 2 of heap, 3 to 6 of table.
 
 use std::hash::RandomState;
 use std::mem::replace;
@@ -16,18 +16,24 @@ use super::entry::{Payload, Search};
 /// Some of a store's records.
 #[derive(Default)]
 pub(super) struct Shard {
-    table: HashTable<u32>,
+    table: HashTable<Number>,
     slots: Vec<Slot>,
     /// A binary heap: no slot expires before that of its parent, at `(at - 1) / 2`.
-    heap: Vec<u32>,
+    heap: Vec<Number>,
     /// Never goes back, so a key that is deleted and made anew does not meet an old version.
     last_version: u64,
 }
 
+/// Of a slot, or of a place in the heap.
+type Number = u16;
+
+/// How many records a shard has room for. A store has so many shards that none comes near.
+const MOST: usize = 1 << Number::BITS;
+
 struct Slot {
     payload: Payload,
     /// Where the heap has this slot.
-    heap_at: u32,
+    heap_at: Number,
     version: Short,
     expires: Short,
 }
@@ -44,9 +50,9 @@ pub(super) struct Removed {
 
 /// Tables that are much too large for what is left in them.
 struct Outgrown {
-    _table: HashTable<u32>,
+    _table: HashTable<Number>,
     _slots: Vec<Slot>,
-    _heap: Vec<u32>,
+    _heap: Vec<Number>,
 }
 
 /// What [`Shard::create`] did.
@@ -83,7 +89,7 @@ impl Shard {
                 let (version, old) = self.overwrite(at, payload, expires);
                 Made::Done(version, Some(old))
             }
-            None if !take_place() => Made::Full(payload),
+            None if self.slots.len() == MOST || !take_place() => Made::Full(payload),
             None => Made::Done(self.insert(search, payload, expires, hasher), None),
         }
     }
@@ -219,16 +225,17 @@ impl Shard {
         let version = self.next_version();
         self.slots.push(Slot {
             payload,
-            heap_at: self.heap.len() as u32,
+            heap_at: self.heap.len() as Number,
             version,
             expires: Short::of_time(expires),
         });
-        self.heap.push(at as u32);
+        self.heap.push(at as Number);
         self.restore_heap(at);
         let slots = &self.slots;
-        self.table.insert_unique(search.hash(), at as u32, |&at| {
-            slots[at as usize].payload.hash(hasher)
-        });
+        self.table
+            .insert_unique(search.hash(), at as Number, |&at| {
+                slots[at as usize].payload.hash(hasher)
+            });
         Version::token(version.number())
     }
 
@@ -254,9 +261,9 @@ impl Shard {
         if at != last {
             let hash = self.slots[last].payload.hash(hasher);
             if let Some(moved) = self.table.find_mut(hash, |&slot| slot as usize == last) {
-                *moved = at as u32;
+                *moved = at as Number;
             }
-            self.heap[self.slots[last].heap_at as usize] = at as u32;
+            self.heap[self.slots[last].heap_at as usize] = at as Number;
         }
         Removed {
             _payload: self.slots.swap_remove(at).payload,
@@ -282,8 +289,8 @@ impl Shard {
         let mut heap = Vec::with_capacity(wanted);
         heap.append(&mut self.heap);
         let mut table = HashTable::with_capacity(wanted);
-        let hash = |&at: &u32| slots[at as usize].payload.hash(hasher);
-        for at in 0..slots.len() as u32 {
+        let hash = |&at: &Number| slots[at as usize].payload.hash(hasher);
+        for at in (0..slots.len()).map(|at| at as Number) {
             table.insert_unique(hash(&at), at, hash);
         }
         Some(Box::new(Outgrown {
@@ -296,7 +303,7 @@ impl Shard {
     fn remove_from_heap(&mut self, heap_at: usize) {
         self.heap.swap_remove(heap_at);
         if let Some(&moved) = self.heap.get(heap_at) {
-            self.slots[moved as usize].heap_at = heap_at as u32;
+            self.slots[moved as usize].heap_at = heap_at as Number;
             self.restore_heap(moved as usize);
         }
     }
@@ -332,7 +339,7 @@ impl Shard {
         self.heap.swap(one, other);
         for at in [one, other] {
             let slot = self.heap[at] as usize;
-            self.slots[slot].heap_at = at as u32;
+            self.slots[slot].heap_at = at as Number;
         }
     }
 }

@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::Names;
@@ -165,7 +164,7 @@ impl Files {
     fn exchange(&self, path: &Path, file: &[u8], seen: &[u8]) -> io::Result<Placed> {
         let unfinished = self.unfinished();
         self.folder.write_unfinished(&unfinished, file)?;
-        let exchanged = || match swap(&unfinished, path) {
+        let exchanged = || match folder::exchange(&unfinished, path) {
             Ok(()) => {
                 let taken = folder::read(&unfinished)?.unwrap_or_default();
                 if taken.get(HEADER..) == Some(seen) {
@@ -203,7 +202,7 @@ impl Files {
 
 /// Undoes an exchange that took out what cachelib had just written.
 fn put_back(unfinished: &Path, path: &Path, ours: &[u8]) -> io::Result<()> {
-    match swap(unfinished, path) {
+    match folder::exchange(unfinished, path) {
         Ok(()) => {}
         // Deleted since: so it is gone for both.
         Err(Errno::NOENT) => return Ok(()),
@@ -211,13 +210,9 @@ fn put_back(unfinished: &Path, path: &Path, ours: &[u8]) -> io::Result<()> {
     }
     // It may have written once more in between; the newest stays.
     if folder::read(unfinished)?.as_deref() != Some(ours) {
-        let _ = swap(unfinished, path);
+        let _ = folder::exchange(unfinished, path);
     }
     Ok(())
-}
-
-fn swap(one: &Path, other: &Path) -> Result<(), Errno> {
-    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
 }
 
 #[cfg(test)]

@@ -1,0 +1,134 @@
+//! Readers of files that are written over, and used again for other sessions, at the same time.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dewar::UnixTime;
+use dewar::store::filesystem::FilesystemStore;
+use dewar::store::{Created, Cursor, ImmediateStore, Key, Replaced};
+
+const EXPIRES: UnixTime = UnixTime::from_seconds(4_000_000_000);
+/// Writes of each writer.
+const WRITES: usize = 4_000;
+
+#[test]
+fn whoever_reads_gets_the_session_asked_for_and_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FilesystemStore::at(folder.path()).open().unwrap();
+    let keys = neighbours(&store, folder.path(), 4);
+    for (at, key) in keys.iter().enumerate() {
+        write(&store, key, &data(at, 0));
+    }
+    let done = AtomicBool::new(false);
+    let reads = std::thread::scope(|scope| {
+        let readers = [0, 1].map(|_| scope.spawn(|| read(&store, &keys, &done)));
+        let lister = scope.spawn(|| list(&store, &keys, &done));
+        let writers = [0, 1].map(|half| {
+            let (store, keys) = (&store, &keys);
+            scope.spawn(move || {
+                for number in 1..=WRITES {
+                    let at = 2 * half + number % 2;
+                    write(store, &keys[at], &data(at, number));
+                }
+            })
+        });
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        lister.join().unwrap();
+        readers.map(|reader| reader.join().unwrap())
+    });
+    assert!(reads.iter().all(|&reads| reads > 100), "{reads:?}");
+    for (at, key) in keys.iter().enumerate() {
+        let last = WRITES - (at + WRITES) % 2;
+        assert_eq!(store.load(key).unwrap().unwrap().blob, data(at, last));
+    }
+}
+
+/// Keys whose records lie in one subfolder, so that each is written to files that the others had.
+fn neighbours(store: &FilesystemStore, folder: &Path, number: usize) -> Vec<Key> {
+    let mut subfolders: BTreeMap<PathBuf, Vec<Key>> = BTreeMap::new();
+    for at in 0.. {
+        let key = Key::new(format!("session:{at:043}"));
+        write(store, &key, "x");
+        let file = files(folder).find(|file| file.file_name().unwrap().len() == 62);
+        let subfolder = file.unwrap().parent().unwrap().to_owned();
+        store.delete(&key).unwrap();
+        let keys = subfolders.entry(subfolder).or_default();
+        keys.push(key);
+        if keys.len() == number {
+            return keys.clone();
+        }
+    }
+    unreachable!()
+}
+
+fn files(folder: &Path) -> Box<dyn Iterator<Item = PathBuf>> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    Box::new(entries.flat_map(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path)
+        } else {
+            Box::new(std::iter::once(path))
+        }
+    }))
+}
+
+/// Of different lengths, a few longer than what is read at once.
+fn data(at: usize, number: usize) -> String {
+    let length = if number % 50 == 7 {
+        9_000
+    } else {
+        number % 300
+    };
+    format!("{at}:{number}:{}", "x".repeat(length))
+}
+
+fn write(store: &FilesystemStore, key: &Key, data: &str) {
+    let done = match store.load(key).unwrap() {
+        None => matches!(
+            store.create(key, data.as_bytes(), EXPIRES).unwrap(),
+            Created::Done(_)
+        ),
+        Some(seen) => matches!(
+            store
+                .replace(key, data.as_bytes(), EXPIRES, &seen.version)
+                .unwrap(),
+            Replaced::Done(_)
+        ),
+    };
+    assert!(done);
+}
+
+fn read(store: &FilesystemStore, keys: &[Key], done: &AtomicBool) -> usize {
+    let mut reads = 0;
+    while !done.load(Ordering::Relaxed) {
+        let at = reads % keys.len();
+        let record = store.load(&keys[at]).unwrap();
+        let blob = record.expect("a session that lives").blob;
+        let text = std::str::from_utf8(&blob).unwrap();
+        let number = text.split(':').nth(1).unwrap().parse().unwrap();
+        assert_eq!(text, data(at, number));
+        reads += 1;
+    }
+    reads
+}
+
+fn list(store: &FilesystemStore, keys: &[Key], done: &AtomicBool) {
+    while !done.load(Ordering::Relaxed) {
+        let page = store.list("session:", Cursor::start(), 100).unwrap();
+        let mut listed: Vec<_> = page.unwrap().entries.into_iter().collect();
+        listed.sort_by(|one, other| one.key.cmp(&other.key));
+        let mut wanted: Vec<_> = keys.iter().collect();
+        wanted.sort();
+        assert_eq!(
+            listed.iter().map(|entry| &entry.key).collect::<Vec<_>>(),
+            wanted
+        );
+    }
+}
