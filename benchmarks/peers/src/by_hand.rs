@@ -7,7 +7,8 @@ use axum::Router;
 use axum::http::{HeaderMap, header};
 use axum::routing::get;
 
-use crate::contestants::{CART, Contestant, Result, in_axum, next};
+use crate::contestants::{Contestant, Result, in_axum};
+use crate::routes::{CART, next};
 
 const LESS: &str = "the cookie is the key as it is, no expiry, no comparison";
 

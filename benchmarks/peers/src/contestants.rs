@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -14,20 +13,12 @@ use dewar::config::Config;
 use tower::ServiceExt;
 
 use crate::by_hand;
+use crate::routes::{CART, axum_routes, next, tower_sessions_routes};
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Option<String>>> + 'a>>;
 
 pub const ROUTES: [&str; 3] = ["/untouched", "/read", "/write"];
-/// What a session holds, beside the counter: 150 bytes of JSON in all.
-pub const CART: &str =
-    "a copper kettle, two cups of stoneware, a strainer, forty grams of Darjeeling, a tray";
-
-/// A new value each time, so that every write changes something.
-pub fn next() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1_000);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
 
 /// One way to keep sessions.
 pub struct Contestant {
@@ -72,43 +63,6 @@ impl Contestant {
     }
 }
 
-/// The routes of an axum application, whose session is of the type `$session` and is used like this.
-macro_rules! axum_routes {
-    ($session:ty, |$fill:ident| $filling:expr, |$read:ident| $reading:expr, |$write:ident, $value:ident| $writing:expr) => {
-        Router::new()
-            .route("/untouched", get(|| async { "hello" }))
-            .route(
-                "/fill",
-                get(|$fill: $session| async move {
-                    $filling;
-                    "hello"
-                }),
-            )
-            .route(
-                "/read",
-                get(|$read: $session| async move {
-                    assert!($reading >= 17);
-                    "hello"
-                }),
-            )
-            .route(
-                "/check",
-                get(|$read: $session| async move {
-                    assert!($reading >= 1_000);
-                    "hello"
-                }),
-            )
-            .route(
-                "/write",
-                get(|$write: $session| async move {
-                    let $value = next();
-                    $writing;
-                    "hello"
-                }),
-            )
-    };
-}
-
 fn dewar_routes(engine: Engine) -> Router {
     axum_routes!(
         dewar_tower::Session,
@@ -121,21 +75,6 @@ fn dewar_routes(engine: Engine) -> Router {
         |session, value| session.insert("visits", value).unwrap()
     )
     .layer(dewar_tower::SessionLayer::new(engine))
-}
-
-macro_rules! tower_sessions_routes {
-    ($session:ty) => {
-        axum_routes!(
-            $session,
-            |session| {
-                session.insert("user", "ada").await.unwrap();
-                session.insert("cart", CART).await.unwrap();
-                session.insert("visits", 17_u64).await.unwrap()
-            },
-            |session| session.get::<u64>("visits").await.unwrap().unwrap(),
-            |session, value| session.insert("visits", value).await.unwrap()
-        )
-    };
 }
 
 type AxumSession = axum_session::Session<axum_session::SessionNullPool>;
@@ -436,11 +375,15 @@ pub async fn all(servers: &Servers) -> Result<Vec<Contestant>> {
 
     if let Some(url) = &servers.postgresql {
         all.push(by_hand::postgresql(url).await?);
-        let config = Config::new()
-            .session_type("postgresql")
-            .set("SESSION_POSTGRESQL", url.as_str());
-        let routes = dewar_routes(dewar_stores::engine(config)?);
-        all.push(in_axum("PostgreSQL", "Dewar", "", routes));
+        let separator = if url.contains('?') { '&' } else { '?' };
+        let prepared = format!("{url}{separator}prepared_statement_cache_size=100");
+        for (name, url) in [("Dewar", url), ("Dewar, prepared statements", &prepared)] {
+            let config = Config::new()
+                .session_type("postgresql")
+                .set("SESSION_POSTGRESQL", url.as_str());
+            let routes = dewar_routes(dewar_stores::engine(config)?);
+            all.push(in_axum("PostgreSQL", name, "", routes));
+        }
     }
 
     if let Some(url) = &servers.redis {

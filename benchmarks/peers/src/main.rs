@@ -15,6 +15,7 @@ mod measure;
 mod network;
 mod report;
 mod round_trips;
+mod routes;
 
 use std::error::Error;
 
@@ -71,8 +72,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let counts = round_trips::run(&servers).await?;
         let redis = servers.redis.as_deref();
         let figures = measure::run(&contestants, rounds, requests, redis, &counts).await?;
-        let over_network =
-            network::run(&contestants, (rounds / 3).max(2), requests / 10, &urls).await?;
+        let over_network = network::run(
+            &contestants,
+            (rounds / 3).max(2),
+            requests / 10,
+            &urls,
+            only.is_none(),
+        )
+        .await?;
         if only.is_some() || quick {
             return report::print(&figures, &over_network);
         }

@@ -1,16 +1,17 @@
 //! The same over the network: the application on one core, its clients on another.
 
 use std::error::Error;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::contestants::{Contestant, ROUTES, Result, cookies};
 use crate::measure::quartiles;
+use crate::routes::{self, pin};
 
 /// Connections that send one request after the other, each with a session of its own.
 const CLIENTS: usize = 16;
@@ -31,20 +32,11 @@ pub struct Figure {
 
 /// Serves a contestant until it is killed, on the first core.
 pub async fn serve(contestant: &Contestant, port: u16) -> Result<()> {
-    pin(0);
     let router = contestant
         .router
         .clone()
         .ok_or("only axum applications are served")?;
-    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-    Ok(axum::serve(listener, router).await?)
-}
-
-fn pin(core: usize) {
-    let mut cores = CpuSet::new();
-    cores.set(core);
-    // On a machine with one core everything shares it.
-    sched_setaffinity(None, &cores).ok();
+    Ok(routes::serve(router, port).await?)
 }
 
 struct Served {
@@ -69,12 +61,13 @@ impl Drop for Served {
     }
 }
 
-/// Figures of every axum application.
+/// Figures of every axum application, and where they are `all`, of tower-sessions on its SQL stores.
 pub async fn run(
     contestants: &[Contestant],
     rounds: usize,
     requests: usize,
     urls: &[String],
+    all: bool,
 ) -> Result<Vec<Figure>> {
     pin(1);
     let mut served = Vec::new();
@@ -82,7 +75,20 @@ pub async fn run(
         .iter()
         .filter(|contestant| contestant.router.is_some())
     {
-        served.push(start(contestant, urls).await?);
+        let mut command = Command::new(std::env::current_exe()?);
+        let only = format!("{}/{}", contestant.name, contestant.place);
+        command.args(["--only", &only]).args(urls).arg("--serve");
+        served.push(start(contestant.place, contestant.name, command).await?);
+    }
+    let folder = tempfile::tempdir()?;
+    for (place, url) in sql(folder.path(), urls) {
+        // Their SQLite and Dewar's cannot be linked into one program.
+        if !all || !Path::new(SQL).exists() {
+            continue;
+        }
+        let mut command = Command::new(SQL);
+        command.arg(url);
+        served.push(start(place, "tower-sessions", command).await?);
     }
     for round in 0..=rounds {
         for application in &mut served {
@@ -136,15 +142,25 @@ pub async fn run(
     Ok(figures)
 }
 
-async fn start(contestant: &Contestant, urls: &[String]) -> Result<Served> {
+/// `../peers-sql`, if it is built.
+const SQL: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../peers-sql/target/release/dewar-peers-sql"
+);
+
+/// The databases of `../peers-sql`.
+fn sql(folder: &Path, urls: &[String]) -> Vec<(&'static str, String)> {
+    let file = folder.join("sessions.db");
+    let postgresql = urls.iter().find(|url| url.starts_with("postgresql://"));
+    let mut all = vec![("SQLite", format!("sqlite://{}?mode=rwc", file.display()))];
+    all.extend(postgresql.map(|url| ("PostgreSQL", url.clone())));
+    all
+}
+
+/// Starts an application by a command whose last argument is to be a port.
+async fn start(place: &'static str, name: &'static str, mut command: Command) -> Result<Served> {
     let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("--serve").arg(port.to_string());
-    command
-        .arg("--only")
-        .arg(format!("{}/{}", contestant.name, contestant.place));
-    let process = command.args(urls).stdin(Stdio::null()).spawn()?;
-    let (place, name) = (contestant.place, contestant.name);
+    let process = command.arg(port.to_string()).stdin(Stdio::null()).spawn()?;
     let mut served = Served {
         place,
         name,

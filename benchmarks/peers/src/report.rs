@@ -171,12 +171,16 @@ fn of_network(figures: &[network::Figure]) -> Result<String, Box<dyn Error>> {
     writeln!(
         text,
         "Each application in a process of its own, with one thread, on the first core; 16 connections from the second one, each with a session of its own. \
-         Stores share both cores. Requests per second and the application's CPU time, with quartiles of the rounds.\n"
+         Stores share both cores. Requests per second and the application's CPU time, with quartiles of the rounds. \
+         The SQL stores of tower-sessions are here alone: their SQLite and Dewar's cannot be linked into one program. Theirs is in WAL mode with `synchronous=NORMAL`, as Dewar's; their writes are not compared.\n"
     )?;
     writeln!(
         text,
         "| | | requests per second | CPU for a request | p50, p99 |\n| --- | --- | --- | --- | --- |"
     )?;
+    let mut figures: Vec<&network::Figure> = figures.iter().collect();
+    let group = |figure: &&network::Figure| PLACES.iter().position(|place| *place == figure.place);
+    figures.sort_by_key(group);
     for figure in figures {
         let ([slow, rate, fast], [low, cpu, high]) = (figure.rate, figure.cpu);
         let place = if figure.place == "none" {
@@ -259,7 +263,10 @@ fn machine() -> String {
 
 /// The versions that Cargo chose.
 fn versions() -> String {
-    let lock = include_str!("../Cargo.lock");
+    let locks = [
+        include_str!("../Cargo.lock"),
+        include_str!("../../peers-sql/Cargo.lock"),
+    ];
     let wanted = [
         "actix-session",
         "actix-web",
@@ -271,9 +278,10 @@ fn versions() -> String {
         "tower-sessions",
         "tower-sessions-cookie-store",
         "tower-sessions-redis-store",
+        "tower-sessions-sqlx-store",
     ];
     let mut found = Vec::new();
-    for package in lock.split("[[package]]") {
+    for package in locks.iter().flat_map(|lock| lock.split("[[package]]")) {
         let field = |name: &str| {
             let line = package
                 .lines()
@@ -286,6 +294,8 @@ fn versions() -> String {
             found.push(format!("{name} {version}"));
         }
     }
+    found.sort_unstable();
+    found.dedup();
     found.join(", ")
 }
 

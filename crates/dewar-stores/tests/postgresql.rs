@@ -19,6 +19,7 @@ struct Postgresql {
     variable: &'static str,
     url: Option<String>,
     table: Table,
+    prepared: bool,
 }
 
 impl Postgresql {
@@ -28,12 +29,21 @@ impl Postgresql {
             variable,
             url,
             table,
+            prepared: false,
+        }
+    }
+
+    fn prepared(self) -> Postgresql {
+        Postgresql {
+            prepared: true,
+            ..self
         }
     }
 
     fn builder(&self, url: &str, table: &str) -> PostgresqlBuilder {
         let table = self.table.clone().named(table).unwrap();
-        PostgresqlStore::builder(url).table(table)
+        let builder = PostgresqlStore::builder(url).table(table);
+        builder.prepared(self.prepared)
     }
 }
 
@@ -95,6 +105,10 @@ fn main() -> ExitCode {
     let url = "DEWAR_TEST_POSTGRESQL_URL";
     Suite::new()
         .store("postgresql", Postgresql::named_by(url, Table::postgresql()))
+        .store(
+            "postgresql_prepared",
+            Postgresql::named_by(url, Table::postgresql()).prepared(),
+        )
         .store(
             "postgresql_sqlalchemy",
             Postgresql::named_by(url, Table::sqlalchemy()),

@@ -240,6 +240,24 @@ async fn a_table_of_another_kind_is_refused() {
 }
 
 #[tokio::test]
+async fn what_was_prepared_before_a_change_of_the_table_is_prepared_anew() {
+    let server = server!();
+    let store = builder(&server).prepared(true).connections(1).connect();
+    let store = store.await.unwrap();
+    let data = async || store.load(&key()).await.unwrap().map(|record| record.blob);
+    store.create(&key(), "data".into(), later()).await.unwrap();
+    assert_eq!(data().await.unwrap(), "data");
+    let prepared = connections(&server).await;
+    sql(
+        &server,
+        "ALTER TABLE sessions ALTER expiry TYPE timestamp(3)",
+    )
+    .await;
+    assert_eq!(data().await.unwrap(), "data");
+    assert_ne!(connections(&server).await, prepared);
+}
+
+#[tokio::test]
 async fn several_that_start_at_once_make_one_table() {
     let server = server!();
     let starts: Vec<_> = (0..8)

@@ -182,6 +182,7 @@ impl MysqlBuilder {
             connect_timeout: self.connect_timeout,
             operation_timeout: self.operation_timeout,
             statements: OnceLock::new(),
+            options: (),
         })
     }
 }

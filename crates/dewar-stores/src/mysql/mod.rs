@@ -334,6 +334,7 @@ impl managed::Manager for Manager {
 
 impl Backend for Manager {
     type Statements = Statements;
+    type Options = ();
 
     fn verdict(error: &DriverError) -> Verdict {
         failure::verdict(error)

@@ -8,9 +8,9 @@ use dewar::{Error, ErrorKind, Result};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
 
-use super::PostgresqlStore;
 use super::tls::{self, Trust};
 use super::url;
+use super::{PostgresqlStore, Prepared};
 use crate::Migrated;
 use crate::server::Server;
 use crate::sql::link::Link;
@@ -28,6 +28,7 @@ pub struct PostgresqlBuilder {
     connections: usize,
     root_certificates: Option<Vec<u8>>,
     client_certificate: Option<Identity>,
+    prepared: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -47,6 +48,7 @@ impl PostgresqlBuilder {
             connections: CONNECTIONS,
             root_certificates: None,
             client_certificate: None,
+            prepared: false,
             clock: Arc::new(SystemClock),
         }
     }
@@ -80,6 +82,14 @@ impl PostgresqlBuilder {
     /// How many connections there may be at a time. Eight unless set.
     pub fn connections(mut self, connections: usize) -> PostgresqlBuilder {
         self.connections = connections;
+        self
+    }
+
+    /// Whether each connection keeps its statements prepared: `prepared_statement_cache_size=100` in the URL. It does not
+    /// unless set, since they fail, or another is taken for them, behind a PgBouncer in transaction mode that does not
+    /// know them (before 1.21, or without `max_prepared_statements`).
+    pub fn prepared(mut self, prepared: bool) -> PostgresqlBuilder {
+        self.prepared = prepared;
         self
     }
 
@@ -138,6 +148,7 @@ impl PostgresqlBuilder {
             mut config,
             verify,
             paths,
+            prepared,
         } = url::parse(&self.url)?;
         let files = paths.read()?;
         let server = Server::new("postgresql", url::describe(&config));
@@ -175,6 +186,11 @@ impl PostgresqlBuilder {
             connect_timeout: self.connect_timeout,
             operation_timeout: self.operation_timeout,
             statements: OnceLock::new(),
+            options: if self.prepared {
+                Prepared::Yes
+            } else {
+                prepared
+            },
         })
     }
 }

@@ -19,6 +19,16 @@ pub(super) fn verdict(error: &tokio_postgres::Error) -> Verdict {
     match &code.code()[..2] {
         "08" => Verdict::Lost,
         "40" => Verdict::RolledBack,
+        // What was prepared is not there, or is for a table that was changed since; a new connection prepares it anew.
+        _ if [
+            SqlState::INVALID_SQL_STATEMENT_NAME,
+            SqlState::DUPLICATE_PSTATEMENT,
+            SqlState::FEATURE_NOT_SUPPORTED,
+        ]
+        .contains(code) =>
+        {
+            Verdict::Lost
+        }
         _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Verdict::ReadOnly,
         _ if [
             SqlState::ADMIN_SHUTDOWN,
@@ -107,6 +117,11 @@ fn diagnose(error: &tokio_postgres::Error) -> (&'static str, Retry) {
             IsUseless,
         ),
         "22001" => ("the key or the data is longer than its column", IsUseless),
+        "26000" | "42P05" => (
+            "the server does not have what this connection prepared; a PgBouncer in transaction mode wants \
+             max_prepared_statements (1.21 and newer), or prepared_statement_cache_size left out of the URL",
+            IsUseless,
+        ),
         "25006" => (
             "the server is read-only, perhaps a replica; name the primary, or several hosts with \
              target_session_attrs=read-write",

@@ -23,7 +23,11 @@
 //! # Statements
 //!
 //! Each operation is one statement and one round trip, outside of a transaction, with nothing prepared on the server:
-//! PgBouncer may give each to another connection (transaction mode). Times are sent as UTC values, and
+//! PgBouncer may give each to another connection (transaction mode). With `prepared_statement_cache_size=100` in the URL,
+//! or [`PostgresqlBuilder::prepared`], each connection prepares a statement the first time, which saves the server its
+//! planning: not through a PgBouncer in transaction mode, unless it is 1.21 or newer and has `max_prepared_statements`.
+//!
+//! Times are sent as UTC values, and
 //! the server's clock and time zone, and the session's, are never asked. (The development branch of
 //! Flask-Session does ask them: run its connections with `TimeZone=UTC` beside Dewar.)
 //!
@@ -313,6 +317,7 @@ impl Debug for PostgresqlStore {
 
 impl Backend for Manager {
     type Statements = Statements;
+    type Options = Prepared;
 
     fn verdict(error: &DriverError) -> Verdict {
         failure::verdict(error)
@@ -333,6 +338,13 @@ impl Backend for Manager {
 
 type PgTurn = Turn<Manager>;
 
+/// Whether statements are kept prepared on each connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prepared {
+    Yes,
+    No,
+}
+
 /// A value and the type that it is sent as.
 type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
@@ -342,7 +354,19 @@ impl PgTurn {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<u64, DriverError> {
-        let done = self.begin().execute_typed(statement, parameters).await;
+        let done = match self.options {
+            Prepared::No => self.begin().execute_typed(statement, parameters).await,
+            Prepared::Yes => {
+                let client = self.begin();
+                match client
+                    .prepare_typed_cached(statement, &types(parameters))
+                    .await
+                {
+                    Ok(statement) => client.execute(&statement, &values(parameters)).await,
+                    Err(error) => Err(error),
+                }
+            }
+        };
         self.ended(done)
     }
 
@@ -351,7 +375,19 @@ impl PgTurn {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, DriverError> {
-        let done = self.begin().query_typed(statement, parameters).await;
+        let done = match self.options {
+            Prepared::No => self.begin().query_typed(statement, parameters).await,
+            Prepared::Yes => {
+                let client = self.begin();
+                match client
+                    .prepare_typed_cached(statement, &types(parameters))
+                    .await
+                {
+                    Ok(statement) => client.query(&statement, &values(parameters)).await,
+                    Err(error) => Err(error),
+                }
+            }
+        };
         self.ended(done)
     }
 
@@ -384,6 +420,15 @@ impl PgTurn {
         let blob = Bytes::copy_from_slice(row.try_get(0)?);
         Ok(Some((blob, row.try_get(1)?)))
     }
+}
+
+fn types(parameters: &[Parameter<'_>]) -> Vec<Type> {
+    let types = parameters.iter().map(|(_, kind)| kind.clone());
+    types.collect()
+}
+
+fn values<'a>(parameters: &[Parameter<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    parameters.iter().map(|(value, _)| *value).collect()
 }
 
 fn entry(row: &Row) -> Result<Entry, DriverError> {

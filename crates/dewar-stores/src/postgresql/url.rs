@@ -2,6 +2,7 @@ use dewar::{Error, ErrorKind, Result};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use super::Prepared;
 use crate::tls::{Names, Paths};
 
 /// A connection URL, read.
@@ -9,6 +10,7 @@ pub(super) struct Target {
     pub(super) config: Config,
     pub(super) verify: Verify,
     pub(super) paths: Paths,
+    pub(super) prepared: Prepared,
 }
 
 /// Whether the server must prove who it is.
@@ -41,6 +43,7 @@ pub(super) fn parse(url: &str) -> Result<Target> {
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut kept = Vec::new();
     let (mut verify, mut paths) = (Verify::No, Paths::new(&FILES));
+    let mut prepared = Prepared::No;
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         match parameter.split_once('=') {
             // The driver knows only the modes that do not check certificates.
@@ -49,6 +52,17 @@ pub(super) fn parse(url: &str) -> Result<Target> {
                 kept.push("sslmode=require".to_owned());
             }
             Some(("sslmode", "allow")) => kept.push("sslmode=prefer".to_owned()),
+            // As SQLAlchemy's asyncpg has it; there are fewer statements than any size that makes sense.
+            Some(("prepared_statement_cache_size", size)) => {
+                prepared = match size.parse() {
+                    Ok(0_u32) => Prepared::No,
+                    Ok(_) => Prepared::Yes,
+                    Err(_) => {
+                        let what = "has a number in prepared_statement_cache_size: 0, or 100 to keep statements prepared";
+                        return Err(wrong(what));
+                    }
+                }
+            }
             Some(("sslrootcert", "system")) => verify = Verify::BySystem,
             Some((name, path)) if paths.take(name, path) => {}
             _ => kept.push(parameter.to_owned()),
@@ -65,6 +79,7 @@ pub(super) fn parse(url: &str) -> Result<Target> {
         config,
         verify,
         paths,
+        prepared,
     })
 }
 
@@ -144,6 +159,27 @@ mod tests {
         );
         let none = parse("postgresql://u@h/d?sslmode=disable").unwrap();
         assert!(!wants_tls(&none.config));
+    }
+
+    #[test]
+    fn statements_are_prepared_where_the_url_has_room_for_them() {
+        for (query, prepared) in [
+            ("", Prepared::No),
+            ("?prepared_statement_cache_size=0", Prepared::No),
+            (
+                "?prepared_statement_cache_size=100&sslmode=disable",
+                Prepared::Yes,
+            ),
+        ] {
+            let target = parse(&format!("postgresql://u@h/d{query}")).unwrap();
+            assert_eq!(target.prepared, prepared, "{query}");
+        }
+        let wrong = parse("postgresql://u@h/d?prepared_statement_cache_size=all");
+        let message = wrong.err().unwrap().to_string();
+        assert!(
+            message.contains("prepared_statement_cache_size"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub(crate) trait Backend: Manager<Type: Send, Error: Send> {
     /// The SQL of a store whose table was checked.
     type Statements: Send + Sync + 'static;
 
+    /// How it is spoken to, where there is a choice.
+    type Options: Copy + Send + Sync + 'static;
+
     /// What an error means for the call that met it.
     fn verdict(error: &Self::Error) -> Verdict;
 
@@ -70,6 +73,7 @@ pub(crate) struct Link<B: Backend> {
     pub(crate) connect_timeout: Duration,
     pub(crate) operation_timeout: Duration,
     pub(crate) statements: OnceLock<Arc<B::Statements>>,
+    pub(crate) options: B::Options,
 }
 
 /// What an operation does in one try.
@@ -86,6 +90,7 @@ pub(crate) fn work<'a, T, E>(
 pub(crate) struct Turn<B: Backend> {
     loan: Loan<B>,
     pub(crate) statements: Arc<B::Statements>,
+    pub(crate) options: B::Options,
     /// Whether an earlier try may have been carried out though its answer was lost.
     pub(crate) repeated: Repeated,
 }
@@ -142,6 +147,7 @@ impl<B: Backend> Link<B> {
                     let turn = Turn {
                         loan,
                         statements,
+                        options: self.options,
                         repeated,
                     };
                     timeout_at(end, work(turn)).await.map_err(late)?
