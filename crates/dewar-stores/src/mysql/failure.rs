@@ -15,8 +15,10 @@ use crate::tls;
 pub(super) fn verdict(error: &MysqlError) -> Verdict {
     match error {
         MysqlError::Server(error) => match error.code {
-            1053 | 1927 | 3169 => Verdict::Lost,
-            1213 | 1020 => Verdict::RolledBack,
+            // 1152 to 1184: the server could not read or write, or ends the connection.
+            1053 | 1152 | 1158..=1161 | 1184 | 1927 | 3169 => Verdict::Lost,
+            // 1412, 1615: the table was changed between two steps of the statement, which is to be sent again.
+            1213 | 1020 | 1412 | 1615 => Verdict::RolledBack,
             1290 | 1792 | 1836 => Verdict::ReadOnly,
             _ => Verdict::Refused,
         },
@@ -114,8 +116,9 @@ fn diagnose(error: &MysqlError) -> (&'static str, Retry) {
         ),
         1021 | 1114 => ("the server's disk, or the table, is full", MayHelp),
         1205 | 1213 | 1020 => ("other transactions hold the session's row", MayHelp),
+        1412 | 1615 => ("the table is being changed or made", MayHelp),
         1317 | 1969 | 3024 => ("the server cancelled the statement", MayHelp),
-        1053 | 1927 | 3169 => (
+        1053 | 1152 | 1158..=1161 | 1184 | 1927 | 3169 => (
             "the server is shutting down, or closed the connection",
             MayHelp,
         ),
@@ -150,3 +153,31 @@ impl Display for Answer {
 }
 
 impl StdError for Answer {}
+
+#[cfg(test)]
+mod tests {
+    use mysql_async::ServerError;
+
+    use super::*;
+
+    #[test]
+    fn what_passes_is_done_again_or_temporary() {
+        let server = Server::new("mysql", "db.example:3306/app".to_owned());
+        for (code, expected, temporary) in [
+            (1160, Verdict::Lost, true),
+            (1412, Verdict::RolledBack, true),
+            (1615, Verdict::RolledBack, true),
+            (1064, Verdict::Refused, false),
+        ] {
+            let error = MysqlError::Server(ServerError {
+                code,
+                message: "secret".to_owned(),
+                state: "HY000".to_owned(),
+            });
+            assert_eq!(verdict(&error), expected, "{code}");
+            let explained = explain(&server, Operation::Load, error);
+            assert_eq!(explained.is_temporary(), temporary, "{code}");
+            assert!(!format!("{explained:?}").contains("secret"));
+        }
+    }
+}

@@ -348,6 +348,7 @@ impl Backend for Manager {
         connection: &mut Conn,
         table: &Table,
         tables: Tables,
+        (): (),
     ) -> Result<(Statements, Migrated), Trouble<DriverError>> {
         schema::prepare(connection, table, tables).await
     }

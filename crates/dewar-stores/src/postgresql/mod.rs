@@ -331,8 +331,10 @@ impl Backend for Manager {
         client: &mut ClientWrapper,
         table: &Table,
         tables: Tables,
+        prepared: Prepared,
     ) -> Result<(Statements, Migrated), Trouble<DriverError>> {
-        schema::prepare(client, table, tables).await
+        let (statements, migrated) = schema::prepare(client, table, tables).await?;
+        Ok((statements.kept(prepared), migrated))
     }
 }
 
@@ -354,7 +356,7 @@ impl PgTurn {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<u64, DriverError> {
-        let done = match self.options {
+        let done = match self.statements.prepared {
             Prepared::No => self.begin().execute_typed(statement, parameters).await,
             Prepared::Yes => {
                 let client = self.begin();
@@ -375,7 +377,7 @@ impl PgTurn {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, DriverError> {
-        let done = match self.options {
+        let done = match self.statements.prepared {
             Prepared::No => self.begin().query_typed(statement, parameters).await,
             Prepared::Yes => {
                 let client = self.begin();

@@ -1,11 +1,12 @@
 use tokio_postgres::types::Type;
 
+use super::Prepared;
 use crate::sql::{Dialect, Found, Table};
 
 /// The SQL of a store, with the names of its table, and the types of its columns.
 ///
-/// The types of all parameters are sent along, so a statement is one round trip and leaves nothing
-/// prepared on the server's side.
+/// The types of all parameters are sent along, so a statement that is not to be kept prepared is one round trip and leaves
+/// nothing on the server's side.
 pub(crate) struct Statements {
     pub(super) load: String,
     pub(super) create: String,
@@ -19,6 +20,7 @@ pub(crate) struct Statements {
     pub(super) expiry: Type,
     /// The type of `created`, where the table has that column.
     pub(super) created: Option<Type>,
+    pub(super) prepared: Prepared,
 }
 
 impl Statements {
@@ -85,7 +87,13 @@ impl Statements {
                 .and_then(time_type)
                 .unwrap_or(Type::TIMESTAMP),
             created,
+            prepared: Prepared::No,
         }
+    }
+
+    /// The same, kept prepared on each connection or not.
+    pub(super) fn kept(self, prepared: Prepared) -> Statements {
+        Statements { prepared, ..self }
     }
 }
 

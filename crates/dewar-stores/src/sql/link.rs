@@ -32,6 +32,7 @@ pub(crate) trait Backend: Manager<Type: Send, Error: Send> {
         connection: &mut Self::Type,
         table: &Table,
         tables: Tables,
+        options: Self::Options,
     ) -> impl Future<Output = Result<(Self::Statements, Migrated), Trouble<Self::Error>>> + Send;
 }
 
@@ -90,7 +91,6 @@ pub(crate) fn work<'a, T, E>(
 pub(crate) struct Turn<B: Backend> {
     loan: Loan<B>,
     pub(crate) statements: Arc<B::Statements>,
-    pub(crate) options: B::Options,
     /// Whether an earlier try may have been carried out though its answer was lost.
     pub(crate) repeated: Repeated,
 }
@@ -147,7 +147,6 @@ impl<B: Backend> Link<B> {
                     let turn = Turn {
                         loan,
                         statements,
-                        options: self.options,
                         repeated,
                     };
                     timeout_at(end, work(turn)).await.map_err(late)?
@@ -204,7 +203,8 @@ impl<B: Backend> Link<B> {
         loan: &mut Loan<B>,
         tables: Tables,
     ) -> Result<(Arc<B::Statements>, Migrated), Trouble<B::Error>> {
-        let (statements, migrated) = B::prepare(loan.begin(), &self.table, tables).await?;
+        let (statements, migrated) =
+            B::prepare(loan.begin(), &self.table, tables, self.options).await?;
         loan.ended::<()>(&Ok(()));
         let statements = self.statements.get_or_init(|| Arc::new(statements));
         Ok((statements.clone(), migrated))

@@ -50,7 +50,8 @@ pub(crate) fn check_error(error: &Error, words: &str) {
 pub(crate) async fn begin(store: &dyn Store) {
     let end = Instant::now() + RECOVERY;
     while let Err(error) = store.create(&key(), "data".into(), later()).await {
-        assert!(error.is_temporary() && Instant::now() < end, "{error}");
+        // With its cause: it is not the error that is tested.
+        assert!(error.is_temporary() && Instant::now() < end, "{error:?}");
     }
 }
 
