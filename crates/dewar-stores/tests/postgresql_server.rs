@@ -242,19 +242,20 @@ async fn a_table_of_another_kind_is_refused() {
 #[tokio::test]
 async fn what_was_prepared_before_a_change_of_the_table_is_prepared_anew() {
     let server = server!();
-    let store = builder(&server).prepared(true).connections(1).connect();
-    let store = store.await.unwrap();
-    let data = async || store.load(&key()).await.unwrap().map(|record| record.blob);
-    store.create(&key(), "data".into(), later()).await.unwrap();
-    assert_eq!(data().await.unwrap(), "data");
-    let prepared = connections(&server).await;
-    sql(
-        &server,
-        "ALTER TABLE sessions ALTER expiry TYPE timestamp(3)",
-    )
-    .await;
-    assert_eq!(data().await.unwrap(), "data");
-    assert_ne!(connections(&server).await, prepared);
+    let url = server.url();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let by_url = format!("{url}{separator}prepared_statement_cache_size=100");
+    for (digits, builder) in [(3, at_now(&url).prepared(true)), (4, at_now(&by_url))] {
+        let store = builder.connections(1).connect().await.unwrap();
+        let data = async || store.load(&key()).await.unwrap().map(|record| record.blob);
+        store.create(&key(), "data".into(), later()).await.unwrap();
+        assert_eq!(data().await.unwrap(), "data");
+        let prepared = connections(&server).await;
+        let change = format!("ALTER TABLE sessions ALTER expiry TYPE timestamp({digits})");
+        sql(&server, &change).await;
+        assert_eq!(data().await.unwrap(), "data");
+        assert_ne!(connections(&server).await, prepared);
+    }
 }
 
 #[tokio::test]

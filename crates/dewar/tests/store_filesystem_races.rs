@@ -2,13 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dewar::UnixTime;
 use dewar::store::filesystem::FilesystemStore;
 use dewar::store::{Created, Cursor, ImmediateStore, Key, Replaced};
+use sha2::{Digest, Sha256};
 
 const EXPIRES: UnixTime = UnixTime::from_seconds(4_000_000_000);
 /// Writes of each writer.
@@ -18,7 +17,7 @@ const WRITES: usize = 4_000;
 fn whoever_reads_gets_the_session_asked_for_and_whole() {
     let folder = tempfile::tempdir().unwrap();
     let store = FilesystemStore::at(folder.path()).open().unwrap();
-    let keys = neighbours(&store, folder.path(), 4);
+    let keys = neighbours(4);
     for (at, key) in keys.iter().enumerate() {
         write(&store, key, &data(at, 0));
     }
@@ -49,34 +48,12 @@ fn whoever_reads_gets_the_session_asked_for_and_whole() {
     }
 }
 
-/// Keys whose records lie in one subfolder, so that each is written to files that the others had.
-fn neighbours(store: &FilesystemStore, folder: &Path, number: usize) -> Vec<Key> {
-    let mut subfolders: BTreeMap<PathBuf, Vec<Key>> = BTreeMap::new();
-    for at in 0.. {
-        let key = Key::new(format!("session:{at:043}"));
-        write(store, &key, "x");
-        let file = files(folder).find(|file| file.file_name().unwrap().len() == 62);
-        let subfolder = file.unwrap().parent().unwrap().to_owned();
-        store.delete(&key).unwrap();
-        let keys = subfolders.entry(subfolder).or_default();
-        keys.push(key);
-        if keys.len() == number {
-            return keys.clone();
-        }
-    }
-    unreachable!()
-}
-
-fn files(folder: &Path) -> Box<dyn Iterator<Item = PathBuf>> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    Box::new(entries.flat_map(|entry| {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path)
-        } else {
-            Box::new(std::iter::once(path))
-        }
-    }))
+/// Keys whose records lie in one subfolder, by the first byte of their SHA-256, so that each is written to files that the
+/// others had.
+fn neighbours(number: usize) -> Vec<Key> {
+    let keys = (0..).map(|at| format!("session:{at:043}"));
+    let neighbours = keys.filter(|key| Sha256::digest(key)[0] == 0);
+    neighbours.take(number).map(Key::new).collect()
 }
 
 /// Of different lengths, a few longer than what is read at once.
@@ -122,7 +99,7 @@ fn read(store: &FilesystemStore, keys: &[Key], done: &AtomicBool) -> usize {
 fn list(store: &FilesystemStore, keys: &[Key], done: &AtomicBool) {
     while !done.load(Ordering::Relaxed) {
         let page = store.list("session:", Cursor::start(), 100).unwrap();
-        let mut listed: Vec<_> = page.unwrap().entries.into_iter().collect();
+        let mut listed = page.unwrap().entries;
         listed.sort_by(|one, other| one.key.cmp(&other.key));
         let mut wanted: Vec<_> = keys.iter().collect();
         wanted.sort();

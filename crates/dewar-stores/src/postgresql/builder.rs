@@ -8,9 +8,9 @@ use dewar::{Error, ErrorKind, Result};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
 
+use super::PostgresqlStore;
 use super::tls::{self, Trust};
 use super::url;
-use super::{PostgresqlStore, Prepared};
 use crate::Migrated;
 use crate::server::Server;
 use crate::sql::link::Link;
@@ -186,11 +186,7 @@ impl PostgresqlBuilder {
             connect_timeout: self.connect_timeout,
             operation_timeout: self.operation_timeout,
             statements: OnceLock::new(),
-            options: if self.prepared {
-                Prepared::Yes
-            } else {
-                prepared
-            },
+            options: self.prepared || prepared,
         })
     }
 }

@@ -19,21 +19,15 @@ pub(super) fn verdict(error: &tokio_postgres::Error) -> Verdict {
     match &code.code()[..2] {
         "08" => Verdict::Lost,
         "40" => Verdict::RolledBack,
-        // What was prepared is not there, or is for a table that was changed since; a new connection prepares it anew.
-        _ if [
-            SqlState::INVALID_SQL_STATEMENT_NAME,
-            SqlState::DUPLICATE_PSTATEMENT,
-            SqlState::FEATURE_NOT_SUPPORTED,
-        ]
-        .contains(code) =>
-        {
-            Verdict::Lost
-        }
         _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Verdict::ReadOnly,
         _ if [
             SqlState::ADMIN_SHUTDOWN,
             SqlState::CRASH_SHUTDOWN,
             SqlState::CANNOT_CONNECT_NOW,
+            // What was prepared is not there, or is for a table that was changed since: a new connection prepares it anew.
+            SqlState::INVALID_SQL_STATEMENT_NAME,
+            SqlState::DUPLICATE_PSTATEMENT,
+            SqlState::FEATURE_NOT_SUPPORTED,
         ]
         .contains(code) =>
         {

@@ -63,7 +63,7 @@ use dewar::store::{
 };
 use dewar::{Result, UnixTime};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Error as DriverError, Row};
+use tokio_postgres::{Error as DriverError, Row, Statement};
 
 pub use builder::PostgresqlBuilder;
 
@@ -317,7 +317,8 @@ impl Debug for PostgresqlStore {
 
 impl Backend for Manager {
     type Statements = Statements;
-    type Options = Prepared;
+    /// Whether statements are kept prepared on each connection.
+    type Options = bool;
 
     fn verdict(error: &DriverError) -> Verdict {
         failure::verdict(error)
@@ -331,43 +332,40 @@ impl Backend for Manager {
         client: &mut ClientWrapper,
         table: &Table,
         tables: Tables,
-        prepared: Prepared,
+        prepared: bool,
     ) -> Result<(Statements, Migrated), Trouble<DriverError>> {
-        let (statements, migrated) = schema::prepare(client, table, tables).await?;
-        Ok((statements.kept(prepared), migrated))
+        schema::prepare(client, table, tables, prepared).await
     }
 }
 
 type PgTurn = Turn<Manager>;
 
-/// Whether statements are kept prepared on each connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Prepared {
-    Yes,
-    No,
-}
-
 /// A value and the type that it is sent as.
 type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 impl PgTurn {
+    /// The statement as this connection keeps it prepared, if it is to.
+    async fn kept(
+        &mut self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Option<Statement>, DriverError> {
+        if !self.statements.prepared {
+            return Ok(None);
+        }
+        let types: Vec<Type> = parameters.iter().map(|(_, kind)| kind.clone()).collect();
+        let kept = self.begin().prepare_typed_cached(statement, &types).await;
+        self.ended(kept).map(Some)
+    }
+
     async fn execute(
         &mut self,
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<u64, DriverError> {
-        let done = match self.statements.prepared {
-            Prepared::No => self.begin().execute_typed(statement, parameters).await,
-            Prepared::Yes => {
-                let client = self.begin();
-                match client
-                    .prepare_typed_cached(statement, &types(parameters))
-                    .await
-                {
-                    Ok(statement) => client.execute(&statement, &values(parameters)).await,
-                    Err(error) => Err(error),
-                }
-            }
+        let done = match self.kept(statement, parameters).await? {
+            Some(kept) => self.begin().execute(&kept, &values(parameters)).await,
+            None => self.begin().execute_typed(statement, parameters).await,
         };
         self.ended(done)
     }
@@ -377,18 +375,9 @@ impl PgTurn {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, DriverError> {
-        let done = match self.statements.prepared {
-            Prepared::No => self.begin().query_typed(statement, parameters).await,
-            Prepared::Yes => {
-                let client = self.begin();
-                match client
-                    .prepare_typed_cached(statement, &types(parameters))
-                    .await
-                {
-                    Ok(statement) => client.query(&statement, &values(parameters)).await,
-                    Err(error) => Err(error),
-                }
-            }
+        let done = match self.kept(statement, parameters).await? {
+            Some(kept) => self.begin().query(&kept, &values(parameters)).await,
+            None => self.begin().query_typed(statement, parameters).await,
         };
         self.ended(done)
     }
@@ -422,11 +411,6 @@ impl PgTurn {
         let blob = Bytes::copy_from_slice(row.try_get(0)?);
         Ok(Some((blob, row.try_get(1)?)))
     }
-}
-
-fn types(parameters: &[Parameter<'_>]) -> Vec<Type> {
-    let types = parameters.iter().map(|(_, kind)| kind.clone());
-    types.collect()
 }
 
 fn values<'a>(parameters: &[Parameter<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {

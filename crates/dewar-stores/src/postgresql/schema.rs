@@ -12,6 +12,7 @@ pub(super) async fn prepare(
     client: &ClientWrapper,
     table: &Table,
     tables: Tables,
+    prepared: bool,
 ) -> Result<(Statements, Migrated), Trouble<Error>> {
     let (found, migrated) = match describe(client, table).await? {
         Some(found) => (found, Migrated::Unchanged),
@@ -24,7 +25,7 @@ pub(super) async fn prepare(
     };
     match found.complaint(table) {
         Some(complaint) => Err(Trouble::Foreign(complaint)),
-        None => Ok((Statements::new(table, &found), migrated)),
+        None => Ok((Statements::new(table, &found, prepared), migrated)),
     }
 }
 

@@ -1,6 +1,5 @@
 use tokio_postgres::types::Type;
 
-use super::Prepared;
 use crate::sql::{Dialect, Found, Table};
 
 /// The SQL of a store, with the names of its table, and the types of its columns.
@@ -20,12 +19,13 @@ pub(crate) struct Statements {
     pub(super) expiry: Type,
     /// The type of `created`, where the table has that column.
     pub(super) created: Option<Type>,
-    pub(super) prepared: Prepared,
+    /// Whether each connection keeps them prepared.
+    pub(super) prepared: bool,
 }
 
 impl Statements {
     /// For a table as it was found to be.
-    pub(super) fn new(table: &Table, found: &Found) -> Statements {
+    pub(super) fn new(table: &Table, found: &Found, prepared: bool) -> Statements {
         let t = table.qualified(Dialect::Postgresql);
         let key = table.key(Dialect::Postgresql);
         let created = found.kind("created").and_then(time_type);
@@ -87,13 +87,8 @@ impl Statements {
                 .and_then(time_type)
                 .unwrap_or(Type::TIMESTAMP),
             created,
-            prepared: Prepared::No,
+            prepared,
         }
-    }
-
-    /// The same, kept prepared on each connection or not.
-    pub(super) fn kept(self, prepared: Prepared) -> Statements {
-        Statements { prepared, ..self }
     }
 }
 

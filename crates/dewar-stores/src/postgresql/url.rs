@@ -2,7 +2,6 @@ use dewar::{Error, ErrorKind, Result};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::Prepared;
 use crate::tls::{Names, Paths};
 
 /// A connection URL, read.
@@ -10,7 +9,8 @@ pub(super) struct Target {
     pub(super) config: Config,
     pub(super) verify: Verify,
     pub(super) paths: Paths,
-    pub(super) prepared: Prepared,
+    /// Whether statements are kept prepared on each connection.
+    pub(super) prepared: bool,
 }
 
 /// Whether the server must prove who it is.
@@ -43,7 +43,7 @@ pub(super) fn parse(url: &str) -> Result<Target> {
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut kept = Vec::new();
     let (mut verify, mut paths) = (Verify::No, Paths::new(&FILES));
-    let mut prepared = Prepared::No;
+    let mut prepared = false;
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         match parameter.split_once('=') {
             // The driver knows only the modes that do not check certificates.
@@ -54,14 +54,9 @@ pub(super) fn parse(url: &str) -> Result<Target> {
             Some(("sslmode", "allow")) => kept.push("sslmode=prefer".to_owned()),
             // As SQLAlchemy's asyncpg has it; there are fewer statements than any size that makes sense.
             Some(("prepared_statement_cache_size", size)) => {
-                prepared = match size.parse() {
-                    Ok(0_u32) => Prepared::No,
-                    Ok(_) => Prepared::Yes,
-                    Err(_) => {
-                        let what = "has a number in prepared_statement_cache_size: 0, or 100 to keep statements prepared";
-                        return Err(wrong(what));
-                    }
-                }
+                let what = "has a number in prepared_statement_cache_size: 0, or 100 to keep statements prepared";
+                let size: u32 = size.parse().map_err(|_| wrong(what))?;
+                prepared = size > 0;
             }
             Some(("sslrootcert", "system")) => verify = Verify::BySystem,
             Some((name, path)) if paths.take(name, path) => {}
@@ -164,12 +159,9 @@ mod tests {
     #[test]
     fn statements_are_prepared_where_the_url_has_room_for_them() {
         for (query, prepared) in [
-            ("", Prepared::No),
-            ("?prepared_statement_cache_size=0", Prepared::No),
-            (
-                "?prepared_statement_cache_size=100&sslmode=disable",
-                Prepared::Yes,
-            ),
+            ("", false),
+            ("?prepared_statement_cache_size=0", false),
+            ("?prepared_statement_cache_size=100&sslmode=disable", true),
         ] {
             let target = parse(&format!("postgresql://u@h/d{query}")).unwrap();
             assert_eq!(target.prepared, prepared, "{query}");

@@ -19,7 +19,7 @@ const OWN: &str = "dewar.__wz_cache";
 /// was written over had for a file.
 pub(super) const UNFINISHED: &str = "new";
 /// How often a file is opened that does not hold what it must. It may have become the spare, and another record, while
-/// it was being read; that this happens as often as that does not happen.
+/// it was being read, but hardly so often in a row.
 pub(super) const LOOKS: usize = 16;
 /// How many locks there are; subfolder `s` belongs to lock `s % LOCKS`.
 const LOCKS: u8 = 64;
@@ -174,10 +174,7 @@ impl Folder {
     pub(super) fn write(&self, name: &Name, bytes: &[u8], _locked: &Lock) -> io::Result<()> {
         let subfolder = self.subfolder(name.subfolder());
         let unfinished = subfolder.join(UNFINISHED);
-        let file = match open_spare(&unfinished) {
-            Ok(file) => file,
-            Err(_) => self.make_unfinished(&unfinished)?,
-        };
+        let file = open_spare(&unfinished).or_else(|_| self.make_unfinished(&unfinished))?;
         self.fill_unfinished(&unfinished, file, bytes)?;
         let path = self.path(name);
         // There may be no such record yet, and not every file system can exchange.

@@ -35,7 +35,8 @@ pub(super) fn page(
             ""
         };
         for name in names(folder, subfolder, after)? {
-            entries.extend(entry(folder, subfolder, &name, prefix, now)?);
+            let path = folder.subfolder(subfolder).join(&name);
+            entries.extend(entry(folder, &path, prefix, now)?);
             seen += 1;
             if entries.len() >= limit || seen == STEP {
                 let place = [&[subfolder], name.as_bytes()].concat();
@@ -67,16 +68,9 @@ fn names(folder: &Folder, subfolder: u8, after: &str) -> io::Result<Vec<String>>
     Ok(names)
 }
 
-fn entry(
-    folder: &Folder,
-    subfolder: u8,
-    name: &str,
-    prefix: &str,
-    now: UnixTime,
-) -> io::Result<Option<Entry>> {
-    let path = folder.subfolder(subfolder).join(name);
+fn entry(folder: &Folder, path: &Path, prefix: &str, now: UnixTime) -> io::Result<Option<Entry>> {
     for _ in 0..LOOKS {
-        let Some(start) = read_header(&path)? else {
+        let Some(start) = read_header(path)? else {
             return Ok(None);
         };
         // Any other may be another record's by now.
