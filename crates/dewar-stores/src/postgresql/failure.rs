@@ -112,8 +112,8 @@ fn diagnose(error: &tokio_postgres::Error) -> (&'static str, Retry) {
         ),
         "22001" => ("the key or the data is longer than its column", IsUseless),
         "26000" | "42P05" => (
-            "the server does not have what this connection prepared; a PgBouncer in transaction mode wants \
-             max_prepared_statements (1.21 and newer), or prepared_statement_cache_size left out of the URL",
+            "the statements that the server has prepared are not those of this connection; a PgBouncer in transaction mode \
+             wants max_prepared_statements (1.21 and newer), or prepared_statement_cache_size left out of the URL",
             IsUseless,
         ),
         "25006" => (
