@@ -207,7 +207,6 @@ fn decision(tasks: &mut Vec<Task>) {
         permanent: Permanent::Yes,
         cookie_received: true,
         extended: Some(now),
-        created: Some(now),
     };
     add(tasks, "the decision alone (plan)", "", "Dewar", move || {
         black_box(plan(black_box(&state), black_box(&policy), black_box(now)));

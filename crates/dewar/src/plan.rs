@@ -95,8 +95,6 @@ pub struct SessionState {
     pub cookie_received: bool,
     /// When it was last written or extended; `None` if nobody can tell.
     pub extended: Option<UnixTime>,
-    /// When it was made; `None` if nobody can tell.
-    pub created: Option<UnixTime>,
 }
 
 /// The rules that the configuration sets.
@@ -291,7 +289,6 @@ pub struct Decision {
 ///     permanent: Permanent::No,
 ///     cookie_received: false,
 ///     extended: None,
-///     created: None,
 /// };
 /// let policy = Policy {
 ///     lifetime: Duration::from_secs(3600),

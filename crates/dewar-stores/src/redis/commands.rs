@@ -112,7 +112,9 @@ impl Connection {
             // While a slot moves, a redirection holds for one command only. Both are on their way at once.
             Connection::Cluster(_) => {
                 let (get, remaining) = (keyed("GET", key), keyed("PTTL", key));
-                futures_util::future::try_join(self.query(&get), self.query(&remaining)).await?
+                let both = futures_util::future::try_join(self.query(&get), self.query(&remaining));
+                // In a place of its own: it is large, and the other connections do without.
+                Box::pin(both).await?
             }
         };
         Ok(value
@@ -122,8 +124,8 @@ impl Connection {
 
     /// Whether there was no such key, so that it was set.
     pub(super) async fn set_new(&self, key: &str, value: &[u8], left: Left) -> RedisResult<bool> {
-        let mut set = keyed("SET", key);
-        set.arg(value).arg("NX").arg(left.option());
+        let mut set = roomy("SET", key.len() + value.len());
+        set.arg(key).arg(value).arg("NX").arg(left.option());
         let done: Option<String> = self.query(&set).await?;
         Ok(done.is_some())
     }
@@ -145,7 +147,8 @@ impl Connection {
         let arguments = |command: &mut Cmd| {
             command.arg(seen).arg(value).arg(left.option());
         };
-        self.evaluate(&REPLACE, key, arguments).await
+        let bytes = seen.len() + value.len();
+        self.evaluate(&REPLACE, key, bytes, arguments).await
     }
 
     async fn set_if_equal(
@@ -155,8 +158,8 @@ impl Connection {
         value: &[u8],
         left: Left,
     ) -> RedisResult<Compared> {
-        let mut set = keyed("SET", key);
-        set.arg(value).arg("IFEQ").arg(seen);
+        let mut set = roomy("SET", key.len() + value.len() + seen.len());
+        set.arg(key).arg(value).arg("IFEQ").arg(seen);
         set.arg(left.option()).arg("GET");
         let before: Option<Vec<u8>> = self.query(&set).await?;
         Ok(match before {
@@ -181,7 +184,8 @@ impl Connection {
         let arguments = |command: &mut Cmd| {
             command.arg(seen);
         };
-        self.evaluate(&UNLINK_UNCHANGED, key, arguments).await
+        self.evaluate(&UNLINK_UNCHANGED, key, seen.len(), arguments)
+            .await
     }
 
     /// The answer of each server that takes writes, with its address where there are several.
@@ -217,10 +221,11 @@ impl Connection {
         &self,
         script: &Script,
         key: &str,
+        bytes: usize,
         arguments: impl Fn(&mut Cmd),
     ) -> RedisResult<Compared> {
         let command = |name, script: &str| {
-            let mut command = cmd(name);
+            let mut command = roomy(name, script.len() + key.len() + bytes);
             command.arg(script).arg(1).arg(key);
             arguments(&mut command);
             command
@@ -252,15 +257,25 @@ fn is_syntax_error(error: &RedisError) -> bool {
 }
 
 pub(super) fn keyed(name: &str, key: &str) -> Cmd {
-    let mut command = cmd(name);
+    let mut command = roomy(name, key.len());
     command.arg(key);
+    command
+}
+
+/// A command with room for so many bytes of keys and values, and for what else a command of ours has.
+fn roomy(name: &str, bytes: usize) -> Cmd {
+    const ARGUMENTS: usize = 8;
+    const NAMES_AND_NUMBERS: usize = 64;
+    let mut command = Cmd::with_capacity(ARGUMENTS, NAMES_AND_NUMBERS + bytes);
+    command.arg(name);
     command
 }
 
 /// The value, and the time until it expires, in one go.
 fn both(key: &str) -> Pipeline {
-    let mut both = ::redis::pipe();
-    both.cmd("GET").arg(key).cmd("PTTL").arg(key);
+    let mut both = Pipeline::with_capacity(2);
+    both.add_command(keyed("GET", key));
+    both.add_command(keyed("PTTL", key));
     both
 }
 

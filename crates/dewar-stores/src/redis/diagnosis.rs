@@ -14,13 +14,13 @@ use crate::skew;
 /// Asks the server, the master of a Sentinel service, or every master of a cluster.
 pub(super) async fn observe(store: &RedisStore) -> Result<Vec<Observation>> {
     let turn = |turn: Turn| async move {
-        let information = turn.connection.of_each_master(&cmd("INFO")).await;
+        let information = turn.connection().of_each_master(&cmd("INFO")).await;
         let information: BTreeMap<String, String> = match information {
             // A user who may keep sessions need not be one who may ask.
             Err(error) if error.code() == Some("NOPERM") => return Ok(None),
             information => information?,
         };
-        let times = turn.connection.of_each_master(&cmd("TIME")).await?;
+        let times = turn.connection().of_each_master(&cmd("TIME")).await?;
         Ok(Some((information, times)))
     };
     let Some((information, times)) = store.link.run(Operation::Diagnose, turn).await? else {

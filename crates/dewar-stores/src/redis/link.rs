@@ -26,7 +26,7 @@ pub(super) struct Link {
 
 /// One try of a call.
 pub(super) struct Turn {
-    pub(super) connection: Connection,
+    live: Arc<Live>,
     /// Whether there was a try before whose answer was lost.
     pub(super) repeated: bool,
 }
@@ -66,6 +66,12 @@ const FAILURES_UNTIL_CLUSTER_IS_LEFT: u32 = 2;
 /// A socket takes no limit of zero.
 const SHORTEST_LIMIT: Duration = Duration::from_millis(1);
 
+impl Turn {
+    pub(super) fn connection(&self) -> &Connection {
+        &self.live.connection
+    }
+}
+
 impl Link {
     pub(super) fn new(
         server: Server,
@@ -100,7 +106,7 @@ impl Link {
     pub(super) async fn run<T, F>(
         &self,
         operation: Operation,
-        turn: impl Fn(Turn) -> F + Send,
+        turn: impl Fn(Turn) -> F + Send + Sync,
     ) -> Result<T>
     where
         F: Future<Output = RedisResult<T>> + Send,
@@ -110,10 +116,10 @@ impl Link {
         let mut repeated = false;
         loop {
             let live = self.live(operation, end).await?;
-            let now = turn(Turn {
-                connection: live.connection.clone(),
-                repeated,
-            });
+            let now = || {
+                let live = live.clone();
+                turn(Turn { live, repeated })
+            };
             let until = end.min(Instant::now() + self.operation_timeout);
             let error = match self.answer(&live.connection, until, first, now).await {
                 Some(Ok(value)) => return Ok(value),
@@ -136,23 +142,26 @@ impl Link {
         }
     }
 
-    /// The answer of a call, if it comes in time.
-    async fn answer<T>(
+    /// The answer of a call, if it comes in time. The call begins here: handed over as a future, it would be moved about.
+    async fn answer<T, F>(
         &self,
         connection: &Connection,
         until: Instant,
         first: bool,
-        call: impl Future<Output = RedisResult<T>> + Send,
-    ) -> Option<RedisResult<T>> {
+        call: impl FnOnce() -> F + Send,
+    ) -> Option<RedisResult<T>>
+    where
+        F: Future<Output = RedisResult<T>> + Send,
+    {
         let Connection::Blocking(connection) = connection else {
-            return timeout_at(until, call).await.ok();
+            return timeout_at(until, call()).await.ok();
         };
         // The limit of the connection is that of the first try; for another one less may be left.
         if !first {
             let left = until.saturating_duration_since(Instant::now());
             connection.limit(left.max(SHORTEST_LIMIT)).ok()?;
         }
-        let answer = call.await;
+        let answer = call().await;
         if !first {
             connection.limit(self.operation_timeout).ok()?;
         }

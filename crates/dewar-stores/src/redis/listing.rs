@@ -22,7 +22,7 @@ pub(super) async fn page(
         return Err(store.link.server().error(Operation::List, what));
     };
     let (pattern, place) = (&starting_with(prefix), &place);
-    let turn = |turn: Turn| async move { step(&turn.connection, place, pattern, limit).await };
+    let turn = |turn: Turn| async move { step(turn.connection(), place, pattern, limit).await };
     let (found, next) = store.link.run(Operation::List, turn).await?;
     let entry = |found: Found| Entry {
         key: Key::new(found.key),

@@ -97,7 +97,7 @@ impl RedisStore {
 
     /// Whether the server is there, accepts us and is the right kind of service.
     pub async fn check(&self) -> Result<()> {
-        let turn = |turn: Turn| async move { turn.connection.ping().await };
+        let turn = |turn: Turn| async move { turn.connection().ping().await };
         self.link.run(Operation::Connect, turn).await
     }
 
@@ -121,7 +121,7 @@ const LONGEST: Duration = Duration::from_secs(1_000 * 366 * 24 * 60 * 60);
 impl Store for RedisStore {
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
         let key = key.expose();
-        let turn = |turn: Turn| async move { turn.connection.get(key).await };
+        let turn = |turn: Turn| async move { turn.connection().get(key).await };
         let Some((blob, remaining)) = self.link.run(Operation::Load, turn).await? else {
             return Ok(None);
         };
@@ -135,12 +135,12 @@ impl Store for RedisStore {
     async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
         let (key, bytes, left) = (key.expose(), &blob, self.left(expires));
         let turn = |turn: Turn| async move {
-            let created = turn.connection.set_new(key, bytes, left).await?;
+            let created = turn.connection().set_new(key, bytes, left).await?;
             if created || !turn.repeated {
                 return Ok(created);
             }
             // The answer to the first try was lost. Nobody but us knows the new key: our bytes there are our record.
-            let stored = turn.connection.get(key).await?;
+            let stored = turn.connection().get(key).await?;
             Ok(stored.is_some_and(|(stored, _)| stored == bytes))
         };
         match self.link.run(Operation::Create, turn).await? {
@@ -162,7 +162,10 @@ impl Store for RedisStore {
         let (key, bytes, left) = (key.expose(), &blob, self.left(expires));
         let set = &self.comparing_set;
         let turn = |turn: Turn| async move {
-            let answer = turn.connection.replace(key, seen, bytes, left, set).await?;
+            let answer = turn
+                .connection()
+                .replace(key, seen, bytes, left, set)
+                .await?;
             // The answer to the first try was lost, and our bytes are there: it arrived.
             Ok(match answer {
                 Compared::Already if turn.repeated => Compared::Done,
@@ -178,7 +181,7 @@ impl Store for RedisStore {
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
         let (key, left) = (key.expose(), self.left(expires));
-        let turn = |turn: Turn| async move { turn.connection.expire(key, left).await };
+        let turn = |turn: Turn| async move { turn.connection().expire(key, left).await };
         match self.link.run(Operation::Touch, turn).await? {
             true => Ok(Touched::Done),
             false => Ok(Touched::Gone),
@@ -187,7 +190,7 @@ impl Store for RedisStore {
 
     async fn delete(&self, key: &Key) -> Result<()> {
         let key = key.expose();
-        let turn = |turn: Turn| async move { turn.connection.unlink(key).await };
+        let turn = |turn: Turn| async move { turn.connection().unlink(key).await };
         self.link.run(Operation::Delete, turn).await
     }
 
@@ -196,7 +199,7 @@ impl Store for RedisStore {
             return Ok(Deleted::Conflict);
         };
         let key = key.expose();
-        let turn = |turn: Turn| async move { turn.connection.unlink_unchanged(key, seen).await };
+        let turn = |turn: Turn| async move { turn.connection().unlink_unchanged(key, seen).await };
         Ok(
             match self.link.run(Operation::DeleteUnchanged, turn).await? {
                 Compared::Done => Deleted::Done,

@@ -44,15 +44,7 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// A scanner at the start of the text. It checks UTF-8 first, so that positions can be cut anywhere between characters.
-    pub(super) fn new(bytes: &'a [u8], dialect: Dialect) -> Result<Scanner<'a>, Fault> {
-        if let Err(error) = std::str::from_utf8(bytes) {
-            return Err(Fault::new("not UTF-8", error.valid_up_to()));
-        }
-        Ok(Scanner::checked(bytes, dialect))
-    }
-
-    /// A scanner over bytes that were validated before.
+    /// A scanner over bytes that are known to be UTF-8, so that positions can be cut anywhere between characters.
     pub(super) fn checked(bytes: &'a [u8], dialect: Dialect) -> Scanner<'a> {
         Scanner {
             bytes,
@@ -203,17 +195,22 @@ impl<'a> Scanner<'a> {
     }
 
     /// Skips a number.
+    #[inline]
     pub(super) fn number(&mut self) -> Result<NumberSpan, Fault> {
+        let start = self.position;
+        let float = self.skip_number()?;
+        let end = self.position;
+        Ok(NumberSpan { start, end, float })
+    }
+
+    /// Skips a number; whether it is a float.
+    fn skip_number(&mut self) -> Result<bool, Fault> {
         let start = self.position;
         if self.dialect == Dialect::Python
             && let Some(length) = special_float(&self.bytes[start..])
         {
             self.position += length;
-            return Ok(NumberSpan {
-                start,
-                end: self.position,
-                float: true,
-            });
+            return Ok(true);
         }
         if self.peek() == Some(b'-') {
             self.position += 1;
@@ -227,23 +224,19 @@ impl<'a> Scanner<'a> {
         };
         let fraction = self.fraction()?;
         let exponent = self.exponent()?;
-        let span = NumberSpan {
-            start,
-            end: self.position,
-            float: fraction || exponent,
-        };
-        if !span.float && whole > MAX_INTEGER_DIGITS {
+        let float = fraction || exponent;
+        if !float && whole > MAX_INTEGER_DIGITS {
             return Err(self.fault("an integer has too many digits"));
         }
         // No float of up to 308 digits without an exponent is out of range.
-        let may_be_infinite = span.float && (exponent || whole > 308);
+        let may_be_infinite = float && (exponent || whole > 308);
         if may_be_infinite
             && self.dialect == Dialect::Msgspec
             && json_text::is_infinite(&self.bytes[start..self.position])
         {
             return Err(self.fault("a number is out of range"));
         }
-        Ok(span)
+        Ok(float)
     }
 
     fn digits(&mut self) -> Result<usize, Fault> {
@@ -279,22 +272,29 @@ impl<'a> Scanner<'a> {
     }
 
     /// Skips a string.
+    #[inline]
     pub(super) fn string(&mut self) -> Result<StringSpan, Fault> {
+        let start = self.position + 1;
+        let escaped = self.skip_string()?;
+        let end = self.position - 1;
+        Ok(StringSpan {
+            start,
+            end,
+            escaped,
+        })
+    }
+
+    /// Skips a string; whether it holds escapes.
+    fn skip_string(&mut self) -> Result<bool, Fault> {
         self.position += 1;
-        let start = self.position;
         let mut escaped = false;
         loop {
             self.position += plain_length(&self.bytes[self.position..]);
             match self.peek() {
                 None => return Err(self.fault("a string does not end")),
                 Some(b'"') => {
-                    let end = self.position;
                     self.position += 1;
-                    return Ok(StringSpan {
-                        start,
-                        end,
-                        escaped,
-                    });
+                    return Ok(escaped);
                 }
                 Some(b'\\') => {
                     escaped = true;

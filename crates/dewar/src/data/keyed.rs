@@ -74,21 +74,32 @@ impl<V> Keyed<V> {
     }
 
     /// Sets a key's value; a key that was there keeps its place.
+    #[inline]
     pub(super) fn insert(&mut self, key: Text, value: V) -> Option<V> {
-        let follows = match self.entries.last() {
-            Some((last, _)) => *last < key,
-            None => true,
-        };
         // Above the last of ascending keys, a key is new without a search.
-        if !(self.ascending && follows)
+        if self.ascending && self.entries.len() < SCANNED && self.is_above_the_last(&key) {
+            self.entries.push((key, value));
+            return None;
+        }
+        self.insert_searching(key, value)
+    }
+
+    #[inline(never)]
+    fn insert_searching(&mut self, key: Text, value: V) -> Option<V> {
+        let above = self.is_above_the_last(&key);
+        if !(self.ascending && above)
             && let Some(position) = self.position_where(key.as_wtf8(), |known| *known == key)
         {
             return Some(std::mem::replace(&mut self.entries[position].1, value));
         }
-        self.ascending &= follows;
+        self.ascending &= above;
         self.entries.push((key, value));
         self.index_last();
         None
+    }
+
+    fn is_above_the_last(&self, key: &Text) -> bool {
+        self.entries.last().is_none_or(|(last, _)| last < key)
     }
 
     /// Takes a key out; the others keep their order.

@@ -63,10 +63,7 @@ impl Engine {
     async fn touch(&self, server: &Server, session: &Session, now: UnixTime) -> Result<Outcome> {
         let (key, expires) = {
             let state = session.lock();
-            (
-                server.stored_key(&state),
-                self.0.policy.expires(state.created(), now),
-            )
+            (server.stored_key(&state), self.expires(&state, now))
         };
         match server.touch(&key, expires).await? {
             Touched::Done => {
@@ -148,7 +145,7 @@ impl Engine {
                     None => server.key(state.next_id(|| self.generate_id(server))?.expose()),
                 };
                 let blob = state.document.encode(server.format)?;
-                let expires = self.0.policy.expires(state.created(), now);
+                let expires = self.expires(&state, now);
                 (key, blob, expires, InFlight::take(&mut state))
             };
             match server.create(&key, blob, expires).await {
@@ -208,7 +205,7 @@ impl Engine {
                     return Ok(Outcome::Done { merges });
                 };
                 let blob = state.document.encode(server.format)?;
-                let expires = self.0.policy.expires(state.created(), now);
+                let expires = self.expires(&state, now);
                 (stored.key.clone(), blob, expires, stored.version.clone())
             };
             match server.replace(&key, blob, expires, &version).await? {
@@ -334,7 +331,7 @@ impl Engine {
                     return Ok(Some(merges));
                 };
                 let blob = state.document.encode(server.format)?;
-                let expires = self.0.policy.expires(state.created(), now);
+                let expires = self.expires(&state, now);
                 (stored.key.clone(), blob, expires, stored.version.clone())
             };
             // Nobody else knows the new id, so there is nobody to conflict with.

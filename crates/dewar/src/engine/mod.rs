@@ -142,6 +142,14 @@ impl Engine {
         self.0.clock.now()
     }
 
+    /// When a session ends that is used now.
+    fn expires(&self, state: &State, now: UnixTime) -> UnixTime {
+        let policy = &self.0.policy;
+        // Only an absolute lifetime counts from the beginning.
+        let created = policy.absolute_lifetime.and_then(|_| state.created());
+        policy.expires(created, now)
+    }
+
     fn kept(&self) -> Kept {
         match &self.0.interface {
             Interface::Null { .. } | Interface::Cookie(_) => Kept::InCookie,

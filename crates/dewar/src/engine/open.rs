@@ -35,10 +35,7 @@ impl Engine {
         async move {
             match begun {
                 Begun::Opened(session) => Ok(session),
-                Begun::Stored(server, key) => {
-                    let state = self.load(server, key, now).await?;
-                    Ok(Session::from_state(self.clone(), state))
-                }
+                Begun::Stored(server, key) => self.load(server, key, now).await,
             }
         }
     }
@@ -74,23 +71,18 @@ impl Engine {
     }
 
     fn begin(&self, value: Option<Cow<'_, [u8]>>, now: UnixTime) -> Begun<'_> {
-        let opened = match (&self.0.interface, &value) {
-            (_, None) => Ok(self.fresh()),
-            (Interface::Null { .. }, Some(_)) => Ok(self.fresh()),
-            (Interface::Cookie(cookie), Some(value)) => {
-                self.unseal(&cookie.now().signer, value, now)
-            }
-            (Interface::Server(server), Some(value)) => match server.read_key(value) {
+        let Some(value) = value else {
+            return Begun::Opened(self.fresh(Browser::SentNothing));
+        };
+        let opened = match &self.0.interface {
+            Interface::Null { .. } => return Begun::Opened(self.fresh(Browser::SentCookie)),
+            Interface::Cookie(cookie) => self.unseal(&cookie.now().signer, &value, now),
+            Interface::Server(server) => match server.read_key(&value) {
                 Ok(key) => return Begun::Stored(server, key),
                 Err(rejection) => Err(rejection),
             },
         };
-        let mut state = opened.unwrap_or_else(|rejection| {
-            events::rejected(&rejection);
-            self.fresh()
-        });
-        state.cookie_received = value.is_some();
-        Begun::Opened(Session::from_state(self.clone(), state))
+        Begun::Opened(opened.unwrap_or_else(|rejection| self.reject(&rejection)))
     }
 
     fn unseal(
@@ -98,40 +90,35 @@ impl Engine {
         cookie: &SessionCookie,
         value: &[u8],
         now: UnixTime,
-    ) -> Result<State, Rejection> {
+    ) -> Result<Session, Rejection> {
         let opened = cookie.open(value, now, self.0.policy.lifetime)?;
         let document = Document::parse(Format::TaggedJson, opened.payload)
             .map_err(|_| Rejection::Undecodable)?;
-        let created = created(&document);
-        if self.0.policy.is_over(created, now) {
+        if self.is_over(&document, now) {
             return Err(Rejection::Over);
         }
-        events::opened();
         let saved = Saved::InCookie {
             issued: opened.issued,
         };
-        Ok(State::loaded(Kept::InCookie, document, saved))
+        Ok(self.loaded(Kept::InCookie, document, saved))
     }
 
-    async fn load(&self, server: &Server, key: Key, now: UnixTime) -> Result<State> {
-        let loaded = match server.load(&key).await {
-            Ok(record) => self.accept(server, record, key, now).await,
+    async fn load(&self, server: &Server, key: Key, now: UnixTime) -> Result<Session> {
+        match server.load(&key).await {
+            Ok(record) => {
+                let opened = self.accept(server, record, key, now).await;
+                Ok(opened.unwrap_or_else(|rejection| self.reject(&rejection)))
+            }
             Err(error) => {
                 events::store_failed("load", &error);
                 if self.0.on_store_failure == OnStoreFailure::Fail {
                     return Err(error);
                 }
-                let mut state = self.fresh();
-                state.writable = Writable::StoreFailed;
-                Ok(state)
+                let session = self.fresh(Browser::SentCookie);
+                session.lock().writable = Writable::StoreFailed;
+                Ok(session)
             }
-        };
-        let mut state = loaded.unwrap_or_else(|rejection| {
-            events::rejected(&rejection);
-            self.fresh()
-        });
-        state.cookie_received = true;
-        Ok(state)
+        }
     }
 
     async fn accept(
@@ -140,18 +127,17 @@ impl Engine {
         record: Option<Record>,
         key: Key,
         now: UnixTime,
-    ) -> Result<State, Rejection> {
+    ) -> Result<Session, Rejection> {
         let record = record.ok_or(Rejection::Unknown)?;
         let document =
             Document::detect(server.format, record.blob).map_err(|_| Rejection::Undecodable)?;
-        if self.0.policy.is_over(created(&document), now) {
+        if self.is_over(&document, now) {
             // Best effort: the record is refused at every request, and the store expires it in the end.
             if let Err(error) = server.delete(&key).await {
                 events::store_failed("delete", &error);
             }
             return Err(Rejection::Over);
         }
-        events::opened();
         let extended = record
             .expires
             .map(|expires| expires - self.0.policy.lifetime);
@@ -160,21 +146,42 @@ impl Engine {
             version: record.version,
             extended,
         };
-        Ok(State::loaded(
-            Kept::InStore,
-            document,
-            Saved::InStore(stored),
-        ))
+        Ok(self.loaded(Kept::InStore, document, Saved::InStore(stored)))
+    }
+
+    /// Whether the session has reached its absolute lifetime, if there is one.
+    fn is_over(&self, document: &Document, now: UnixTime) -> bool {
+        let policy = &self.0.policy;
+        policy.absolute_lifetime.is_some() && policy.is_over(created(document), now)
+    }
+
+    fn loaded(&self, kept: Kept, document: Document, saved: Saved) -> Session {
+        events::opened();
+        Session::from_state(self.clone(), State::loaded(kept, document, saved))
+    }
+
+    fn reject(&self, rejection: &Rejection) -> Session {
+        events::rejected(rejection);
+        self.fresh(Browser::SentCookie)
     }
 
     /// A session that does not exist yet.
-    fn fresh(&self) -> State {
+    fn fresh(&self, browser: Browser) -> Session {
         let writable = match &self.0.interface {
             Interface::Null { missing } => Writable::Null(missing.clone()),
             Interface::Cookie(_) | Interface::Server(_) => Writable::Yes,
         };
-        State::new(self.kept(), self.0.permanence, writable)
+        let mut state = State::new(self.kept(), self.0.permanence, writable);
+        state.cookie_received = browser == Browser::SentCookie;
+        Session::from_state(self.clone(), state)
     }
+}
+
+/// Whether the request carried a session cookie, acceptable or not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Browser {
+    SentCookie,
+    SentNothing,
 }
 
 /// What can be said of a session before the store is asked.

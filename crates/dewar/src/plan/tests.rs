@@ -27,7 +27,6 @@ fn known(kept: Kept) -> SessionState {
         permanent: Permanent::No,
         cookie_received: true,
         extended: Some(NOW),
-        created: None,
     }
 }
 
@@ -289,7 +288,6 @@ fn for_all_states(check: impl Fn(SessionState)) {
                                         accessed: bits & 1 != 0,
                                         modified: bits & 2 != 0,
                                         cookie_received: bits & 4 != 0,
-                                        created: None,
                                     });
                                 }
                             }

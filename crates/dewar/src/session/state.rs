@@ -88,20 +88,26 @@ impl State {
     }
 
     pub(crate) fn loaded(kept: Kept, document: Document, saved: Saved) -> State {
-        let mut state = State::new(kept, Permanence::UntilBrowserCloses, Writable::Yes);
-        state.document = document;
-        state.saved = saved;
-        state.announced = true;
-        state.cookie_received = true;
-        state.is_new = false;
-        state.permanent_before = state.permanent();
-        state
+        State {
+            kept,
+            saved,
+            announced: true,
+            permanent_before: permanent(&document),
+            document,
+            changes: Changes::default(),
+            fate: Fate::Kept,
+            writable: Writable::Yes,
+            cookie_received: true,
+            closed: false,
+            accessed: false,
+            is_new: false,
+            next_id: None,
+            flashes: None,
+        }
     }
 
     pub(crate) fn permanent(&self) -> bool {
-        self.document
-            .get(PERMANENT)
-            .is_some_and(|value| value.is_truthy())
+        permanent(&self.document)
     }
 
     /// Whether there is nothing worth keeping: `_permanent` alone counts in a cookie, as in Flask, and does not
@@ -158,7 +164,6 @@ impl State {
                 Saved::InCookie { issued } => Some(*issued),
                 Saved::InStore(stored) => stored.extended,
             },
-            created: self.created(),
         }
     }
 
@@ -345,6 +350,12 @@ pub(crate) fn gone() -> Error {
         "another request ended the session (a logout, or a new id after login) while this one was running; \
          nothing more can be written to it",
     )
+}
+
+fn permanent(document: &Document) -> bool {
+    document
+        .get(PERMANENT)
+        .is_some_and(|value| value.is_truthy())
 }
 
 /// When a session was made, if its data says so.

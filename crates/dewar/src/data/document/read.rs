@@ -12,14 +12,16 @@ pub(super) fn json(bytes: &[u8], dialect: Dialect) -> Result<Keyed<Slot>, Fault>
         Dialect::Python => Family::TaggedJson,
         Dialect::Msgspec => Family::Json,
     };
-    let mut scanner = Scanner::new(bytes, dialect)?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| Fault::new("not UTF-8", error.valid_up_to()))?;
+    let mut scanner = Scanner::checked(bytes, dialect);
     if scanner.peek_token() != Some(b'{') {
         return Err(scanner.fault("a session is a dict"));
     }
     let mut entries = Keyed::with_capacity(8);
     let mut more = scanner.open(b'}', 0)?;
     while more {
-        let (key, slot) = json_entry(&mut scanner, family)?;
+        let (key, slot) = json_entry(text, &mut scanner, family)?;
         entries.insert(key, slot);
         more = scanner.next_item(b'}')?;
     }
@@ -30,13 +32,21 @@ pub(super) fn json(bytes: &[u8], dialect: Dialect) -> Result<Keyed<Slot>, Fault>
     }
 }
 
-fn json_entry(scanner: &mut Scanner<'_>, family: Family) -> Result<(Text, Slot), Fault> {
+#[inline]
+fn json_entry(
+    text: &str,
+    scanner: &mut Scanner<'_>,
+    family: Family,
+) -> Result<(Text, Slot), Fault> {
     scanner.peek_token();
     scanner.exact = true;
     scanner.tagged = false;
     let start = scanner.position;
     let span = scanner.key()?;
-    let key = json_text::string(&scanner.bytes[span.start..span.end], span.escaped);
+    let key = match span.escaped {
+        false => Text::from(&text[span.start..span.end]),
+        true => json_text::string(&scanner.bytes[span.start..span.end], true),
+    };
     scanner.peek_token();
     let value = scanner.position;
     scanner.value(1)?;
