@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use super::keys::Signing;
+use super::turns::Lines;
 use super::{Engine, Inner, Interface, Server};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ServerSideSettings, SignedCookieSettings, StoreSettings};
@@ -107,6 +108,7 @@ impl EngineBuilder {
                 format: server.format.into(),
                 cleanup_every: server.cleanup_every,
                 requests: AtomicU32::new(0),
+                lines: Lines::new(),
             }),
         };
         Ok(Engine(Arc::new(Inner {

@@ -94,7 +94,7 @@ impl Engine {
         session: &Session,
         now: UnixTime,
     ) -> Result<Outcome> {
-        let mut turns = Turns::new(now);
+        let mut turns = Turns::new(self, server, now);
         for _ in 0..=MAX_MERGES {
             let (key, version) = {
                 let state = session.lock();
@@ -113,7 +113,7 @@ impl Engine {
                 Deleted::Conflict => {}
             }
             events::merged();
-            turns.step_aside(self, server).await;
+            turns.step_aside(&key).await;
             if !self
                 .merge(server, session, &key, &Changes::default())
                 .await?
@@ -121,6 +121,8 @@ impl Engine {
                 return Ok(end_gone(session));
             }
             if session.lock().snapshot().content == Content::Filled {
+                // The write stands in line by itself.
+                drop(turns);
                 return Ok(match self.replace(server, session, now).await? {
                     Outcome::Done { merges } => Outcome::Refilled { merges: merges + 1 },
                     other => other,
@@ -197,7 +199,7 @@ impl Engine {
         in_flight: &InFlight,
         now: UnixTime,
     ) -> Result<Outcome> {
-        let mut turns = Turns::new(now);
+        let mut turns = Turns::new(self, server, now);
         for merges in 0..=MAX_MERGES {
             let (key, blob, expires, version) = {
                 let state = session.lock();
@@ -219,7 +221,7 @@ impl Engine {
                 Replaced::Gone => return Ok(end_gone(session)),
                 Replaced::Conflict => {
                     events::merged();
-                    turns.step_aside(self, server).await;
+                    turns.step_aside(&key).await;
                     if !self
                         .merge(server, session, &key, &in_flight.changes)
                         .await?
@@ -308,12 +310,12 @@ impl Engine {
         in_flight: &InFlight,
         now: UnixTime,
     ) -> Result<Option<u32>> {
-        let mut turns = Turns::new(now);
+        let mut turns = Turns::new(self, server, now);
         for merges in 0..=MAX_MERGES {
             match server.delete_unchanged(old_key, &seen).await? {
                 Deleted::Done => return Ok(Some(merges)),
                 Deleted::Gone => return Ok(None),
-                Deleted::Conflict => turns.step_aside(self, server).await,
+                Deleted::Conflict => turns.step_aside(old_key).await,
             }
             let Some(record) = server.load(old_key).await? else {
                 return Ok(None);

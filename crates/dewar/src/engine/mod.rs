@@ -17,6 +17,7 @@ pub use self::build::EngineBuilder;
 pub use self::close::Reply;
 pub use self::keys::Reload;
 use self::keys::Signing;
+use self::turns::Lines;
 use crate::clock::Clock;
 use crate::config::{Config, OnStoreFailure, Permanence};
 use crate::cookie::{CookieTemplate, SessionCookie, SignedId};
@@ -81,6 +82,7 @@ struct Server {
     format: Format,
     cleanup_every: Option<u32>,
     requests: AtomicU32,
+    lines: Lines,
 }
 
 impl Engine {

@@ -1,9 +1,16 @@
 //! Making room for one another: how long a request waits before it tries again what others were faster with.
 
+use std::future::{Future, poll_fn};
+use std::hash::{BuildHasher, RandomState};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
+
+use async_lock::{Mutex, MutexGuard};
 
 use super::{Engine, Server};
 use crate::UnixTime;
+use crate::store::Key;
 
 /// A round trip that the clock cannot see takes this long.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -16,46 +23,130 @@ const LONGEST_IN_TRIES: u32 = 4;
 
 /// The tries of one request on one record.
 ///
-/// The second one comes at once: most conflicts are between two. From then on each waits for a random part of a range that
-/// doubles, measured by what a try takes. Without that, all who lost would load and write at the same moment
-/// again; of 64 one would win, and some would lose until their tries are used up.
-pub(super) struct Turns {
+/// Whoever loses stands in line with those of this process that lost on the same record: one at a time loads and writes
+/// again, at once. Against requests of other processes, each further try waits for a random part of a range that doubles, measured by
+/// what a try takes. Without either, all who lost would load and write at the same moment again; of 64 one would win, and
+/// some would lose until their tries are used up.
+pub(super) struct Turns<'e> {
+    engine: &'e Engine,
+    server: &'e Server,
     begun: UnixTime,
     conflicts: u32,
+    place: Option<MutexGuard<'e, ()>>,
 }
 
-impl Turns {
+impl<'e> Turns<'e> {
     /// The first try begins now.
-    pub(super) fn new(now: UnixTime) -> Turns {
+    pub(super) fn new(engine: &'e Engine, server: &'e Server, now: UnixTime) -> Turns<'e> {
         Turns {
+            engine,
+            server,
             begun: now,
             conflicts: 0,
+            place: None,
         }
     }
 
     /// Waits after a conflict. What is loaded before this is old; the next try begins by loading again.
-    pub(super) async fn step_aside(&mut self, engine: &Engine, server: &Server) {
-        if server.store.immediate().is_some() {
+    pub(super) async fn step_aside(&mut self, key: &Key) {
+        if self.server.store.immediate().is_some() {
             // Whoever was faster is done already: a store that never waits is not waited for.
             std::thread::yield_now();
             return;
         }
         self.conflicts += 1;
-        let Some(doublings) = self.conflicts.checked_sub(2) else {
-            self.begun = engine.now();
-            return;
-        };
-        let took = engine.now().since(self.begun).max(SHORTEST);
+        if self.place.is_none() {
+            self.place = self.wait_in_line(key).await;
+        }
+        // Most conflicts are between two, of which the other one is done: the second try comes at once.
+        if let Some(doublings) = self.conflicts.checked_sub(2) {
+            self.pause(doublings).await;
+        }
+        self.begun = self.engine.now();
+    }
+
+    /// The place at the head of the line; `None` if it takes too long to get there: somebody may stand there who hangs.
+    async fn wait_in_line(&self, key: &Key) -> Option<MutexGuard<'e, ()>> {
+        let line = self.server.lines.of(key)?;
+        if let Some(place) = line.try_lock() {
+            return Some(place);
+        }
+        let mut place = pin!(line.lock());
+        let (mut pause, mut waited) = (SHORTEST, Duration::ZERO);
+        // In steps: where a pause blocks the thread, the line is only looked at between two.
+        while waited < LONGEST {
+            let paused = self.server.store.pause(pause);
+            if let Some(place) = whichever_first(place.as_mut(), pin!(paused)).await {
+                return Some(place);
+            }
+            waited += pause;
+            pause *= 2;
+        }
+        None
+    }
+
+    async fn pause(&self, doublings: u32) {
+        let took = self.engine.now().since(self.begun).max(SHORTEST);
         let longest = LONGEST.max(took * LONGEST_IN_TRIES);
         let range = (took * 2u32.pow(doublings.min(DOUBLINGS))).min(longest);
         let mut part = [0; 4];
         // Without random bytes the whole range is waited for, which is as good as any.
-        let part = match engine.0.random.fill(&mut part) {
+        let part = match self.engine.0.random.fill(&mut part) {
             Ok(()) => u32::from_le_bytes(part),
             Err(_) => u32::MAX,
         };
         let pause = range.mul_f64(f64::from(part) / f64::from(u32::MAX));
-        server.store.pause(pause).await;
-        self.begun = engine.now();
+        self.server.store.pause(pause).await;
+    }
+}
+
+/// Where the requests of this process stand that lost on a record. Records share a line by chance, which costs a little time.
+pub(super) struct Lines {
+    process: u32,
+    hasher: RandomState,
+    lines: [Mutex<()>; 64],
+}
+
+impl Lines {
+    pub(super) fn new() -> Lines {
+        Lines {
+            process: std::process::id(),
+            hasher: RandomState::new(),
+            lines: [const { Mutex::new(()) }; 64],
+        }
+    }
+
+    /// The line of a record. A process that was forked off has none: what a thread of its parent had locked stays locked there.
+    fn of(&self, key: &Key) -> Option<&Mutex<()>> {
+        let line = self.hasher.hash_one(key) as usize % self.lines.len();
+        (self.process == std::process::id()).then(|| &self.lines[line])
+    }
+}
+
+/// What the first one gives, or `None` if the second is ready before it.
+async fn whichever_first<T>(
+    mut first: Pin<&mut impl Future<Output = T>>,
+    mut second: Pin<&mut impl Future<Output = ()>>,
+) -> Option<T> {
+    poll_fn(|context| {
+        if let Poll::Ready(value) = first.as_mut().poll(context) {
+            return Poll::Ready(Some(value));
+        }
+        second.as_mut().poll(context).map(|()| None)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_was_forked_off_does_not_wait_for_its_parents_threads() {
+        let mut lines = Lines::new();
+        let key = Key::new("session:1");
+        assert!(lines.of(&key).is_some());
+        lines.process += 1;
+        assert!(lines.of(&key).is_none());
     }
 }

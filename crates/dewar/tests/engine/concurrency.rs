@@ -181,6 +181,86 @@ async fn sixty_four_writers_of_their_own_keys_lose_nothing() {
     }
 }
 
+#[tokio::test]
+async fn those_who_lose_in_one_process_come_one_after_the_other() {
+    let bench = server_bench(Config::new());
+    let browser = logged_in(&bench.engine).await;
+    let mut sessions = Vec::new();
+    for writer in 0..64 {
+        let session = browser.open(&bench.engine).await;
+        session.insert(&format!("writer {writer}"), writer).unwrap();
+        sessions.push(session);
+    }
+    // Whoever waits is called, not woken by a clock: no pause ends.
+    bench.store.slow_down();
+    let before = bench.store.calls();
+    let mut tasks = tokio::task::JoinSet::new();
+    for session in sessions {
+        let engine = bench.engine.clone();
+        tasks.spawn(async move { engine.close(&session).await.map(|reply| reply.merges()) });
+    }
+    let all = tokio::time::timeout(Duration::from_secs(60), tasks.join_all()).await;
+    let merges = all.expect("somebody was not called").into_iter();
+    let merges: u32 = merges.map(Result::unwrap).sum();
+    assert_eq!(merges, 63, "all but the first, once each");
+    assert_eq!(bench.store.calls() - before, 64 + 63 * 2);
+    let session = browser.open(&bench.engine).await;
+    for writer in 0..64 {
+        assert_eq!(
+            session.get::<u32>(&format!("writer {writer}")).unwrap(),
+            Some(writer)
+        );
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_ever_for_one_who_hangs() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let [hangs, waits] = [
+        browser.open(&bench.engine).await,
+        browser.open(&bench.engine).await,
+    ];
+    browser.write(&bench.engine, "first", 1).await;
+    hangs.insert("hangs", 1).unwrap();
+    waits.insert("waits", 1).unwrap();
+    // It loses, and then loads for ever.
+    bench.store.hang(&["load"]);
+    let engine = bench.engine.clone();
+    let hanging = tokio::spawn(async move { engine.close(&hangs).await.map(|_| ()) });
+    while bench.store.calls() < 6 {
+        tokio::task::yield_now().await;
+    }
+    bench.store.hang(&[]);
+    assert_eq!(browser.close(&waits).await.merges(), 1);
+    let pauses = bench.store.pauses();
+    let pauses: Vec<_> = pauses.iter().map(Duration::as_millis).collect();
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128]);
+    hanging.abort();
+
+    // Who is stopped stands in nobody's way.
+    assert!(hanging.await.unwrap_err().is_cancelled());
+    let late = browser.open(&bench.engine).await;
+    late.insert("late", 1).unwrap();
+    browser.write(&bench.engine, "second", 2).await;
+    browser.close(&late).await;
+    assert_eq!(bench.store.pauses().len(), 8);
+}
+
+#[tokio::test]
+async fn who_loses_while_emptying_and_while_writing_does_not_wait_for_itself() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let emptying = browser.open(&bench.engine).await;
+    emptying.remove("user").unwrap();
+    browser.write(&bench.engine, "cart", [1]).await;
+    // The record was written to before it is removed, and again before what is left is written.
+    bench.store.lose(1);
+    let reply = browser.close(&emptying).await;
+    assert_eq!((reply.decision().plan, reply.merges()), (Plan::Replace, 2));
+    assert_eq!(bench.store.pauses(), []);
+}
+
 /// A source that always gives the same.
 #[derive(Debug)]
 struct Same(u8);

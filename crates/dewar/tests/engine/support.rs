@@ -122,6 +122,7 @@ impl Browser {
 pub(crate) struct FaultyStore {
     inner: MemoryStore,
     failing: Arc<Mutex<Vec<&'static str>>>,
+    hanging: Arc<Mutex<Vec<&'static str>>>,
     calls: Arc<AtomicU32>,
     rivals: Arc<Mutex<Rivals>>,
 }
@@ -132,6 +133,8 @@ struct Rivals {
     /// So many more of them are faster than who writes.
     ahead: u32,
     pauses: Vec<Duration>,
+    /// Whether pauses never end, and operations let others go first.
+    slow: bool,
 }
 
 impl FaultyStore {
@@ -139,6 +142,7 @@ impl FaultyStore {
         FaultyStore {
             inner,
             failing: Arc::default(),
+            hanging: Arc::default(),
             calls: Arc::default(),
             rivals: Arc::default(),
         }
@@ -159,6 +163,16 @@ impl FaultyStore {
         *self.failing.lock().unwrap() = operations.to_vec();
     }
 
+    /// From now on these operations never come back.
+    pub(crate) fn hang(&self, operations: &[&'static str]) {
+        *self.hanging.lock().unwrap() = operations.to_vec();
+    }
+
+    /// From now on operations let others go first, and a pause never ends.
+    pub(crate) fn slow_down(&self) {
+        self.rivals.lock().unwrap().slow = true;
+    }
+
     /// How many operations there were so far.
     pub(crate) fn calls(&self) -> u32 {
         self.calls.load(Ordering::SeqCst)
@@ -175,6 +189,10 @@ impl FaultyStore {
         page.entries.len()
     }
 
+    fn is_slow(&self) -> bool {
+        self.rivals.lock().unwrap().slow
+    }
+
     fn overtaken(&self) -> bool {
         let mut rivals = self.rivals.lock().unwrap();
         let overtaken = rivals.ahead > 0;
@@ -182,8 +200,14 @@ impl FaultyStore {
         overtaken
     }
 
-    fn check(&self, operation: &'static str) -> Result<()> {
+    async fn check(&self, operation: &'static str) -> Result<()> {
         self.calls.fetch_add(1, Ordering::SeqCst);
+        if self.hanging.lock().unwrap().contains(&operation) {
+            return std::future::pending().await;
+        }
+        if self.is_slow() {
+            tokio::task::yield_now().await;
+        }
         if self.failing.lock().unwrap().contains(&operation) {
             return Err(Error::new(
                 ErrorKind::Store,
@@ -197,12 +221,12 @@ impl FaultyStore {
 #[async_trait]
 impl Store for FaultyStore {
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
-        self.check("load")?;
+        self.check("load").await?;
         self.inner.load(key).await
     }
 
     async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
-        self.check("create")?;
+        self.check("create").await?;
         self.inner.create(key, blob, expires).await
     }
 
@@ -213,7 +237,7 @@ impl Store for FaultyStore {
         expires: UnixTime,
         seen: &Version,
     ) -> Result<Replaced> {
-        self.check("replace")?;
+        self.check("replace").await?;
         if self.overtaken() {
             return Ok(Replaced::Conflict);
         }
@@ -221,22 +245,22 @@ impl Store for FaultyStore {
     }
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
-        self.check("touch")?;
+        self.check("touch").await?;
         self.inner.touch(key, expires).await
     }
 
     async fn delete(&self, key: &Key) -> Result<()> {
-        self.check("delete")?;
+        self.check("delete").await?;
         self.inner.delete(key).await
     }
 
     async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
-        self.check("delete_unchanged")?;
+        self.check("delete_unchanged").await?;
         self.inner.delete_unchanged(key, seen).await
     }
 
     async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
-        self.check("delete_expired")?;
+        self.check("delete_expired").await?;
         self.inner.delete_expired(now, limit).await
     }
 
@@ -246,6 +270,9 @@ impl Store for FaultyStore {
 
     async fn pause(&self, time: Duration) {
         self.rivals.lock().unwrap().pauses.push(time);
+        if self.is_slow() {
+            std::future::pending().await
+        }
     }
 
     fn capabilities(&self) -> Capabilities {
