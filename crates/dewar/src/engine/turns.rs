@@ -104,15 +104,17 @@ impl<'e> Turns<'e> {
 pub(super) struct Lines {
     process: u32,
     hasher: RandomState,
-    lines: [Mutex<()>; 64],
+    lines: Box<[Mutex<()>]>,
 }
+
+const LINES: usize = 64;
 
 impl Lines {
     pub(super) fn new() -> Lines {
         Lines {
             process: std::process::id(),
             hasher: RandomState::new(),
-            lines: [const { Mutex::new(()) }; 64],
+            lines: (0..LINES).map(|_| Mutex::new(())).collect(),
         }
     }
 
