@@ -135,8 +135,9 @@ impl<B: Backend> Link<B> {
             let statements = match self.statements.get() {
                 Some(statements) => Ok(statements.clone()),
                 None => {
-                    let prepared = timeout_at(end, self.prepare(&mut loan, self.tables));
-                    prepared
+                    // In a place of its own: it is large, and all calls but the first do without.
+                    let prepare = Box::pin(self.prepare(&mut loan, self.tables));
+                    timeout_at(end, prepare)
                         .await
                         .map_err(late)?
                         .map(|(statements, _)| statements)

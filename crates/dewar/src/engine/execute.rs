@@ -103,6 +103,7 @@ impl Engine {
                 };
                 (stored.key.clone(), stored.version.clone())
             };
+            turns.let_pass(&key).await;
             match server.delete_unchanged(&key, &version).await? {
                 Deleted::Done => {
                     events::destroyed();
@@ -210,6 +211,7 @@ impl Engine {
                 let expires = self.expires(&state, now);
                 (stored.key.clone(), blob, expires, stored.version.clone())
             };
+            turns.let_pass(&key).await;
             match server.replace(&key, blob, expires, &version).await? {
                 Replaced::Done(version) => {
                     if let Saved::InStore(stored) = &mut session.lock().saved {
@@ -312,6 +314,7 @@ impl Engine {
     ) -> Result<Option<u32>> {
         let mut turns = Turns::new(self, server, now);
         for merges in 0..=MAX_MERGES {
+            turns.let_pass(old_key).await;
             match server.delete_unchanged(old_key, &seen).await? {
                 Deleted::Done => return Ok(Some(merges)),
                 Deleted::Gone => return Ok(None),

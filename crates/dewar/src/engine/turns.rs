@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -20,19 +21,23 @@ const DOUBLINGS: u32 = 6;
 /// takes as long as all that came before it.
 const LONGEST: Duration = Duration::from_millis(250);
 const LONGEST_IN_TRIES: u32 = 4;
+/// Who has lost so often is let pass.
+const STARVING: u32 = 8;
 
 /// The tries of one request on one record.
 ///
 /// Whoever loses stands in line with those of this process that lost on the same record: one at a time loads and writes
 /// again, at once. Against requests of other processes, each further try waits for a random part of a range that doubles, measured by
 /// what a try takes. Without either, all who lost would load and write at the same moment again; of 64 one would win, and
-/// some would lose until their tries are used up.
+/// some would lose until their tries are used up. Who loses again and again at the head of the line is let pass by those of
+/// this process that come new.
 pub(super) struct Turns<'e> {
     engine: &'e Engine,
     server: &'e Server,
     begun: UnixTime,
     conflicts: u32,
     place: Option<MutexGuard<'e, ()>>,
+    starving: Option<Starving<'e>>,
 }
 
 impl<'e> Turns<'e> {
@@ -44,19 +49,30 @@ impl<'e> Turns<'e> {
             begun: now,
             conflicts: 0,
             place: None,
+            starving: None,
+        }
+    }
+
+    /// Waits before a try, if somebody else is at the record who has lost again and again.
+    pub(super) async fn let_pass(&mut self, key: &Key) {
+        if self.place.is_none() && self.server.lines.is_anybody_starving() {
+            self.place = self.wait_in_line(key).await;
         }
     }
 
     /// Waits after a conflict. What is loaded before this is old; the next try begins by loading again.
     pub(super) async fn step_aside(&mut self, key: &Key) {
+        self.conflicts += 1;
+        if self.place.is_none() {
+            self.place = self.wait_in_line(key).await;
+        }
+        if self.conflicts == STARVING {
+            self.starving = Some(self.server.lines.starve());
+        }
         if self.server.store.immediate().is_some() {
             // Whoever was faster is done already: a store that never waits is not waited for.
             std::thread::yield_now();
             return;
-        }
-        self.conflicts += 1;
-        if self.place.is_none() {
-            self.place = self.wait_in_line(key).await;
         }
         // Most conflicts are between two, of which the other one is done: the second try comes at once.
         if let Some(doublings) = self.conflicts.checked_sub(2) {
@@ -70,6 +86,10 @@ impl<'e> Turns<'e> {
         let line = self.server.lines.of(key)?;
         if let Some(place) = line.try_lock() {
             return Some(place);
+        }
+        if self.server.store.immediate().is_some() {
+            // Whoever stands there does so on another thread, and waits for nothing.
+            return Some(line.lock_blocking());
         }
         let mut place = pin!(line.lock());
         let (mut pause, mut waited) = (SHORTEST, Duration::ZERO);
@@ -104,18 +124,38 @@ impl<'e> Turns<'e> {
 pub(super) struct Lines {
     process: u32,
     hasher: RandomState,
+    starving: AtomicU32,
     lines: Box<[Mutex<()>]>,
 }
 
 const LINES: usize = 64;
+
+/// Counts as one who starves until it is dropped.
+struct Starving<'l>(&'l AtomicU32);
+
+impl Drop for Starving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Lines {
     pub(super) fn new() -> Lines {
         Lines {
             process: std::process::id(),
             hasher: RandomState::new(),
+            starving: AtomicU32::new(0),
             lines: (0..LINES).map(|_| Mutex::new(())).collect(),
         }
+    }
+
+    fn is_anybody_starving(&self) -> bool {
+        self.starving.load(Ordering::Relaxed) > 0
+    }
+
+    fn starve(&self) -> Starving<'_> {
+        self.starving.fetch_add(1, Ordering::Relaxed);
+        Starving(&self.starving)
     }
 
     /// The line of a record. A process that was forked off has none: what a thread of its parent had locked stays locked there.
@@ -150,5 +190,15 @@ mod tests {
         assert!(lines.of(&key).is_some());
         lines.process += 1;
         assert!(lines.of(&key).is_none());
+    }
+
+    #[test]
+    fn who_starves_counts_until_the_end() {
+        let lines = Lines::new();
+        let (first, second) = (lines.starve(), lines.starve());
+        drop(first);
+        assert!(lines.is_anybody_starving());
+        drop(second);
+        assert!(!lines.is_anybody_starving());
     }
 }

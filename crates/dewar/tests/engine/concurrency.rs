@@ -225,13 +225,12 @@ async fn nobody_waits_for_ever_for_one_who_hangs() {
     hangs.insert("hangs", 1).unwrap();
     waits.insert("waits", 1).unwrap();
     // It loses, and then loads for ever.
-    bench.store.hang(&["load"]);
+    bench.store.hang_after("load", 0);
     let engine = bench.engine.clone();
     let hanging = tokio::spawn(async move { engine.close(&hangs).await.map(|_| ()) });
-    while bench.store.calls() < 6 {
+    while !bench.store.hangs() {
         tokio::task::yield_now().await;
     }
-    bench.store.hang(&[]);
     assert_eq!(browser.close(&waits).await.merges(), 1);
     let pauses = bench.store.pauses();
     let pauses: Vec<_> = pauses.iter().map(Duration::as_millis).collect();
@@ -245,6 +244,37 @@ async fn nobody_waits_for_ever_for_one_who_hangs() {
     browser.write(&bench.engine, "second", 2).await;
     browser.close(&late).await;
     assert_eq!(bench.store.pauses().len(), 8);
+}
+
+#[tokio::test]
+async fn who_has_lost_again_and_again_is_let_pass() {
+    for (conflicts, waited) in [(7, 0), (8, 8)] {
+        let bench = server_bench(Config::new());
+        let mut browser = logged_in(&bench.engine).await;
+        let [loses, comes_new] = [
+            browser.open(&bench.engine).await,
+            browser.open(&bench.engine).await,
+        ];
+        loses.insert("loses", 1).unwrap();
+        comes_new.insert("new", 1).unwrap();
+        bench.store.lose(conflicts);
+        bench.store.hang_after("load", conflicts - 1);
+        let engine = bench.engine.clone();
+        let losing = tokio::spawn(async move { engine.close(&loses).await.map(|_| ()) });
+        while !bench.store.hangs() {
+            tokio::task::yield_now().await;
+        }
+        let before = bench.store.pauses().len();
+        browser.close(&comes_new).await;
+        let pauses = bench.store.pauses().len() - before;
+        assert_eq!(pauses, waited, "after {conflicts} conflicts");
+
+        // Nobody is let pass who is no longer there.
+        losing.abort();
+        assert!(losing.await.unwrap_err().is_cancelled());
+        browser.write(&bench.engine, "later", 1).await;
+        assert_eq!(bench.store.pauses().len() - before, waited);
+    }
 }
 
 #[tokio::test]

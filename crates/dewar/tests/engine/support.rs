@@ -122,9 +122,19 @@ impl Browser {
 pub(crate) struct FaultyStore {
     inner: MemoryStore,
     failing: Arc<Mutex<Vec<&'static str>>>,
-    hanging: Arc<Mutex<Vec<&'static str>>>,
+    hanging: Arc<Mutex<Hanging>>,
     calls: Arc<AtomicU32>,
     rivals: Arc<Mutex<Rivals>>,
+}
+
+/// One operation that never comes back.
+#[derive(Debug, Default)]
+enum Hanging {
+    #[default]
+    None,
+    /// After so many more of its kind.
+    After(&'static str, u32),
+    Now,
 }
 
 /// Other requests that write to the same session, and how long it is waited for them.
@@ -163,9 +173,14 @@ impl FaultyStore {
         *self.failing.lock().unwrap() = operations.to_vec();
     }
 
-    /// From now on these operations never come back.
-    pub(crate) fn hang(&self, operations: &[&'static str]) {
-        *self.hanging.lock().unwrap() = operations.to_vec();
+    /// After so many more of these operations, one never comes back.
+    pub(crate) fn hang_after(&self, operation: &'static str, times: u32) {
+        *self.hanging.lock().unwrap() = Hanging::After(operation, times);
+    }
+
+    /// Whether it is under way.
+    pub(crate) fn hangs(&self) -> bool {
+        matches!(*self.hanging.lock().unwrap(), Hanging::Now)
     }
 
     /// From now on operations let others go first, and a pause never ends.
@@ -189,6 +204,17 @@ impl FaultyStore {
         page.entries.len()
     }
 
+    fn hangs_now(&self, operation: &'static str) -> bool {
+        let mut hanging = self.hanging.lock().unwrap();
+        let next = match *hanging {
+            Hanging::After(one, 0) if one == operation => Hanging::Now,
+            Hanging::After(one, times) if one == operation => Hanging::After(one, times - 1),
+            _ => return false,
+        };
+        *hanging = next;
+        matches!(*hanging, Hanging::Now)
+    }
+
     fn is_slow(&self) -> bool {
         self.rivals.lock().unwrap().slow
     }
@@ -202,7 +228,7 @@ impl FaultyStore {
 
     async fn check(&self, operation: &'static str) -> Result<()> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        if self.hanging.lock().unwrap().contains(&operation) {
+        if self.hangs_now(operation) {
             return std::future::pending().await;
         }
         if self.is_slow() {

@@ -7,7 +7,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 
 use self::files::{Files, Placed};
@@ -16,8 +15,8 @@ use super::legacy::{self, Legacy};
 use super::sweep::Sweep;
 use crate::clock::{Clock, SystemClock};
 use crate::store::{
-    Capabilities, Created, Cursor, Deleted, Expiry, Key, Listing, Page, Purged, Record, Replaced,
-    Sharing, Store, Touched, Version,
+    Capabilities, Created, Cursor, Deleted, Expiry, ImmediateStore, Key, Listing, Page, Purged,
+    Record, Replaced, Sharing, Touched, Version,
 };
 use crate::{Error, ErrorKind, Result, UnixTime};
 
@@ -169,56 +168,60 @@ impl CachelibStore {
     }
 }
 
-fn version(found: &Legacy) -> Version {
-    Version::content(found.pickle.clone())
+fn version(blob: &[u8]) -> Version {
+    Version::content(Bytes::copy_from_slice(blob))
 }
 
-#[async_trait]
-impl Store for CachelibStore {
-    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+/// Whether what was found is what was seen.
+fn is(found: &Legacy, seen: &Version) -> bool {
+    seen.as_content() == Some(&found.pickle)
+}
+
+impl ImmediateStore for CachelibStore {
+    fn load(&self, key: &Key) -> Result<Option<Record>> {
         Ok(self.find(key)?.map(|found| Record {
-            version: version(&found),
+            version: Version::content(found.pickle.clone()),
             blob: found.pickle,
             expires: found.expires,
         }))
     }
 
-    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
-        let file = self.file(&blob, expires)?;
+    fn create(&self, key: &Key, blob: &[u8], expires: UnixTime) -> Result<Created> {
+        let file = self.file(blob, expires)?;
         let locked = self.lock()?;
         if self.find(key)?.is_some() {
             return Ok(Created::Taken);
         }
         let placed = self.0.files.add(key, &file, &locked);
         match placed.map_err(self.failed("write to"))? {
-            Placed::Done => Ok(Created::Done(Version::content(blob))),
+            Placed::Done => Ok(Created::Done(version(blob))),
             Placed::Conflict | Placed::Gone => Ok(Created::Taken),
         }
     }
 
-    async fn replace(
+    fn replace(
         &self,
         key: &Key,
-        blob: Bytes,
+        blob: &[u8],
         expires: UnixTime,
         seen: &Version,
     ) -> Result<Replaced> {
-        let file = self.file(&blob, expires)?;
+        let file = self.file(blob, expires)?;
         let locked = self.lock()?;
         let found = match self.find(key)? {
             None => return Ok(Replaced::Gone),
-            Some(found) if version(&found) != *seen => return Ok(Replaced::Conflict),
+            Some(found) if !is(&found, seen) => return Ok(Replaced::Conflict),
             Some(found) => found,
         };
         let placed = self.0.files.replace(key, &file, &found, &locked);
         Ok(match placed.map_err(self.failed("write to"))? {
-            Placed::Done => Replaced::Done(Version::content(blob)),
+            Placed::Done => Replaced::Done(version(blob)),
             Placed::Conflict => Replaced::Conflict,
             Placed::Gone => Replaced::Gone,
         })
     }
 
-    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
+    fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
         let locked = self.lock()?;
         let Some(found) = self.find(key)? else {
             return Ok(Touched::Gone);
@@ -230,17 +233,17 @@ impl Store for CachelibStore {
         }
     }
 
-    async fn delete(&self, key: &Key) -> Result<()> {
+    fn delete(&self, key: &Key) -> Result<()> {
         let locked = self.lock()?;
         let removed = self.0.files.remove(key, &locked);
         removed.map_err(self.failed("write to"))
     }
 
-    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
+    fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
         let locked = self.lock()?;
         match self.find(key)? {
             None => return Ok(Deleted::Gone),
-            Some(found) if version(&found) != *seen => return Ok(Deleted::Conflict),
+            Some(found) if !is(&found, seen) => return Ok(Deleted::Conflict),
             Some(_) => {}
         }
         let removed = self.0.files.remove(key, &locked);
@@ -249,7 +252,7 @@ impl Store for CachelibStore {
     }
 
     /// One step looks at 256 files at most.
-    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
+    fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
         let files = &self.0.files;
         let purged = {
             let sweep = self.0.sweep.lock();
@@ -265,7 +268,7 @@ impl Store for CachelibStore {
     }
 
     /// Not possible: the names of the files do not tell the keys.
-    async fn list(&self, _: &str, _: Cursor, _: usize) -> Result<Option<Page>> {
+    fn list(&self, _: &str, _: Cursor, _: usize) -> Result<Option<Page>> {
         Ok(None)
     }
 
