@@ -56,7 +56,8 @@ impl<'e> Turns<'e> {
     /// Waits before a try, if somebody else is at the record who has lost again and again.
     pub(super) async fn let_pass(&mut self, key: &Key) {
         if self.place.is_none() && self.server.lines.is_anybody_starving() {
-            self.place = self.wait_in_line(key).await;
+            // In a place of its own: most requests never get here, and would carry it about.
+            self.place = Box::pin(self.wait_in_line(key)).await;
         }
     }
 
@@ -64,7 +65,7 @@ impl<'e> Turns<'e> {
     pub(super) async fn step_aside(&mut self, key: &Key) {
         self.conflicts += 1;
         if self.place.is_none() {
-            self.place = self.wait_in_line(key).await;
+            self.place = Box::pin(self.wait_in_line(key)).await;
         }
         if self.conflicts == STARVING {
             self.starving = Some(self.server.lines.starve());
