@@ -70,16 +70,26 @@ impl<'e> Turns<'e> {
         if self.conflicts == STARVING {
             self.starving = Some(self.server.lines.starve());
         }
+        // Most conflicts are between two, of which the other one is done: the second try comes at once.
+        let Some(doublings) = self.conflicts.checked_sub(2) else {
+            self.begun = self.engine.now();
+            return;
+        };
         if self.server.store.immediate().is_some() {
-            // Whoever was faster is done already: a store that never waits is not waited for.
-            std::thread::yield_now();
+            self.make_room();
             return;
         }
-        // Most conflicts are between two, of which the other one is done: the second try comes at once.
-        if let Some(doublings) = self.conflicts.checked_sub(2) {
-            self.pause(doublings).await;
-        }
+        self.pause(doublings).await;
         self.begun = self.engine.now();
+    }
+
+    /// For a store that never waits: whoever was faster is on another thread or in another process, and done.
+    fn make_room(&self) {
+        match self.starving {
+            None => std::thread::yield_now(),
+            // In step with another process, one of two would lose again and again.
+            Some(_) => std::thread::sleep(self.random_part(SHORTEST)),
+        }
     }
 
     /// The place at the head of the line; `None` if it takes too long to get there: somebody may stand there who hangs.
@@ -110,14 +120,17 @@ impl<'e> Turns<'e> {
         let took = self.engine.now().since(self.begun).max(SHORTEST);
         let longest = LONGEST.max(took * LONGEST_IN_TRIES);
         let range = (took * 2u32.pow(doublings.min(DOUBLINGS))).min(longest);
+        self.server.store.pause(self.random_part(range)).await;
+    }
+
+    fn random_part(&self, range: Duration) -> Duration {
         let mut part = [0; 4];
         // Without random bytes the whole range is waited for, which is as good as any.
         let part = match self.engine.0.random.fill(&mut part) {
             Ok(()) => u32::from_le_bytes(part),
             Err(_) => u32::MAX,
         };
-        let pause = range.mul_f64(f64::from(part) / f64::from(u32::MAX));
-        self.server.store.pause(pause).await;
+        range.mul_f64(f64::from(part) / f64::from(u32::MAX))
     }
 }
 
