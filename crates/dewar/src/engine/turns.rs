@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
 use std::pin::{Pin, pin};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -94,7 +95,7 @@ impl<'e> Turns<'e> {
 
     /// The place at the head of the line; `None` if it takes too long to get there: somebody may stand there who hangs.
     async fn wait_in_line(&self, key: &Key) -> Option<MutexGuard<'e, ()>> {
-        let line = self.server.lines.of(key)?;
+        let line = self.server.lines.of(key);
         if let Some(place) = line.try_lock() {
             return Some(place);
         }
@@ -134,35 +135,33 @@ impl<'e> Turns<'e> {
     }
 }
 
-/// Where the requests of this process stand that lost on a record. Records share a line by chance, which costs a little time.
+/// Where the requests of a process stand that lost on a record. Records share a line by chance, which costs a little time.
 pub(super) struct Lines {
-    process: u32,
-    hasher: RandomState,
     starving: AtomicU32,
+    hasher: RandomState,
+    first: Places,
+}
+
+/// The lines of a process, and then those of the child that it was forked into: who stood in its parent's does not exist
+/// there, and never leaves.
+struct Places {
+    process: u32,
     lines: Box<[Mutex<()>]>,
+    child: OnceLock<Box<Places>>,
 }
 
 const LINES: usize = 64;
 
-/// Counts as one who starves until it is dropped.
-struct Starving<'l>(&'l AtomicU32);
-
-impl Drop for Starving<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Lines {
     pub(super) fn new() -> Lines {
         Lines {
-            process: std::process::id(),
-            hasher: RandomState::new(),
             starving: AtomicU32::new(0),
-            lines: (0..LINES).map(|_| Mutex::new(())).collect(),
+            hasher: RandomState::new(),
+            first: Places::of_a_new_process(),
         }
     }
 
+    /// After a fork it may say so for ever, for one who starved in the parent: that costs a look at the line.
     fn is_anybody_starving(&self) -> bool {
         self.starving.load(Ordering::Relaxed) > 0
     }
@@ -172,10 +171,42 @@ impl Lines {
         Starving(&self.starving)
     }
 
-    /// The line of a record. A process that was forked off has none: what a thread of its parent had locked stays locked there.
-    fn of(&self, key: &Key) -> Option<&Mutex<()>> {
-        let line = self.hasher.hash_one(key) as usize % self.lines.len();
-        (self.process == std::process::id()).then(|| &self.lines[line])
+    /// The line of a record.
+    fn of(&self, key: &Key) -> &Mutex<()> {
+        let lines = &self.first.of_this_process().lines;
+        &lines[self.hasher.hash_one(key) as usize % lines.len()]
+    }
+}
+
+impl Places {
+    fn of_a_new_process() -> Places {
+        Places {
+            process: std::process::id(),
+            lines: (0..LINES).map(|_| Mutex::new(())).collect(),
+            child: OnceLock::new(),
+        }
+    }
+
+    fn of_this_process(&self) -> &Places {
+        let mut last = self;
+        while let Some(child) = last.child.get() {
+            last = child;
+        }
+        match last.process == std::process::id() {
+            true => last,
+            false => last
+                .child
+                .get_or_init(|| Box::new(Places::of_a_new_process())),
+        }
+    }
+}
+
+/// Counts as one who starves until it is dropped.
+struct Starving<'l>(&'l AtomicU32);
+
+impl Drop for Starving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -198,12 +229,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_was_forked_off_does_not_wait_for_its_parents_threads() {
+    fn a_process_that_was_forked_off_has_lines_of_its_own() {
         let mut lines = Lines::new();
         let key = Key::new("session:1");
-        assert!(lines.of(&key).is_some());
-        lines.process += 1;
-        assert!(lines.of(&key).is_none());
+        let place = lines.of(&key).try_lock();
+        assert!(place.is_some());
+        assert!(lines.of(&key).try_lock().is_none());
+        std::mem::forget(place);
+        // As the child finds it.
+        lines.first.process += 1;
+        let place = lines.of(&key).try_lock();
+        assert!(place.is_some());
+        assert!(lines.of(&key).try_lock().is_none());
     }
 
     #[test]

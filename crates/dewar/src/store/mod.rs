@@ -76,10 +76,10 @@ pub trait Store: Debug + Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// Waits this long before a write is tried again that others were faster with.
+    /// Waits this long, before a write is tried again that others were faster with, and for one of this process that is at it.
     ///
-    /// Whoever waits for a server has a timer for it. Left out, it lets other tasks go first, without waiting: enough
-    /// for a store that never waits itself.
+    /// Whoever waits for a server has a timer for it. Left out, it lets other tasks go first, without waiting; a store that
+    /// never waits itself is better made as an [`ImmediateStore`].
     async fn pause(&self, _time: Duration) {
         let mut yielded = false;
         poll_fn(|context| {
