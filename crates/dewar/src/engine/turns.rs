@@ -30,8 +30,8 @@ const STARVING: u32 = 8;
 /// Whoever loses stands in line with those of this process that lost on the same record: one at a time loads and writes
 /// again, at once. Against requests of other processes, each further try waits for a random part of a range that doubles, measured by
 /// what a try takes. Without either, all who lost would load and write at the same moment again; of 64 one would win, and
-/// some would lose until their tries are used up. Who loses again and again at the head of the line is let pass by those of
-/// this process that come new.
+/// some would lose until their tries are used up. Who waits for other processes leaves the line meanwhile; who loses again and
+/// again is let pass by those of this process that come new.
 pub(super) struct Turns<'e> {
     engine: &'e Engine,
     server: &'e Server,
@@ -65,22 +65,22 @@ impl<'e> Turns<'e> {
     /// Waits after a conflict. What is loaded before this is old; the next try begins by loading again.
     pub(super) async fn step_aside(&mut self, key: &Key) {
         self.conflicts += 1;
-        if self.place.is_none() {
-            self.place = Box::pin(self.wait_in_line(key)).await;
-        }
         if self.conflicts == STARVING {
             self.starving = Some(self.server.lines.starve());
         }
         // Most conflicts are between two, of which the other one is done: the second try comes at once.
-        let Some(doublings) = self.conflicts.checked_sub(2) else {
-            self.begun = self.engine.now();
-            return;
-        };
-        if self.server.store.immediate().is_some() {
-            self.make_room();
-            return;
+        if let Some(doublings) = self.conflicts.checked_sub(2) {
+            if self.server.store.immediate().is_some() {
+                self.make_room();
+            } else {
+                // Nobody stands behind one who sleeps.
+                self.place = None;
+                self.pause(doublings).await;
+            }
         }
-        self.pause(doublings).await;
+        if self.place.is_none() {
+            self.place = Box::pin(self.wait_in_line(key)).await;
+        }
         self.begun = self.engine.now();
     }
 
