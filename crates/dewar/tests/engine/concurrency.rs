@@ -247,6 +247,31 @@ async fn nobody_waits_for_ever_for_one_who_hangs() {
 }
 
 #[tokio::test]
+async fn who_pauses_for_other_processes_holds_up_nobody() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let [pauses, comes_next] = [
+        browser.open(&bench.engine).await,
+        browser.open(&bench.engine).await,
+    ];
+    browser.write(&bench.engine, "first", 1).await;
+    pauses.insert("pauses", 1).unwrap();
+    comes_next.insert("next", 1).unwrap();
+    // It loses to another process when it is its turn, too, and pauses before it tries again.
+    bench.store.lose(2);
+    bench.store.hang_after("pause", 0);
+    let engine = bench.engine.clone();
+    let pausing = tokio::spawn(async move { engine.close(&pauses).await.map(|_| ()) });
+    while !bench.store.hangs() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(browser.close(&comes_next).await.merges(), 1);
+    let paused = bench.store.pauses().len();
+    assert_eq!(paused, 1, "who came next waited for one who sleeps");
+    pausing.abort();
+}
+
+#[tokio::test]
 async fn who_has_lost_again_and_again_is_let_pass() {
     for (conflicts, waited) in [(7, 0), (8, 8)] {
         let bench = server_bench(Config::new());

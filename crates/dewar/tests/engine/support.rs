@@ -296,7 +296,7 @@ impl Store for FaultyStore {
 
     async fn pause(&self, time: Duration) {
         self.rivals.lock().unwrap().pauses.push(time);
-        if self.is_slow() {
+        if self.hangs_now("pause") || self.is_slow() {
             std::future::pending().await
         }
     }
