@@ -11,7 +11,9 @@ use dewar::store::{
 };
 use dewar::{Error, ErrorKind, Result, UnixTime};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyCFunction};
+
+use crate::wait::pause;
 
 /// A `flask_dewar.carriers.Carrier`. A record's version is its bytes, which every carrier takes as a token.
 pub(super) struct Carried {
@@ -200,16 +202,18 @@ impl Store for Carried {
         }))
     }
 
-    /// By Python's `sleep`, during which other greenlets run where it is patched.
+    /// Where Python's `sleep` is patched by that, as other greenlets run meanwhile, of which one may be waited for.
     async fn pause(&self, time: Duration) {
-        Python::attach(|py| {
-            let slept = py
-                .import("time")
-                .and_then(|module| module.call_method1("sleep", (time.as_secs_f64(),)));
-            if let Err(error) = slept {
-                error.write_unraisable(py, None);
-            }
+        let patched = Python::attach(|py| match patched_sleep(py) {
+            Ok(Some(sleep)) => sleep.call1((time.as_secs_f64(),)).map(|_| true),
+            Ok(None) => Ok(false),
+            Err(error) => Err(error),
         });
+        match patched {
+            Ok(true) => {}
+            Ok(false) => pause(time).await,
+            Err(error) => Python::attach(|py| error.write_unraisable(py, None)),
+        }
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -226,4 +230,10 @@ impl fmt::Debug for Carried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (the application's client)", self.name)
     }
+}
+
+/// `time.sleep`, if it is no longer Python's own.
+fn patched_sleep(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let sleep = py.import("time")?.getattr("sleep")?;
+    Ok((!sleep.is_exact_instance_of::<PyCFunction>()).then_some(sleep))
 }

@@ -22,6 +22,8 @@ use dewar::store::{
 use dewar::{Error, ErrorKind, Result, UnixTime};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::wait::pause;
+
 type Opener = Box<dyn Fn() -> Result<Arc<dyn Store>> + Send + Sync>;
 
 /// A store that blocks the calling thread, over stores that do not.
@@ -167,7 +169,7 @@ impl Store for Lanes {
 
     /// On the thread that waits, which needs no lane for it.
     async fn pause(&self, time: Duration) {
-        std::thread::sleep(time);
+        pause(time).await;
     }
 
     fn capabilities(&self) -> Capabilities {
