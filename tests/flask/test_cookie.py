@@ -150,7 +150,7 @@ def test_salt_digest_and_derivation_of_a_subclass_are_followed() -> None:
     mine = app_with(Mine())
     assert transfer(mine, app_with(Theirs()), {"name": "ada"}) == {"name": "ada"}
     assert transfer(app_with(Theirs()), mine, {"name": "ada"}) == {"name": "ada"}
-    assert mine.session_interface._engine is not None  # type: ignore[attr-defined]
+    assert mine.session_interface._current is not None  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,43 @@ def test_methods_that_an_application_replaces_are_asked(
     )()
     response = app_with(interface).test_client().get("/append")
     assert expected in response.headers["Set-Cookie"]
+
+
+def test_what_is_replaced_on_the_object_after_a_request_is_followed() -> None:
+    interface = flask_dewar.SecureCookieSessionInterface()
+    client = app_with(interface).test_client()
+    assert client.get("/append").headers["Set-Cookie"].startswith("session=")
+    interface.get_cookie_name = lambda app: "other"  # type: ignore[method-assign]
+    assert client.get("/append").headers["Set-Cookie"].startswith("other=")
+    del interface.get_cookie_name
+    assert client.get("/append").headers["Set-Cookie"].startswith("session=")
+    interface.salt = "another salt"
+    assert client.get("/get").json == {}
+    del interface.salt
+    assert client.get("/get").json == {"cart": "['apple', 'apple']"}
+
+
+@pytest.mark.parametrize("route", ["/append", "/permanent"])
+def test_what_a_handler_configures_is_followed_by_its_own_cookie(route: str) -> None:
+    app = app_with(flask_dewar.SecureCookieSessionInterface())
+
+    @app.get("/permanent")
+    def permanent() -> str:
+        # The second time nothing changes, but the session is extended.
+        flask.session.permanent = True
+        return "permanent"
+
+    @app.after_request
+    def configure(response: flask.Response) -> flask.Response:
+        app.config["SESSION_COOKIE_PATH"] = flask.request.headers["Path"]
+        return response
+
+    client = app.test_client()
+    for path in ("/", "/first", "/second", "/second"):
+        response = client.get(route, headers={"Path": path})
+        assert f"Path={path};" in response.headers["Set-Cookie"] + ";"
+        # The browser would not send one of another path.
+        client.set_cookie("session", response.headers["Set-Cookie"].split(";")[0].split("=", 1)[1])
 
 
 def test_should_set_cookie_is_asked() -> None:

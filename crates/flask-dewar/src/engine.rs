@@ -61,7 +61,7 @@ impl Engine {
     }
 
     /// Whether the configuration still says what this engine was built from.
-    fn serves(&self, config: &Bound<'_, PyDict>) -> PyResult<bool> {
+    pub(crate) fn serves(&self, config: &Bound<'_, PyDict>) -> PyResult<bool> {
         self.watched.holds(config)
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dewar::data::{Document, Text};
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyDict, PyString};
@@ -49,6 +50,9 @@ impl Session {
     /// `Vary: Cookie` is needed.
     ///
     /// `cleared` says that the dict was emptied as a whole before it got what is in it now.
+    ///
+    /// Where there is something to write, the engine must be the one for `config`, if that is given: otherwise this does nothing and gives None.
+    #[pyo3(signature = (engine, data, cleared, modified, accessed, config=None))]
     fn close(
         &self,
         engine: &Bound<'_, Engine>,
@@ -56,12 +60,25 @@ impl Session {
         cleared: bool,
         modified: bool,
         accessed: bool,
-    ) -> PyResult<(Option<String>, bool)> {
+        config: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Option<(Option<String>, bool)>> {
         let py = data.py();
+        let before = Arc::clone(&self.lock());
+        // Where there is no GIL, another thread must not change the dict meanwhile.
+        let difference =
+            with_critical_section(data, || Difference::between(&before, data, cleared));
+        let writes =
+            modified || !difference.is_none() || data.contains(intern!(py, "_permanent"))?;
+        if writes
+            && let Some(config) = config
+            && !engine.get().serves(config)?
+        {
+            return Ok(None);
+        }
         if accessed {
             self.session.set_accessed();
         }
-        self.apply(data, cleared)?;
+        self.apply(py, &before, difference)?;
         if modified && !self.session.is_modified() {
             self.session
                 .set_modified()
@@ -70,7 +87,10 @@ impl Session {
         let engine = engine.get();
         let reply = engine.run(py, || wait(engine.engine().close(&self.session)));
         let reply = reply.map_err(|error| exception(py, &error))?;
-        Ok((reply.set_cookie().map(str::to_owned), reply.varies()))
+        Ok(Some((
+            reply.set_cookie().map(str::to_owned),
+            reply.varies(),
+        )))
     }
 }
 
@@ -92,16 +112,17 @@ impl Session {
     }
 
     /// Tells the engine what differs between the dict before and now, key by key.
-    fn apply(&self, now: &Bound<'_, PyDict>, cleared: bool) -> PyResult<()> {
-        let py = now.py();
-        let before = Arc::clone(&self.lock());
-        // Where there is no GIL, another thread must not change the dict meanwhile.
-        let difference = with_critical_section(now, || Difference::between(&before, now, cleared));
+    fn apply(
+        &self,
+        py: Python<'_>,
+        before: &Document,
+        difference: Difference<'_, '_>,
+    ) -> PyResult<()> {
         if difference.is_none() {
             return Ok(());
         }
         let engine_error = |error: dewar::Error| exception(py, &error);
-        if cleared && !before.is_empty() {
+        if difference.cleared && !before.is_empty() {
             self.session.clear().map_err(engine_error)?;
         }
         for key in difference.removed {

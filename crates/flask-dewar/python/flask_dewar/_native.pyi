@@ -1,6 +1,6 @@
 """The engine; private to the package."""
 
-from typing import Any, final
+from typing import Any, final, overload
 
 __all__ = ["Engine", "Session", "Store", "check", "decode", "encode", "keys"]
 
@@ -40,9 +40,20 @@ class Session:
     @property
     def new(self) -> bool: ...
     def regenerate(self) -> None: ...
+    @overload
     def close(
         self, engine: Engine, data: Any, cleared: bool, modified: bool, accessed: bool
     ) -> tuple[str | None, bool]: ...
+    @overload
+    def close(
+        self,
+        engine: Engine,
+        data: Any,
+        cleared: bool,
+        modified: bool,
+        accessed: bool,
+        config: dict[str, Any],
+    ) -> tuple[str | None, bool] | None: ...
 
 def check(config: dict[str, Any], overrides: dict[str, Any]) -> list[dict[str, str]]: ...
 def encode(data: dict[str, Any], format: str) -> bytes: ...

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NoReturn
 
 from flask import Flask, Request, Response, current_app
@@ -74,31 +76,42 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
     session_class = CookieSession
     null_session_class = ExplainedNullSession
 
-    #: The engine, the application that it is for, and what of this object it was built from.
-    _engine: tuple[Flask, tuple[Any, ...], Engine] | None = None
+    #: What is used while nothing changes.
+    _current: Current | None = None
     _refused: str | None = None
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if not app.secret_key:
-            return None
         engine = self._engine_for(app)
         if engine is None:
             return super().open_session(app, request)
         return lazy.opened(self.session_class, engine, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        handle = lazy.handle(session)
+        handle = session.__dict__.get("_handle")
         if handle is None and lazy.is_pending(session):
             if not extends(app) or not lazy.is_permanent(session):
                 return
             lazy.load(session)
             handle = lazy.handle(session)
-        engine = None if handle is None else self._engine_at_end(app)
-        if handle is None or engine is None:
+        if handle is None:
             super().save_session(app, session, response)
             return
         accessed = session.accessed or bool(session.get("_permanent") and extends(app))
-        set_cookie, varies = handle.close(engine, session, False, session.modified, accessed)
+        current = self._current
+        closed = None
+        if current is not None and current.app is app:
+            # What the application replaced was looked at when the session was opened; only its configuration may be
+            # another now, which the engine sees where it matters.
+            closed = handle.close(
+                current.engine, session, False, session.modified, accessed, app.config
+            )
+        if closed is None:
+            engine = self._engine_for(app)
+            if engine is None:
+                super().save_session(app, session, response)
+                return
+            closed = handle.close(engine, session, False, session.modified, accessed)
+        set_cookie, varies = closed
         if set_cookie is not None:
             limit = response.max_cookie_size
             if limit and len(set_cookie) > limit:
@@ -108,45 +121,39 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
             headers.vary_by_cookie(response)
 
     def _engine_for(self, app: Flask) -> Engine | None:
-        """The engine for what the application says now; None if it replaced something that only Flask's code does."""
-        cls = type(self)
-        if REPLACED[cls] or not REPLACEABLE.isdisjoint(self.__dict__):
-            return None
-        serializer = self.serializer
-        if type(serializer) is not TaggedJSONSerializer or len(serializer.order) != len(
-            FLASKS_TAGS
-        ):
-            return None
+        """The engine for what the application says now; None if it has no key, or replaced something that only Flask's
+        code does."""
+        current = self._current
+        if current is not None and current.app is app and current.parts == parts(self):
+            provider = app.json
+            if (
+                type(provider) is DefaultJSONProvider
+                and "default" not in provider.__dict__
+                and current.engine.serves(app.config)
+            ):
+                return current.engine
+        return self._build_engine(app) if app.secret_key and self._is_flasks(app) else None
+
+    def _is_flasks(self, app: Flask) -> bool:
+        """Whether nothing is replaced that the engine does not know."""
         provider = app.json
-        if type(provider) is not DefaultJSONProvider or "default" in provider.__dict__:
-            return None
-        parts = (self.salt, self.digest_method, self.key_derivation, self.session_class)
-        current = self._engine
-        if (
-            current is not None
-            and current[0] is app
-            and current[1] == parts
-            and current[2].serves(app.config)
-        ):
-            return current[2]
-        return self._build_engine(app, parts)
+        return (
+            not replaced(type(self))
+            and REPLACEABLE.isdisjoint(self.__dict__)
+            and type(self.serializer) is TaggedJSONSerializer
+            and len(self.serializer.order) == len(FLASKS_TAGS)
+            and type(provider) is DefaultJSONProvider
+            and "default" not in provider.__dict__
+        )
 
-    def _engine_at_end(self, app: Flask) -> Engine | None:
-        """The engine for a session that one had opened: what the application replaced was looked at then, and only its
-        configuration may be another now."""
-        current = self._engine
-        if current is not None and current[0] is app and current[2].serves(app.config):
-            return current[2]
-        return self._engine_for(app)
-
-    def _build_engine(self, app: Flask, parts: tuple[Any, ...]) -> Engine | None:
-        salt, digest_method, key_derivation, session_class = parts
-        digest = DIGESTS.get(digest_method)
+    def _build_engine(self, app: Flask) -> Engine | None:
+        salt, key_derivation = self.salt, self.key_derivation
+        digest = DIGESTS.get(self.digest_method)
         if digest is None or key_derivation not in KEY_DERIVATIONS or not isinstance(salt, str):
             return None
         if (
-            not issubclass(session_class, SecureCookieSession)
-            or session_class.__init__ not in USUAL_INITS
+            not issubclass(self.session_class, SecureCookieSession)
+            or self.session_class.__init__ not in USUAL_INITS
         ):
             return None
         overrides = {
@@ -169,23 +176,42 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
                     "Flask's own sessions are used instead of Dewar's, because %s", error
                 )
             return None
-        self._engine = (app, parts, engine)
+        # The attribute must be there before it is counted.
+        self._current = None
+        self._current = Current(app, parts(self), engine)
         return engine
 
 
-class Replaced(dict[type[Any], bool]):
-    """Whether a subclass replaces a method of Flask's interface; found once for each class."""
+@dataclass(slots=True)
+class Current:
+    """An engine, the application that it is for, and what of the interface it was built from."""
 
-    def __missing__(self, cls: type[Any]) -> bool:
-        original = flask_sessions.SecureCookieSessionInterface
-        replaced = any(
-            getattr(cls, name, None) is not getattr(original, name, None) for name in REPLACEABLE
-        )
-        self[cls] = replaced
-        return replaced
+    app: Flask
+    parts: tuple[Any, ...]
+    engine: Engine
 
 
-REPLACED = Replaced()
+#: What an engine is built from, but for the configuration.
+NAMED_PARTS = attrgetter(
+    "__class__", "serializer", "salt", "digest_method", "key_derivation", "session_class"
+)
+
+
+def parts(interface: SecureCookieSessionInterface) -> tuple[Any, ...]:
+    """What an engine is built from, the number of the serializer's tags and of the object's own attributes included: what
+    is replaced on the object is one more."""
+    named = NAMED_PARTS(interface)
+    return len(interface.__dict__), len(getattr(named[1], "order", ())), named
+
+
+def replaced(cls: type[Any]) -> bool:
+    """Whether a subclass replaces a method of Flask's interface."""
+    original = flask_sessions.SecureCookieSessionInterface
+    return any(
+        getattr(cls, name, None) is not getattr(original, name, None) for name in REPLACEABLE
+    )
+
+
 FLASKS_TAGS = TaggedJSONSerializer().order
 USUAL_INITS = (SecureCookieSession.__init__,)
 

@@ -20,7 +20,9 @@ def append(response: Response, name: str, value: str) -> None:
 
 def vary_by_cookie(response: Response) -> None:
     """Tells caches that the response depends on the cookie."""
-    for name, _ in response.headers:
+    headers = response.headers
+    plain = PLAIN_LIST and type(headers) is Headers
+    for name, _ in headers._list if plain else headers:
         if len(name) == 4 and name.lower() == "vary":
             # There is a set to parse and to write.
             response.vary.add("Cookie")

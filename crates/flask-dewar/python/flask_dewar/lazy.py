@@ -6,7 +6,6 @@ loads it first. Loading gives the session its real class: from there on it is a 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -25,7 +24,7 @@ S = TypeVar("S", bound=SessionMixin)
 
 def opened(session_class: type[S], engine: Engine, request: Request) -> S:
     """The session of a request: nothing is read and nothing is loaded yet."""
-    waiting = unloaded(session_class)
+    waiting = UNLOADED[session_class]
     session: Any = dict.__new__(waiting)
     state = session.__dict__
     state["on_update"] = mark_modified
@@ -139,7 +138,6 @@ READING_AND_WRITING = [
 ]
 
 
-@functools.cache
 def unloaded(session_class: type[Any]) -> type[Any]:
     """The class that a session of `session_class` has until it is loaded."""
 
@@ -164,3 +162,14 @@ def unloaded(session_class: type[Any]) -> type[Any]:
         "new": property(new),
     }
     return type(session_class.__name__, (session_class,), body)
+
+
+class Unloaded(dict[type[Any], type[Any]]):
+    """The class that each class of sessions has until it is loaded, made when it is first asked for."""
+
+    def __missing__(self, session_class: type[Any]) -> type[Any]:
+        made = self[session_class] = unloaded(session_class)
+        return made
+
+
+UNLOADED = Unloaded()
