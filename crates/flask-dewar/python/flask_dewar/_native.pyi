@@ -42,7 +42,13 @@ class Session:
     def regenerate(self) -> None: ...
     @overload
     def close(
-        self, engine: Engine, data: Any, cleared: bool, modified: bool, accessed: bool
+        self,
+        engine: Engine,
+        data: Any,
+        cleared: bool,
+        modified: bool,
+        accessed: bool,
+        config: None = None,
     ) -> tuple[str | None, bool]: ...
     @overload
     def close(
