@@ -7,7 +7,9 @@ use dewar::config::Config;
 use dewar::plan::{CookieAction, Plan, Reason};
 use dewar::{Engine, ErrorKind, Random, Result, Session, UnixTime};
 
-use crate::support::{Browser, START, server_bench};
+use tokio::task::JoinHandle;
+
+use crate::support::{Bench, Browser, START, server_bench};
 
 /// A browser whose session holds `{"user": "ada"}`.
 async fn logged_in(engine: &dewar::Engine) -> Browser {
@@ -213,6 +215,15 @@ async fn those_who_lose_in_one_process_come_one_after_the_other() {
     }
 }
 
+/// Closes a session in a task of its own, which hangs as the store was told.
+async fn close_until_it_hangs(bench: &Bench, session: Session) -> JoinHandle<Result<()>> {
+    let closing = tokio::spawn(async move { session.engine().close(&session).await.map(|_| ()) });
+    while !bench.store.hangs() {
+        tokio::task::yield_now().await;
+    }
+    closing
+}
+
 #[tokio::test]
 async fn nobody_waits_for_ever_for_one_who_hangs() {
     let bench = server_bench(Config::new());
@@ -226,11 +237,7 @@ async fn nobody_waits_for_ever_for_one_who_hangs() {
     waits.insert("waits", 1).unwrap();
     // It loses, and then loads for ever.
     bench.store.hang_after("load", 0);
-    let engine = bench.engine.clone();
-    let hanging = tokio::spawn(async move { engine.close(&hangs).await.map(|_| ()) });
-    while !bench.store.hangs() {
-        tokio::task::yield_now().await;
-    }
+    let hanging = close_until_it_hangs(&bench, hangs).await;
     assert_eq!(browser.close(&waits).await.merges(), 1);
     let pauses = bench.store.pauses();
     let pauses: Vec<_> = pauses.iter().map(Duration::as_millis).collect();
@@ -260,11 +267,7 @@ async fn who_pauses_for_other_processes_holds_up_nobody() {
     // It loses to another process when it is its turn, too, and pauses before it tries again.
     bench.store.lose(2);
     bench.store.hang_after("pause", 0);
-    let engine = bench.engine.clone();
-    let pausing = tokio::spawn(async move { engine.close(&pauses).await.map(|_| ()) });
-    while !bench.store.hangs() {
-        tokio::task::yield_now().await;
-    }
+    let pausing = close_until_it_hangs(&bench, pauses).await;
     assert_eq!(browser.close(&comes_next).await.merges(), 1);
     let paused = bench.store.pauses().len();
     assert_eq!(paused, 1, "who came next waited for one who sleeps");
@@ -284,11 +287,7 @@ async fn who_has_lost_again_and_again_is_let_pass() {
         comes_new.insert("new", 1).unwrap();
         bench.store.lose(conflicts);
         bench.store.hang_after("load", conflicts - 1);
-        let engine = bench.engine.clone();
-        let losing = tokio::spawn(async move { engine.close(&loses).await.map(|_| ()) });
-        while !bench.store.hangs() {
-            tokio::task::yield_now().await;
-        }
+        let losing = close_until_it_hangs(&bench, loses).await;
         let before = bench.store.pauses().len();
         browser.close(&comes_new).await;
         let pauses = bench.store.pauses().len() - before;

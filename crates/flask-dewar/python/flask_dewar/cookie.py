@@ -87,7 +87,7 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         return lazy.opened(self.session_class, engine, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        handle = session.__dict__.get("_handle")
+        handle = lazy.handle(session)
         if handle is None and lazy.is_pending(session):
             if not extends(app) or not lazy.is_permanent(session):
                 return
@@ -124,26 +124,24 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         """The engine for what the application says now; None if it has no key, or replaced something that only Flask's
         code does."""
         current = self._current
-        if current is not None and current.app is app and current.parts == parts(self):
-            provider = app.json
-            if (
-                type(provider) is DefaultJSONProvider
-                and "default" not in provider.__dict__
-                and current.engine.serves(app.config)
-            ):
-                return current.engine
+        if (
+            current is not None
+            and current.app is app
+            and current.parts == parts(self)
+            and has_flasks_json(app)
+            and current.engine.serves(app.config)
+        ):
+            return current.engine
         return self._build_engine(app) if app.secret_key and self._is_flasks(app) else None
 
     def _is_flasks(self, app: Flask) -> bool:
         """Whether nothing is replaced that the engine does not know."""
-        provider = app.json
         return (
             not replaced(type(self))
             and REPLACEABLE.isdisjoint(self.__dict__)
             and type(self.serializer) is TaggedJSONSerializer
             and len(self.serializer.order) == len(FLASKS_TAGS)
-            and type(provider) is DefaultJSONProvider
-            and "default" not in provider.__dict__
+            and has_flasks_json(app)
         )
 
     def _build_engine(self, app: Flask) -> Engine | None:
@@ -202,6 +200,12 @@ def parts(interface: SecureCookieSessionInterface) -> tuple[Any, ...]:
     is replaced on the object is one more."""
     named = NAMED_PARTS(interface)
     return len(interface.__dict__), len(getattr(named[1], "order", ())), named
+
+
+def has_flasks_json(app: Flask) -> bool:
+    """Whether the application has Flask's own JSON provider, as Flask made it."""
+    provider = app.json
+    return type(provider) is DefaultJSONProvider and "default" not in provider.__dict__
 
 
 def replaced(cls: type[Any]) -> bool:

@@ -204,12 +204,7 @@ impl Store for Carried {
 
     /// Where Python's `sleep` is patched by that, as other greenlets run meanwhile, of which one may be waited for.
     async fn pause(&self, time: Duration) {
-        let patched = Python::attach(|py| match patched_sleep(py) {
-            Ok(Some(sleep)) => sleep.call1((time.as_secs_f64(),)).map(|_| true),
-            Ok(None) => Ok(false),
-            Err(error) => Err(error),
-        });
-        match patched {
+        match Python::attach(|py| patched_sleep(py, time)) {
             Ok(true) => {}
             Ok(false) => pause(time).await,
             Err(error) => Python::attach(|py| error.write_unraisable(py, None)),
@@ -232,8 +227,12 @@ impl fmt::Debug for Carried {
     }
 }
 
-/// `time.sleep`, if it is no longer Python's own.
-fn patched_sleep(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+/// Sleeps by `time.sleep` if that is no longer Python's own; whether it is not.
+fn patched_sleep(py: Python<'_>, time: Duration) -> PyResult<bool> {
     let sleep = py.import("time")?.getattr("sleep")?;
-    Ok((!sleep.is_exact_instance_of::<PyCFunction>()).then_some(sleep))
+    if sleep.is_exact_instance_of::<PyCFunction>() {
+        return Ok(false);
+    }
+    sleep.call1((time.as_secs_f64(),))?;
+    Ok(true)
 }
