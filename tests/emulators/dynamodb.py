@@ -8,11 +8,11 @@ It knows conditions and the settings of a table. It knows no permissions, never 
 import sys
 import threading
 
-from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import run_simple
+from moto.server import create_backend_app
+from werkzeug.serving import WSGIRequestHandler, run_simple
 
 LOCK = threading.Lock()
-APPLICATION = DomainDispatcherApplication(create_backend_app)
+APPLICATION = create_backend_app("dynamodb")
 
 
 READ_ONLY = "--read-only" in sys.argv
@@ -31,4 +31,14 @@ def one_at_a_time(environ, start_response):
         return list(APPLICATION(environ, start_response))
 
 
-run_simple("127.0.0.1", int(sys.argv[1]), one_at_a_time, threaded=True)
+class Connection(WSGIRequestHandler):
+    """One that stays open, and of which no line is written for each request."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_request(self, *_):
+        pass
+
+
+run_simple("127.0.0.1", int(sys.argv[1]), one_at_a_time, request_handler=Connection, threaded=True)

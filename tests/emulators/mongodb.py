@@ -22,7 +22,8 @@ MISSING = object()
 READ_ONLY = "--read-only" in sys.argv
 
 LOCK = threading.Lock()
-DOCUMENTS = {}
+DOCUMENTS = {}  # of each collection, by _id, as they came
+SAME_ID = {}  # those of a collection with the same session id, by _id
 INDEXES = {}
 
 
@@ -55,16 +56,39 @@ def matches(document, query):
     return all(meets(document.get(field, MISSING), condition) for field, condition in query.items())
 
 
+def among(place, wanted):
+    """Where documents that equal these fields can be: looking through all of them takes its time."""
+    if isinstance(wanted.get("id"), str):
+        return list(SAME_ID.get((place, wanted["id"]), {}).values())
+    return list(DOCUMENTS.get(place, {}).values())
+
+
+def keep(place, document):
+    DOCUMENTS.setdefault(place, {})[document["_id"]] = document
+    SAME_ID.setdefault((place, document.get("id")), {})[document["_id"]] = document
+
+
+def forget(place, document):
+    del DOCUMENTS[place][document["_id"]]
+    same = SAME_ID[place, document.get("id")]
+    del same[document["_id"]]
+    if not same:
+        del SAME_ID[place, document.get("id")]
+
+
 def indexes(place):
     return INDEXES.setdefault(place, [{"v": 2, "key": {"_id": 1}, "name": "_id_"}])
 
 
 def check_unique(place, document, besides=None):
+    if document["_id"] in DOCUMENTS.get(place, {}) and besides is None:
+        raise Refused(11000, f"E11000 duplicate key error index: _id_ dup key: {document['_id']}")
     for index in indexes(place):
-        if not index.get("unique") and index["name"] != "_id_":
+        if not index.get("unique"):
             continue
-        for other in DOCUMENTS.get(place, []):
-            if other is not besides and all(other.get(field) == document.get(field) for field in index["key"]):
+        key = {field: document.get(field) for field in index["key"]}
+        for other in among(place, key):
+            if other is not besides and all(other.get(field) == value for field, value in key.items()):
                 raise Refused(11000, f"E11000 duplicate key error index: {index['name']} dup key: {document.get('id')}")
 
 
@@ -72,20 +96,20 @@ def insert(place, document):
     document.setdefault("_id", ObjectId())
     check_unique(place, document)
     indexes(place)
-    DOCUMENTS.setdefault(place, []).append(document)
+    keep(place, document)
 
 
 def update(place, change):
     unknown = set(change["u"]) - {"$set"}
     if unknown or change.get("multi"):
         raise Refused(9, "only $set, and of one document")
-    for document in DOCUMENTS.get(place, []):
+    for document in among(place, change["q"]):
         if matches(document, change["q"]):
             changed = {**document, **change["u"]["$set"]}
             check_unique(place, changed, besides=document)
-            modified = changed != document
-            document.update(changed)
-            return {"n": 1, "nModified": int(modified)}
+            forget(place, document)
+            keep(place, changed)
+            return {"n": 1, "nModified": int(changed != document)}
     if not change.get("upsert"):
         return {"n": 0, "nModified": 0}
     given = {field: value for field, value in change["q"].items() if not isinstance(value, dict)}
@@ -95,21 +119,21 @@ def update(place, change):
 
 
 def delete(place, removal):
-    documents = DOCUMENTS.get(place, [])
-    found = [document for document in documents if matches(document, removal["q"])]
+    found = [document for document in among(place, removal["q"]) if matches(document, removal["q"])]
     for document in found[: removal["limit"] or None]:
-        documents.remove(document)
+        forget(place, document)
     return len(found[: removal["limit"] or None])
 
 
 def find(place, command):
-    found = [document for document in DOCUMENTS.get(place, []) if matches(document, command.get("filter", {}))]
+    wanted = command.get("filter", {})
+    found = [document for document in among(place, wanted) if matches(document, wanted)]
     for field, order in reversed(list(command.get("sort", {}).items())):
         found.sort(key=lambda document: document[field], reverse=order < 0)
     found = found[: abs(command.get("limit", 0)) or None]
-    wanted = command.get("projection")
-    if wanted:
-        found = [{field: document[field] for field in document if wanted.get(field)} for document in found]
+    shown = command.get("projection")
+    if shown:
+        found = [{field: document[field] for field in document if shown.get(field)} for document in found]
     return cursor(place, found)
 
 
@@ -124,7 +148,7 @@ def create_index(place, index):
                 raise Refused(85, f"index {index['name']} already exists with different options")
             return
     if index.get("unique"):
-        keys = [tuple(document.get(field) for field in index["key"]) for document in DOCUMENTS.get(place, [])]
+        keys = [tuple(document.get(field) for field in index["key"]) for document in among(place, {})]
         if len(set(keys)) < len(keys):
             raise Refused(11000, "E11000 duplicate key error")
     indexes(place).append({"v": 2, **index})
@@ -183,7 +207,8 @@ def answer(command):
             raise Refused(26, f"ns does not exist: {place}")
         return cursor(place, INDEXES[place])
     if name == "drop":
-        DOCUMENTS.pop(place, None)
+        for document in among(place, {}):
+            forget(place, document)
         INDEXES.pop(place, None)
         return {}
     raise Refused(59, f"no such command: {name}")

@@ -32,11 +32,11 @@ const WRITERS: u32 = 64;
 /// How long a writer tries to save one change.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often each of them writes. The stand-in for DynamoDB answers one request at a time, in milliseconds.
+/// How often each of them writes. The stand-ins for DynamoDB and MongoDB answer one request at a time, in milliseconds.
 fn rounds(kind: &str) -> u32 {
     let rounds = std::env::var("DEWAR_RACES").map(|rounds| rounds.parse().unwrap());
     rounds.unwrap_or(match kind {
-        "dynamodb" => 4,
+        "dynamodb" | "mongodb" => 2,
         _ => 20,
     })
 }
