@@ -34,7 +34,8 @@
 //! * A store whose server is absent ([`SetUp::Absent`]) has its cases reported as ignored; where the environment
 //!   variable `CI` is set they fail.
 //! * The races run with two handles; where several processes share the records, also with several processes
-//!   ([`Place::at`]), one of which is killed.
+//!   ([`Place::at`]), one of which is killed. They run the same `main`: one that starts servers of its own asks
+//!   [`started_by_a_case`] first.
 
 mod cases;
 mod check;
@@ -44,3 +45,10 @@ mod suite;
 
 pub use place::{Place, SetUp, StoreFactory, Time};
 pub use suite::Suite;
+
+/// Whether a case has started this process: it is told where the records are, and needs no server of its own, which would be left
+/// running when the case kills it.
+#[must_use]
+pub fn started_by_a_case() -> bool {
+    processes::Role::of_this_process().is_some()
+}

@@ -64,8 +64,8 @@ fn main() -> ExitCode {
     let mut single = Redis::named_by("DEWAR_TEST_REDIS_URL");
     // The processes that a case starts are told the address.
     let server = match &single.url {
-        None => Server::redis(&[]),
-        Some(_) => None,
+        None if !dewar_store_tests::started_by_a_case() => Server::redis(&[]),
+        _ => None,
     };
     if let Some(server) = &server {
         single.url = Some(format!("redis://127.0.0.1:{}", server.port));
