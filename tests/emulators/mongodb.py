@@ -81,8 +81,6 @@ def indexes(place):
 
 
 def check_unique(place, document, besides=None):
-    if document["_id"] in DOCUMENTS.get(place, {}) and besides is None:
-        raise Refused(11000, f"E11000 duplicate key error index: _id_ dup key: {document['_id']}")
     for index in indexes(place):
         if not index.get("unique"):
             continue
@@ -93,7 +91,8 @@ def check_unique(place, document, besides=None):
 
 
 def insert(place, document):
-    document.setdefault("_id", ObjectId())
+    if document.setdefault("_id", ObjectId()) in DOCUMENTS.get(place, {}):
+        raise Refused(11000, f"E11000 duplicate key error index: _id_ dup key: {document['_id']}")
     check_unique(place, document)
     indexes(place)
     keep(place, document)
