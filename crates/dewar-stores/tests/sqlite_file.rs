@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -313,6 +314,49 @@ async fn a_write_waits_for_a_lock_that_is_held_shortly() {
     };
     let (created, ()) = tokio::join!(create(&store, "a"), releasing);
     assert!(matches!(created.unwrap(), Created::Done(_)));
+}
+
+/// Neither threads nor processes stand in line for a lock: who removes step after step has to step back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_get_a_turn_while_many_expired_rows_are_removed() {
+    for same_store in [true, false] {
+        let folder = Folder::new();
+        let purging = Arc::new(folder.open());
+        let writing = match same_store {
+            true => Arc::clone(&purging),
+            false => Arc::new(folder.open()),
+        };
+        create(&writing, "kept").await.unwrap();
+        folder
+            .other()
+            .execute_batch(
+                "INSERT INTO sessions (session_id, data, expiry) WITH RECURSIVE counted (n) AS \
+                 (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 20000) \
+                 SELECT hex(randomblob(16)), randomblob(300), '2023-11-14 00:00:00.000000' FROM counted",
+            )
+            .unwrap();
+        let mut purge = tokio::spawn(async move {
+            let mut steps = 1;
+            while let Purged::More(_) = purging.delete_expired(NOW, 1000).await.unwrap() {
+                steps += 1;
+            }
+            steps
+        });
+        let mut writes = 0;
+        let steps = loop {
+            let touched = writing.touch(&key("kept"), later()).await.unwrap();
+            assert_eq!(touched, Touched::Done);
+            writes += 1;
+            if purge.is_finished() {
+                break (&mut purge).await.unwrap();
+            }
+        };
+        assert!(steps > 50, "{steps} steps");
+        assert!(
+            writes > steps / 2,
+            "{writes} writes beside {steps} steps of removing, by the same store: {same_store}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ pub(super) struct File {
     process: AtomicU32,
     writer: Slot,
     readers: [Slot; READERS],
+    /// Until when the file is left to others, after a step of a clean-up.
+    rest: Mutex<Option<Instant>>,
 }
 
 /// A connection that is opened when it is needed first. Held only while SQLite runs, never across an await.
@@ -59,6 +61,7 @@ impl File {
             process: AtomicU32::new(std::process::id()),
             writer: Slot::default(),
             readers: Default::default(),
+            rest: Mutex::default(),
         }
     }
 
@@ -105,6 +108,32 @@ impl File {
             self.attempt(&mut slot, &run)
         })
         .await
+    }
+
+    /// As [`write`](File::write), for something that takes long and comes again and again, as the steps of a clean-up do.
+    ///
+    /// It begins after a rest as long as the one before it took. Whoever waits for SQLite's lock, or for this process's
+    /// connection, stands in no line: without the rest, hardly anybody else would ever meet either of them free.
+    pub(super) async fn write_step<T>(
+        &self,
+        operation: Operation,
+        run: impl Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let rest = self.rest().take();
+        if let Some(rest) = rest.and_then(|until| until.checked_duration_since(Instant::now())) {
+            pause(rest).await;
+        }
+        let timed = |connection: &Connection| {
+            let begin = Instant::now();
+            run(connection).map(|done| (done, begin.elapsed()))
+        };
+        let (done, took) = self.write(operation, timed).await?;
+        *self.rest() = Some(Instant::now() + took);
+        Ok(done)
+    }
+
+    fn rest(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes the connections that are not in use.
