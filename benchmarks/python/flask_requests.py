@@ -23,7 +23,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ class Visitor:
 
 
 def in_process(apps: dict[str, Any], rounds: int) -> dict[tuple[str, str, str], list[float]]:
-    """CPU time in µs over a request without a session, of each round, by name, size and route."""
+    """CPU time in µs of a request, of each round, by name, size and route."""
     took: dict[tuple[str, str, str], list[float]] = {}
     visitors = {(name, size): Visitor(app) for name, app in apps.items() for size in LABELS}
     for (_, size), visitor in visitors.items():
@@ -163,6 +164,17 @@ class Served:
 
 def pinned(core: int) -> list[str]:
     return ["taskset", "-c", str(core)] if len(os.sched_getaffinity(0)) > core else []
+
+
+@contextmanager
+def on_first_core() -> Iterator[None]:
+    """Keeps this thread, and those that it starts, from the core where Redis is."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def under_gunicorn(
@@ -320,7 +332,8 @@ def main() -> None:
             apps[name] = make()
         except ImportError as error:
             missing.append(f"{name} ({error})")
-    figures = Figures(this_python(), in_process(apps, arguments.rounds))
+    with on_first_core():
+        figures = Figures(this_python(), in_process(apps, arguments.rounds))
     if arguments.figures:
         figures.print()
         return
@@ -331,10 +344,10 @@ def main() -> None:
         page.versions(versions()),
         figures.bars(),
         "## In process",
-        f"Whole WSGI requests in one thread, without a server: {arguments.rounds} rounds of {REQUESTS} requests for each in turn. "
+        f"Whole WSGI requests in one thread on the first core, without a server: {arguments.rounds} rounds of {REQUESTS} requests for each in turn. "
         "The figures are what a session adds to the CPU time of a request without one in the same framework: the median of the rounds, in brackets the quartiles; "
         "times Dewar: the same of what one adds over what Dewar adds in the same round (of which less than half a microsecond counts as half a one). "
-        f"*{BARE_GET}* sends one command by a plain socket in Python and waits for the answer, in every request: what a round trip costs by itself. "
+        f"*{BARE_GET}* sends one command by a plain socket in Python and waits for the answer, in every request: what a round trip to the second core costs by itself. "
         "Much of that is the work that comes after it, done by a processor that has slept.",
         *figures.tables(),
     ]
@@ -372,7 +385,7 @@ def served_page(names: list[str], arguments: argparse.Namespace) -> list[str]:
             )  # fmt: skip
     return [
         f"One worker (`gthread`, {THREADS} threads) on the first core, wrk with {CONNECTIONS} connections and as many sessions of 58 bytes on the second one, {rounds} rounds of one second "
-        "for each in turn. Requests per second and the worker's CPU time with quartiles of the rounds; Redis shares both cores.",
+        "for each in turn. Requests per second and the worker's CPU time with quartiles of the rounds; Redis is on the second one too.",
         page.table(["", "", "requests per second", "CPU for a request", "p50, p99"], rows),
     ]
 

@@ -86,7 +86,7 @@ fn tables(figures: &[Figure], rounds: usize, requests: usize) -> Result<String, 
         text,
         "Written by `benchmarks/run requests`. The same requests to each in turn, in one process, without a network: \
          {rounds} rounds of {requests} requests (a quarter of that for stores outside of the process). Sessions hold 150 bytes. The figures are what a session adds to the CPU time of a request \
-         without one in the same framework: the median of the rounds, and in brackets its quartiles; times Dewar: the same of what one takes over what Dewar takes in the same round. Everything runs on one thread; CPU time is that of the whole process.\n"
+         without one in the same framework: the median of the rounds, and in brackets its quartiles; times Dewar: the same of what one takes over what Dewar takes in the same round. Everything runs on one thread on the first core, servers of stores on the second; CPU time is that of the whole process.\n"
     )?;
     writeln!(text, "{}\n", machine())?;
     writeln!(text, "Versions: {}.\n", versions())?;
@@ -171,7 +171,7 @@ fn of_network(figures: &[network::Figure]) -> Result<String, Box<dyn Error>> {
     writeln!(
         text,
         "Each application in a process of its own, with one thread, on the first core; 16 connections from the second one, each with a session of its own. \
-         Stores share both cores. Requests per second and the application's CPU time, with quartiles of the rounds. \
+         Servers of stores are on the second one too. Requests per second and the application's CPU time, with quartiles of the rounds. \
          The SQL stores of tower-sessions are here alone: their SQLite and Dewar's cannot be linked into one program. Theirs is in WAL mode with `synchronous=NORMAL`, as Dewar's; their writes are not compared.\n"
     )?;
     writeln!(
