@@ -197,6 +197,21 @@ impl Document {
         self.entries.get(key.as_wtf8()).map(|slot| self.value(slot))
     }
 
+    /// Whether the key is there with a value that counts as true in Python; bools are not decoded for that.
+    pub(crate) fn is_truthy(&self, key: &str) -> bool {
+        self.entries.get(key.as_bytes()).is_some_and(|slot| {
+            let bytes = match slot {
+                Slot::Raw(raw) => self.raw_value(*raw),
+                Slot::Value(_) => &[],
+            };
+            match bytes {
+                b"true" | b"\xc3" => true,
+                b"false" | b"\xc2" => false,
+                _ => self.value(slot).is_truthy(),
+            }
+        })
+    }
+
     /// Sets a key's value; a key that was there keeps its place.
     pub fn insert(&mut self, key: Text, value: Value) {
         self.entries.insert(key, Slot::Value(value));

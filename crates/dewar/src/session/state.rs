@@ -353,9 +353,7 @@ pub(crate) fn gone() -> Error {
 }
 
 fn permanent(document: &Document) -> bool {
-    document
-        .get(PERMANENT)
-        .is_some_and(|value| value.is_truthy())
+    document.is_truthy(PERMANENT)
 }
 
 /// When a session was made, if its data says so.

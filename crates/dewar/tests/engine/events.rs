@@ -305,6 +305,7 @@ struct Watch(Arc<Mutex<Seen>>);
 #[derive(Default)]
 struct Seen {
     told: Vec<String>,
+    #[cfg(feature = "metrics")]
     counted: Vec<String>,
     text: String,
     secrets: Vec<String>,

@@ -122,9 +122,11 @@ impl<'a> Reader<'a> {
             Head::Nil | Head::Bool(_) | Head::Int(_) | Head::Unsigned(_) | Head::Float(_) => Ok(()),
             Head::Str(length) => {
                 let bytes = self.take(length)?;
-                utf8(bytes)
-                    .map(|_| ())
-                    .ok_or_else(|| self.fault("text that is not UTF-8"))
+                // Most is ASCII, and that is seen sooner.
+                match bytes.is_ascii() || utf8(bytes).is_some() {
+                    true => Ok(()),
+                    false => Err(self.fault("text that is not UTF-8")),
+                }
             }
             Head::Bin(length) => self.take(length).map(|_| ()),
             Head::Array(count) => {
