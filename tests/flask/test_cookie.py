@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -184,6 +185,93 @@ def test_what_is_replaced_on_the_object_after_a_request_is_followed() -> None:
     assert client.get("/get").json == {}
     del interface.salt
     assert client.get("/get").json == {"cart": "['apple', 'apple']"}
+
+
+class Shouting(flask.json.provider.DefaultJSONProvider):
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        return super().dumps(obj, **kwargs).upper()
+
+
+class TagApple(flask.json.tag.JSONTag):
+    key = " a"
+
+    def check(self, value: Any) -> bool:
+        return value == ["apple"]
+
+    def to_json(self, value: Any) -> Any:
+        return "one"
+
+    def to_python(self, value: Any) -> Any:
+        return ["pear"]
+
+
+def set_class_attribute(name: str, value: Any) -> Callable[[flask.Flask], None]:
+    return lambda app: setattr(type(app.session_interface), name, value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda app: app.config.update(SECRET_KEY="another key of some length"),
+        lambda app: app.config.update(
+            SECRET_KEY="another key of some length", SECRET_KEY_FALLBACKS=[KEY]
+        ),
+        lambda app: app.config.update(SECRET_KEY=None),
+        lambda app: app.config.update(SESSION_COOKIE_NAME="other"),
+        lambda app: app.config.update(PERMANENT_SESSION_LIFETIME=timedelta(seconds=-1)),
+        lambda app: app.config.update(SESSION_COOKIE_SECURE=True, SESSION_COOKIE_SAMESITE="None"),
+        lambda app: app.config.update(SESSION_COOKIE_HTTPONLY=False),
+        lambda app: app.config.update(SESSION_REFRESH_EACH_REQUEST=False),
+        set_class_attribute("salt", "another salt"),
+        set_class_attribute("digest_method", staticmethod(hashlib.sha256)),
+        set_class_attribute("key_derivation", "concat"),
+        lambda app: setattr(app.session_interface, "key_derivation", "none"),
+        lambda app: app.session_interface.serializer.register(TagApple, index=0),
+        lambda app: setattr(
+            app.session_interface, "serializer", flask.json.tag.TaggedJSONSerializer()
+        ),
+        lambda app: setattr(app, "json", Shouting(app)),
+    ],
+)
+def test_what_changes_after_a_request_is_noticed_as_by_flask(
+    change: Callable[[flask.Flask], None],
+) -> None:
+    def visits(base: type[flask.sessions.SecureCookieSessionInterface]) -> list[Any]:
+        # A class and a serializer of its own, for they are changed.
+        interface = type("Own", (base,), {"serializer": flask.json.tag.TaggedJSONSerializer()})()
+        app = app_with(interface)
+
+        @app.get("/login")
+        def login() -> str:
+            flask.session.permanent = True
+            flask.session["cart"] = ["apple"]
+            return "login"
+
+        client = app.test_client()
+        client.get("/login")
+        assert client.get("/get").json
+        change(app)
+        # What Flask says without a key is an error; the response is what is compared.
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+        seen: list[Any] = []
+        for path in ("/get", "/nothing", "/login", "/get"):
+            response = client.get(path, base_url="https://localhost")
+            # But for the values and times, which differ.
+            cookies = [
+                [
+                    part.split("=")[0] if at == 0 or "xpires" in part else part
+                    for at, part in enumerate(parts)
+                ]
+                for parts in (
+                    cookie.split("; ") for cookie in response.headers.getlist("Set-Cookie")
+                )
+            ]
+            seen.append((response.status, response.json if path == "/get" else None, cookies))
+        return seen
+
+    assert visits(flask_dewar.SecureCookieSessionInterface) == visits(
+        flask.sessions.SecureCookieSessionInterface
+    )
 
 
 @pytest.mark.parametrize("route", ["/append", "/permanent"])

@@ -100,8 +100,25 @@ fn setting(value: &Bound<'_, PyAny>) -> PyResult<Setting> {
     Ok(Setting::Null)
 }
 
+/// What only counts when a cookie is made: a session is opened without it.
+const LATE: [&str; 10] = [
+    "APPLICATION_ROOT",
+    "MAX_COOKIE_SIZE",
+    "SESSION_COOKIE_DOMAIN",
+    "SESSION_COOKIE_HTTPONLY",
+    "SESSION_COOKIE_PARTITIONED",
+    "SESSION_COOKIE_PATH",
+    "SESSION_COOKIE_SAMESITE",
+    "SESSION_COOKIE_SECURE",
+    "SESSION_REFRESH_AFTER",
+    "SESSION_REFRESH_EACH_REQUEST",
+];
+
 /// The values that an engine was built from, to notice when the application sets others.
-pub(crate) struct Watched(Vec<(Py<PyString>, Seen)>);
+pub(crate) struct Watched {
+    early: Vec<(Py<PyString>, Seen)>,
+    late: Vec<(Py<PyString>, Seen)>,
+}
 
 enum Seen {
     Absent,
@@ -112,14 +129,27 @@ enum Seen {
 
 impl Watched {
     /// The keys that mean something with every session type, or with those that are kept in the cookie.
-    pub(crate) fn of(config: &Bound<'_, PyDict>) -> PyResult<Watched> {
+    pub(crate) fn of(
+        config: &Bound<'_, PyDict>,
+        overrides: &Bound<'_, PyDict>,
+    ) -> PyResult<Watched> {
         use dewar::config::Scope;
         let py = config.py();
-        let keys = KEYS
-            .iter()
-            .filter(|key| matches!(key.scope, Scope::Everywhere | Scope::SignedCookie));
-        keys.map(|key| {
+        let (mut early, mut late) = (Vec::new(), Vec::new());
+        for key in KEYS {
+            if !matches!(key.scope, Scope::Everywhere | Scope::SignedCookie) {
+                continue;
+            }
             let name = PyString::intern(py, key.name);
+            let is_late = LATE.contains(&key.name);
+            // What overrides one of the others does not depend on the configuration.
+            if !is_late
+                && overrides
+                    .get_item(&name)?
+                    .is_some_and(|value| !value.is_none())
+            {
+                continue;
+            }
             let seen = match config.get_item(&name)? {
                 None => Seen::Absent,
                 Some(value) if value.is_instance_of::<PyList>() => Seen::Many(
@@ -132,27 +162,39 @@ impl Watched {
                 ),
                 Some(value) => Seen::One(value.unbind()),
             };
-            Ok((name.unbind(), seen))
-        })
-        .collect::<PyResult<_>>()
-        .map(Watched)
+            let when = match is_late {
+                true => &mut late,
+                false => &mut early,
+            };
+            when.push((name.unbind(), seen));
+        }
+        Ok(Watched { early, late })
     }
 
     /// Whether the configuration still says the same.
     pub(crate) fn holds(&self, config: &Bound<'_, PyDict>) -> PyResult<bool> {
-        let py = config.py();
-        for (name, seen) in &self.0 {
-            let now = config.get_item(name.bind(py))?;
-            let same = match (seen, now) {
-                (Seen::Absent, None) => true,
-                (Seen::One(before), Some(now)) => now.is(before) || now.eq(before)?,
-                (Seen::Many(before), Some(now)) => now.eq(before)?,
-                _ => false,
-            };
-            if !same {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        Ok(self.holds_for_opening(config)? && hold(&self.late, config)?)
     }
+
+    /// Whether the configuration still says the same, as far as that counts when a session is opened.
+    pub(crate) fn holds_for_opening(&self, config: &Bound<'_, PyDict>) -> PyResult<bool> {
+        hold(&self.early, config)
+    }
+}
+
+fn hold(watched: &[(Py<PyString>, Seen)], config: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let py = config.py();
+    for (name, seen) in watched {
+        let now = config.get_item(name.bind(py))?;
+        let same = match (seen, now) {
+            (Seen::Absent, None) => true,
+            (Seen::One(before), Some(now)) => now.is(before) || now.eq(before)?,
+            (Seen::Many(before), Some(now)) => now.eq(before)?,
+            _ => false,
+        };
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -39,7 +39,7 @@ impl Engine {
         overrides: &Bound<'_, PyDict>,
         store: Option<&Bound<'_, Store>>,
     ) -> PyResult<Engine> {
-        let watched = Watched::of(config)?;
+        let watched = Watched::of(config, overrides)?;
         let config = read(config, overrides)?;
         let checked = config.settings().map_err(|error| exception(py, &error))?;
         let kept = match checked.settings.interface {
@@ -66,7 +66,7 @@ impl Engine {
     }
 
     /// Opens the session of a request and fills `data` with it.
-    fn open(
+    pub(crate) fn open(
         &self,
         py: Python<'_>,
         cookie_header: Option<&Bound<'_, PyString>>,
@@ -101,6 +101,11 @@ impl Engine {
 }
 
 impl Engine {
+    /// Whether sessions can be opened by this engine under a configuration.
+    pub(crate) fn opens(&self, config: &Bound<'_, PyDict>) -> PyResult<bool> {
+        self.watched.holds_for_opening(config)
+    }
+
     pub(crate) fn engine(&self) -> &dewar::Engine {
         &self.engine
     }

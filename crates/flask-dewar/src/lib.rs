@@ -7,6 +7,9 @@
 mod config;
 mod engine;
 mod errors;
+mod headers;
+mod in_use;
+mod lazy;
 mod session;
 mod stores;
 mod values;
@@ -19,6 +22,12 @@ mod _native {
     use crate::config::{check, keys};
     #[pymodule_export]
     use crate::engine::Engine;
+    #[pymodule_export]
+    use crate::headers::add_vary;
+    #[pymodule_export]
+    use crate::in_use::InUse;
+    #[pymodule_export]
+    use crate::lazy::{Accessed, load};
     #[pymodule_export]
     use crate::session::Session;
     #[pymodule_export]

@@ -50,9 +50,6 @@ impl Session {
     /// `Vary: Cookie` is needed.
     ///
     /// `cleared` says that the dict was emptied as a whole before it got what is in it now.
-    ///
-    /// Where there is something to write, the engine must be the one for `config`, if that is given: otherwise this does nothing and gives None.
-    #[pyo3(signature = (engine, data, cleared, modified, accessed, config=None))]
     fn close(
         &self,
         engine: &Bound<'_, Engine>,
@@ -60,41 +57,69 @@ impl Session {
         cleared: bool,
         modified: bool,
         accessed: bool,
-        config: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Option<(Option<String>, bool)>> {
+    ) -> PyResult<Closed> {
+        let before = self.before();
+        let difference = Difference::between(&before, data, cleared);
+        self.finish(
+            engine.get(),
+            data.py(),
+            &before,
+            difference,
+            modified,
+            accessed,
+        )
+    }
+}
+
+/// The value of `Set-Cookie`, if there is one, and whether `Vary: Cookie` is needed.
+pub(crate) type Closed = (Option<String>, bool);
+
+impl Session {
+    /// As `close`; but where there is something to write, the engine must serve `config`: otherwise this does nothing and
+    /// gives None.
+    pub(crate) fn close_under(
+        &self,
+        config: &Bound<'_, PyDict>,
+        engine: &Engine,
+        data: &Bound<'_, PyDict>,
+        modified: bool,
+        accessed: bool,
+    ) -> PyResult<Option<Closed>> {
         let py = data.py();
-        let before = Arc::clone(&self.lock());
-        // Where there is no GIL, another thread must not change the dict meanwhile.
-        let difference =
-            with_critical_section(data, || Difference::between(&before, data, cleared));
+        let before = self.before();
+        let difference = Difference::between(&before, data, false);
         let writes =
             modified || !difference.is_none() || data.contains(intern!(py, "_permanent"))?;
-        if writes
-            && let Some(config) = config
-            && !engine.get().serves(config)?
-        {
+        if writes && !engine.serves(config)? {
             return Ok(None);
         }
+        self.finish(engine, py, &before, difference, modified, accessed)
+            .map(Some)
+    }
+
+    fn finish(
+        &self,
+        engine: &Engine,
+        py: Python<'_>,
+        before: &Document,
+        difference: Difference<'_, '_>,
+        modified: bool,
+        accessed: bool,
+    ) -> PyResult<Closed> {
         if accessed {
             self.session.set_accessed();
         }
-        self.apply(py, &before, difference)?;
+        self.apply(py, before, difference)?;
         if modified && !self.session.is_modified() {
             self.session
                 .set_modified()
                 .map_err(|error| exception(py, &error))?;
         }
-        let engine = engine.get();
         let reply = engine.run(py, || wait(engine.engine().close(&self.session)));
         let reply = reply.map_err(|error| exception(py, &error))?;
-        Ok(Some((
-            reply.set_cookie().map(str::to_owned),
-            reply.varies(),
-        )))
+        Ok((reply.set_cookie().map(str::to_owned), reply.varies()))
     }
-}
 
-impl Session {
     /// Fills `data` from the session.
     pub(crate) fn filling(
         session: dewar::Session,
@@ -142,6 +167,10 @@ impl Session {
         Ok(())
     }
 
+    fn before(&self) -> Arc<Document> {
+        Arc::clone(&self.lock())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Arc<Document>> {
         self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,6 +205,11 @@ struct Difference<'d, 'py> {
 
 impl<'d, 'py> Difference<'d, 'py> {
     fn between(before: &'d Document, now: &Bound<'py, PyDict>, cleared: bool) -> Self {
+        // Where there is no GIL, another thread must not change the dict meanwhile.
+        with_critical_section(now, || Difference::find(before, now, cleared))
+    }
+
+    fn find(before: &'d Document, now: &Bound<'py, PyDict>, cleared: bool) -> Self {
         let mut changed = Vec::new();
         let mut kept = 0;
         let mut stored = before.entries();

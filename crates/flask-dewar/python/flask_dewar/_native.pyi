@@ -1,8 +1,23 @@
 """The engine; private to the package."""
 
-from typing import Any, final, overload
+from typing import Any, final
 
-__all__ = ["Engine", "Session", "Store", "check", "decode", "encode", "keys"]
+from flask import Flask
+from flask.sessions import SessionInterface, SessionMixin
+
+__all__ = [
+    "Accessed",
+    "Engine",
+    "InUse",
+    "Session",
+    "Store",
+    "add_vary",
+    "check",
+    "decode",
+    "encode",
+    "keys",
+    "load",
+]
 
 @final
 class Store:
@@ -32,6 +47,32 @@ class Engine:
     def delete_expired(self, limit: int) -> tuple[int, bool]: ...
 
 @final
+class Accessed:
+    """`session.accessed` of a session that is not loaded: by setting it Flask says that a request reaches for it."""
+
+    def __new__(cls) -> Accessed: ...
+    def __get__(self, instance: SessionMixin | None, owner: type[Any] | None = None, /) -> bool: ...
+    def __set__(self, instance: SessionMixin, value: bool, /) -> None: ...
+
+@final
+class InUse:
+    """An engine for signed cookies, the application that it is for, and what of the session interface it was built from."""
+
+    def __new__(
+        cls,
+        app: Flask,
+        interface: SessionInterface,
+        parts: list[str],
+        json_provider: type[Any],
+        engine: Engine,
+    ) -> InUse: ...
+    def opens(self, app: Flask, interface: SessionInterface) -> Engine | None: ...
+    def serves(self, app: Flask, interface: SessionInterface) -> Engine | None: ...
+    def close(
+        self, app: Flask, handle: Session, data: Any, modified: bool, accessed: bool
+    ) -> tuple[str | None, bool] | None: ...
+
+@final
 class Session:
     """A session that was opened. The application works on a dict of its own; `close` finds what differs."""
 
@@ -40,28 +81,13 @@ class Session:
     @property
     def new(self) -> bool: ...
     def regenerate(self) -> None: ...
-    @overload
     def close(
-        self,
-        engine: Engine,
-        data: Any,
-        cleared: bool,
-        modified: bool,
-        accessed: bool,
-        config: None = None,
+        self, engine: Engine, data: Any, cleared: bool, modified: bool, accessed: bool
     ) -> tuple[str | None, bool]: ...
-    @overload
-    def close(
-        self,
-        engine: Engine,
-        data: Any,
-        cleared: bool,
-        modified: bool,
-        accessed: bool,
-        config: dict[str, Any],
-    ) -> tuple[str | None, bool] | None: ...
 
+def add_vary(headers: list[tuple[str, str]]) -> bool: ...
 def check(config: dict[str, Any], overrides: dict[str, Any]) -> list[dict[str, str]]: ...
 def encode(data: dict[str, Any], format: str) -> bytes: ...
 def decode(record: bytes, preferred: str) -> dict[str, Any] | None: ...
 def keys() -> list[str]: ...
+def load(session: SessionMixin) -> None: ...

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, NoReturn
 
 from flask import Flask, Request, Response, current_app
@@ -15,7 +13,7 @@ from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SecureCookieSession, SessionMixin
 
 from . import headers, lazy
-from ._native import Engine
+from ._native import Engine, InUse
 from .errors import ConfigurationError
 
 #: What an application can replace of Flask's own interface, by a subclass or on the object. Then Flask's own code runs.
@@ -77,11 +75,14 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
     null_session_class = ExplainedNullSession
 
     #: What is used while nothing changes.
-    _current: Current | None = None
+    _current: InUse | None = None
     _refused: str | None = None
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        engine = self._engine_for(app)
+        current = self._current
+        engine = None if current is None else current.opens(app, self)
+        if engine is None:
+            engine = self._engine_for(app)
         if engine is None:
             return super().open_session(app, request)
         return lazy.opened(self.session_class, engine, request)
@@ -97,14 +98,12 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
             super().save_session(app, session, response)
             return
         accessed = session.accessed or bool(session.get("_permanent") and extends(app))
+        # What the application replaced was looked at when the session was opened; only its configuration may be another
+        # now, which is looked at where it matters.
         current = self._current
         closed = None
-        if current is not None and current.app is app:
-            # What the application replaced was looked at when the session was opened; only its configuration may be
-            # another now, which the engine sees where it matters.
-            closed = handle.close(
-                current.engine, session, False, session.modified, accessed, app.config
-            )
+        if current is not None:
+            closed = current.close(app, handle, session, session.modified, accessed)
         if closed is None:
             engine = self._engine_for(app)
             if engine is None:
@@ -124,14 +123,9 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         """The engine for what the application says now; None if it has no key, or replaced something that only Flask's
         code does."""
         current = self._current
-        if (
-            current is not None
-            and current.app is app
-            and current.parts == parts(self)
-            and has_flasks_json(app)
-            and current.engine.serves(app.config)
-        ):
-            return current.engine
+        engine = None if current is None else current.serves(app, self)
+        if engine is not None:
+            return engine
         return self._build_engine(app) if app.secret_key and self._is_flasks(app) else None
 
     def _is_flasks(self, app: Flask) -> bool:
@@ -176,30 +170,12 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
             return None
         # The attribute must be there before it is counted.
         self._current = None
-        self._current = Current(app, parts(self), engine)
+        self._current = InUse(app, self, PARTS, DefaultJSONProvider, engine)
         return engine
 
 
-@dataclass(slots=True)
-class Current:
-    """An engine, the application that it is for, and what of the interface it was built from."""
-
-    app: Flask
-    parts: tuple[Any, ...]
-    engine: Engine
-
-
-#: What an engine is built from, but for the configuration.
-NAMED_PARTS = attrgetter(
-    "__class__", "serializer", "salt", "digest_method", "key_derivation", "session_class"
-)
-
-
-def parts(interface: SecureCookieSessionInterface) -> tuple[Any, ...]:
-    """What an engine is built from, the number of the serializer's tags and of the object's own attributes included: what
-    is replaced on the object is one more."""
-    named = NAMED_PARTS(interface)
-    return len(interface.__dict__), len(getattr(named[1], "order", ())), named
+#: The interface's attributes that an engine is built from.
+PARTS = ["serializer", "salt", "digest_method", "key_derivation", "session_class"]
 
 
 def has_flasks_json(app: Flask) -> bool:

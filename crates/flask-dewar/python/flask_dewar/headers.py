@@ -5,6 +5,8 @@ from __future__ import annotations
 from flask import Response
 from werkzeug.datastructures import Headers
 
+from ._native import add_vary
+
 #: Whether Werkzeug keeps headers as they are iterated: a list of names and values.
 PLAIN_LIST = type(vars(Headers()).get("_list")) is list
 
@@ -21,10 +23,7 @@ def append(response: Response, name: str, value: str) -> None:
 def vary_by_cookie(response: Response) -> None:
     """Tells caches that the response depends on the cookie."""
     headers = response.headers
-    plain = PLAIN_LIST and type(headers) is Headers
-    for name, _ in headers._list if plain else headers:
-        if len(name) == 4 and name.lower() == "vary":
-            # There is a set to parse and to write.
-            response.vary.add("Cookie")
-            return
-    append(response, "Vary", "Cookie")
+    if PLAIN_LIST and type(headers) is Headers and add_vary(headers._list):
+        return
+    # There is a set to parse and to write.
+    response.vary.add("Cookie")

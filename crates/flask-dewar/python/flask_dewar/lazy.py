@@ -13,8 +13,9 @@ import flask.ctx
 from flask import Request
 from flask.sessions import SessionMixin
 
-from ._native import Engine
+from ._native import Accessed, Engine
 from ._native import Session as Handle
+from ._native import load as load
 
 #: Since 3.1.3 Flask tells the session when a request reaches for it; before, only the dict's own methods could.
 TOLD_BY_FLASK = isinstance(vars(flask.ctx.RequestContext).get("session"), property)
@@ -32,19 +33,6 @@ def opened(session_class: type[S], engine: Engine, request: Request) -> S:
     if not TOLD_BY_FLASK:
         load(session)
     return cast(S, session)
-
-
-def load(session: SessionMixin) -> None:
-    """Fills the session, if that has not been done."""
-    state = session.__dict__
-    pending = state.get("_pending")
-    if pending is None:
-        return
-    session_class, engine, header = pending
-    # It is filled as the dict that it is, past its class. After an error, whoever reaches for it next meets it again.
-    state["_handle"] = engine.open(header, session)
-    del state["_pending"]
-    session.__class__ = session_class
 
 
 def handle(session: SessionMixin) -> Handle | None:
@@ -95,19 +83,6 @@ def first_loading(name: str) -> Callable[..., Any]:
 
     method.__name__ = name
     return method
-
-
-class Accessed:
-    """`session.accessed` of a session that is not loaded: by setting it Flask says that a request reaches for it."""
-
-    def __get__(self, session: SessionMixin | None, owner: type[Any]) -> bool:
-        return False
-
-    def __set__(self, session: SessionMixin, accessed: bool) -> None:
-        if accessed:
-            load(session)
-            # By its real class.
-            session.accessed = True
 
 
 class Modified:
