@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import uuid
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -295,6 +297,15 @@ def test_what_a_handler_configures_is_followed_by_its_own_cookie(route: str) -> 
         assert f"Path={path};" in response.headers["Set-Cookie"] + ";"
         # The browser would not send one of another path.
         client.set_cookie("session", response.headers["Set-Cookie"].split(";")[0].split("=", 1)[1])
+
+
+def test_an_application_that_is_dropped_is_freed() -> None:
+    app = app_with(flask_dewar.SecureCookieSessionInterface())
+    app.test_client().get("/append")
+    left = weakref.ref(app)
+    del app
+    gc.collect()
+    assert left() is None
 
 
 def test_should_set_cookie_is_asked() -> None:

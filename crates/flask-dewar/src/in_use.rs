@@ -3,6 +3,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::engine::Engine;
 use crate::session::{Closed, Session};
@@ -92,6 +93,16 @@ impl InUse {
         handle
             .get()
             .close_under(&config(app)?, engine, data, modified, accessed)
+    }
+
+    /// The application leads back here by its interface: Python's collector of cycles has to know.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.app)?;
+        visit.call(&self.engine)?;
+        visit.call(&self.class)?;
+        visit.call(&self.serializer)?;
+        visit.call(&self.json_provider)?;
+        self.parts.iter().try_for_each(|(_, part)| visit.call(part))
     }
 }
 
