@@ -207,6 +207,14 @@ class TagApple(flask.json.tag.JSONTag):
         return ["pear"]
 
 
+def use_another_key(app: flask.Flask) -> None:
+    app.config.update(SECRET_KEY="another key of some length", SECRET_KEY_FALLBACKS=[KEY])
+
+
+#: Flask before 3.1 does not know the fallbacks.
+FALLBACKS = [use_another_key] if "SECRET_KEY_FALLBACKS" in flask.Flask.default_config else []
+
+
 def set_class_attribute(name: str, value: Any) -> Callable[[flask.Flask], None]:
     return lambda app: setattr(type(app.session_interface), name, value)
 
@@ -215,9 +223,6 @@ def set_class_attribute(name: str, value: Any) -> Callable[[flask.Flask], None]:
     "change",
     [
         lambda app: app.config.update(SECRET_KEY="another key of some length"),
-        lambda app: app.config.update(
-            SECRET_KEY="another key of some length", SECRET_KEY_FALLBACKS=[KEY]
-        ),
         lambda app: app.config.update(SECRET_KEY=None),
         lambda app: app.config.update(SESSION_COOKIE_NAME="other"),
         lambda app: app.config.update(PERMANENT_SESSION_LIFETIME=timedelta(seconds=-1)),
@@ -233,6 +238,7 @@ def set_class_attribute(name: str, value: Any) -> Callable[[flask.Flask], None]:
             app.session_interface, "serializer", flask.json.tag.TaggedJSONSerializer()
         ),
         lambda app: setattr(app, "json", Shouting(app)),
+        *FALLBACKS,
     ],
 )
 def test_what_changes_after_a_request_is_noticed_as_by_flask(
