@@ -106,7 +106,7 @@ def main() -> None:
                 ("p50", "d", line(figures, "read", "store", "p50")),
                 ("p99", "d", line(figures, "read", "store", "p99")),
                 (
-                    "p99 while expired ones are removed",
+                    "p99 beside the clean-up",
                     "q",
                     line(figures, "cleanup", "busy", "read", "p99"),
                 ),
