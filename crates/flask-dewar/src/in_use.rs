@@ -65,17 +65,6 @@ impl InUse {
         Ok(same.then_some(&self.engine))
     }
 
-    /// The engine, if it can open and close the sessions of this application.
-    fn serves(
-        &self,
-        app: &Bound<'_, PyAny>,
-        interface: &Bound<'_, PyAny>,
-    ) -> PyResult<Option<&Py<Engine>>> {
-        let same =
-            self.is_built_from(app, interface)? && self.engine.get().serves(&config(app)?)?;
-        Ok(same.then_some(&self.engine))
-    }
-
     /// Closes a session that the engine opened for this application; None, and nothing done, if this is for another one, or
     /// there is something to write and the configuration is another by now.
     fn close(

@@ -22,21 +22,19 @@ pub(crate) fn load(session: &Bound<'_, PyAny>) -> PyResult<()> {
         pending.get_borrowed_item(2)?,
     );
     // It is filled as the dict that it is, past its class. After an error, whoever reaches for it next meets it again.
-    match engine.cast::<Engine>() {
+    let handle = match engine.cast::<Engine>() {
         Ok(engine) => {
             let header = match header.is_none() {
                 true => None,
                 false => Some(header.cast::<PyString>()?),
             };
             let handle = engine.get().open(py, header.as_deref(), session.cast()?)?;
-            state.set_item(intern!(py, "_handle"), Bound::new(py, handle)?)?;
+            Bound::new(py, handle)?.into_any()
         }
         // One that works aside, on a thread of its own.
-        Err(_) => {
-            let handle = engine.call_method1(intern!(py, "open"), (header, session))?;
-            state.set_item(intern!(py, "_handle"), handle)?;
-        }
-    }
+        Err(_) => engine.call_method1(intern!(py, "open"), (header, session))?,
+    };
+    state.set_item(intern!(py, "_handle"), handle)?;
     state.del_item(intern!(py, "_pending"))?;
     session.setattr(intern!(py, "__class__"), class)
 }

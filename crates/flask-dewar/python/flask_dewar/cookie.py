@@ -82,7 +82,7 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         current = self._current
         engine = None if current is None else current.opens(app, self)
         if engine is None:
-            engine = self._engine_for(app)
+            engine = self._new_engine_for(app)
         if engine is None:
             return super().open_session(app, request)
         return lazy.opened(self.session_class, engine, request)
@@ -105,7 +105,7 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         if current is not None:
             closed = current.close(app, handle, session, session.modified, accessed)
         if closed is None:
-            engine = self._engine_for(app)
+            engine = self._new_engine_for(app)
             if engine is None:
                 super().save_session(app, session, response)
                 return
@@ -119,13 +119,9 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         if varies:
             headers.vary_by_cookie(response)
 
-    def _engine_for(self, app: Flask) -> Engine | None:
-        """The engine for what the application says now; None if it has no key, or replaced something that only Flask's
+    def _new_engine_for(self, app: Flask) -> Engine | None:
+        """A new engine for what the application says now; None if it has no key, or replaced something that only Flask's
         code does."""
-        current = self._current
-        engine = None if current is None else current.serves(app, self)
-        if engine is not None:
-            return engine
         return self._build_engine(app) if app.secret_key and self._is_flasks(app) else None
 
     def _is_flasks(self, app: Flask) -> bool:
