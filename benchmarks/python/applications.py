@@ -4,6 +4,7 @@
 /nothing      does not touch it
 /read         reads one value
 /write        changes one value
+/cart         reads the list that a large session has
 /set/KEY      sets a key and takes a moment, in which others run; /has/KEY says whether it is there
 """
 
@@ -51,6 +52,10 @@ def in_flask(configure: Callable[[Any], None]) -> Any:
     def write() -> str:
         flask.session["visits"] = flask.session.get("visits", 0) + 1
         return "ok"
+
+    @app.get("/cart")
+    def cart() -> str:
+        return str(len(flask.session.get("cart", ())))
 
     @app.get("/set/<key>")
     def set_key(key: str) -> str:
@@ -162,6 +167,10 @@ def in_django(middleware: list[str]) -> Any:
             request.session["visits"] = request.session.get("visits", 0) + 1
         return HttpResponse("ok")
 
+    def cart(request: Any) -> HttpResponse:
+        items = request.session.get("cart", ()) if hasattr(request, "session") else ()
+        return HttpResponse(str(len(items)))
+
     if not settings.configured:
         settings.configure(
             SECRET_KEY=KEY,
@@ -173,6 +182,7 @@ def in_django(middleware: list[str]) -> Any:
                 path("nothing", nothing),
                 path("read", read),
                 path("write", write),
+                path("cart", cart),
             ),
         )
         django.setup()

@@ -131,7 +131,7 @@ def test_a_change_at_any_place_is_saved(
     app: flask.Flask, value: Any, new: Any, data: st.DataObject
 ) -> None:
     visit = Visit(app)
-    visit.write({"other": 1, "value": value, "z": [1]})
+    visit.write({"other": 1, "value": value, "long": [value, "x" * 300], "z": [1]})
     expected = visit.read()
     path = data.draw(st.sampled_from(sorted(paths(expected), key=repr)))
     put(expected, path, new)

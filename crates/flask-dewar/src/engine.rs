@@ -1,5 +1,8 @@
 //! The engine for one configuration of an application.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use dewar::config::Interface;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -8,7 +11,7 @@ use crate::config::{Watched, read};
 use crate::errors::exception;
 use crate::session::Session;
 use crate::stores::Store;
-use crate::values::Names;
+use crate::values::{Long, Names};
 use crate::wait::wait;
 
 /// Opens and closes the sessions of an application, as its configuration says.
@@ -17,7 +20,7 @@ pub(crate) struct Engine {
     engine: dewar::Engine,
     watched: Watched,
     kept: Kept,
-    names: Names,
+    names: Arc<Names>,
 }
 
 /// Where sessions are kept: what is in the cookie needs no waiting, so the GIL stays held.
@@ -56,7 +59,7 @@ impl Engine {
             engine,
             watched,
             kept,
-            names: Names::new(),
+            names: Arc::new(Names::new()),
         })
     }
 
@@ -66,25 +69,23 @@ impl Engine {
     }
 
     /// Opens the session of a request and fills `data` with it.
-    pub(crate) fn open(
+    fn open(
         &self,
         py: Python<'_>,
         cookie_header: Option<&Bound<'_, PyString>>,
         data: &Bound<'_, PyDict>,
     ) -> PyResult<Session> {
-        let header = cookie_header.map(header_bytes).transpose()?;
-        let opened = self.run(py, || wait(self.engine.open(header.as_deref())));
-        let session = opened.map_err(|error| exception(py, &error))?;
-        Session::filling(session, self.kept, data, &self.names)
+        let (session, _) = self.opened(py, cookie_header, data, Long::AtOnce)?;
+        Ok(session)
     }
 
     /// Whether the session of a request is permanent, of those that are kept in the cookie.
     fn is_permanent(&self, py: Python<'_>, cookie_header: &Bound<'_, PyString>) -> PyResult<bool> {
         let header = header_bytes(cookie_header)?;
-        if !self.engine.may_be_permanent([header.as_slice()]) {
+        if !self.engine.may_be_permanent([&*header]) {
             return Ok(false);
         }
-        let session = wait(self.engine.open([header.as_slice()]));
+        let session = wait(self.engine.open([&*header]));
         let session = session.map_err(|error| exception(py, &error))?;
         Ok(session.is_permanent())
     }
@@ -101,6 +102,20 @@ impl Engine {
 }
 
 impl Engine {
+    /// Opens the session of a request and fills `data` with it; whether long values in it wait until somebody reaches for them.
+    pub(crate) fn opened(
+        &self,
+        py: Python<'_>,
+        cookie_header: Option<&Bound<'_, PyString>>,
+        data: &Bound<'_, PyDict>,
+        long: Long,
+    ) -> PyResult<(Session, bool)> {
+        let header = cookie_header.map(header_bytes).transpose()?;
+        let opened = self.run(py, || wait(self.engine.open(header.as_deref())));
+        let session = opened.map_err(|error| exception(py, &error))?;
+        Session::filling(session, self.kept, data, &self.names, long)
+    }
+
     /// Whether sessions can be opened by this engine under a configuration.
     pub(crate) fn opens(&self, config: &Bound<'_, PyDict>) -> PyResult<bool> {
         self.watched.holds_for_opening(config)
@@ -120,14 +135,14 @@ impl Engine {
 }
 
 /// The header's bytes: WSGI hands them over as Latin-1.
-fn header_bytes(header: &Bound<'_, PyString>) -> PyResult<Vec<u8>> {
+fn header_bytes<'a>(header: &'a Bound<'_, PyString>) -> PyResult<Cow<'a, [u8]>> {
     let text = header.to_str()?;
     if text.is_ascii() {
-        return Ok(text.as_bytes().to_vec());
+        return Ok(Cow::Borrowed(text.as_bytes()));
     }
     // A character beyond Latin-1 comes from a test client, which means its UTF-8.
     let latin = text.chars().map(|c| u8::try_from(u32::from(c)).ok());
     Ok(latin
         .collect::<Option<Vec<u8>>>()
-        .unwrap_or_else(|| text.as_bytes().to_vec()))
+        .map_or(Cow::Borrowed(text.as_bytes()), Cow::Owned))
 }

@@ -18,6 +18,8 @@ mod wait;
 /// The module `flask_dewar._native`; private to the package.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::config::{check, keys};
     #[pymodule_export]
@@ -27,11 +29,16 @@ mod _native {
     #[pymodule_export]
     use crate::in_use::InUse;
     #[pymodule_export]
-    use crate::lazy::{Accessed, load};
+    use crate::lazy::{Accessed, load, make, make_all};
     #[pymodule_export]
     use crate::session::Session;
     #[pymodule_export]
     use crate::stores::Store;
     #[pymodule_export]
-    use crate::values::{decode, encode};
+    use crate::values::{Waiting, decode, encode};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("WAITING", crate::values::waiting(module.py())?)
+    }
 }

@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyString};
 
 use crate::engine::{Engine, Kept};
 use crate::errors::exception;
-use crate::values::{Names, fill, is_key, key_text, surely_same, value};
+use crate::values::{Long, Names, fill, is_key, key_text, make_waiting, surely_same, value};
 use crate::wait::wait;
 
 /// A session that was opened. The application works on a dict of its own; `close` finds what differs.
@@ -22,6 +22,7 @@ pub(crate) struct Session {
     kept: Kept,
     /// What the dict held when it was last filled or saved.
     before: Mutex<Arc<Document>>,
+    names: Arc<Names>,
 }
 
 #[pymethods]
@@ -120,20 +121,33 @@ impl Session {
         Ok((reply.set_cookie().map(str::to_owned), reply.varies()))
     }
 
-    /// Fills `data` from the session.
+    /// Fills `data` from the session; whether anything in it waits until somebody reaches for it.
     pub(crate) fn filling(
         session: dewar::Session,
         kept: Kept,
         data: &Bound<'_, PyDict>,
-        names: &Names,
-    ) -> PyResult<Session> {
+        names: &Arc<Names>,
+        long: Long,
+    ) -> PyResult<(Session, bool)> {
         let before = session.mirror();
-        fill(data, &before, &mut names.known())?;
-        Ok(Session {
+        let waits = fill(data, &before, &mut names.known(), long)?;
+        let session = Session {
             session,
             kept,
             before: Mutex::new(Arc::new(before)),
-        })
+            names: Arc::clone(names),
+        };
+        Ok((session, waits))
+    }
+
+    /// Makes what waits in `data` under a key, or under all of them; whether anything still waits.
+    pub(crate) fn make_waiting(
+        &self,
+        data: &Bound<'_, PyDict>,
+        only: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let before = self.before();
+        make_waiting(data, &before, &mut self.names.known(), only)
     }
 
     /// Tells the engine what differs between the dict before and now, key by key.

@@ -32,7 +32,12 @@ def race(place, work, threads=THREADS):
         return work(at, [place.store, place.other][at % 2])
 
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(run, range(threads)))
+        running = [pool.submit(run, at) for at in range(threads)]
+    # All of them: one error of a shared client is another's cause.
+    errors = [error for future in running if (error := future.exception())]
+    if errors:
+        raise ExceptionGroup("threads failed", errors)
+    return [future.result() for future in running]
 
 
 def test_replaces_lose_no_change(place):

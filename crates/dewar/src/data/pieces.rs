@@ -68,30 +68,44 @@ pub struct Pieces<'a>(Source<'a>);
 
 #[derive(Clone)]
 enum Source<'a> {
-    /// The text, and where it is read.
-    Json(&'a str, Scanner<'a>),
+    /// Where it is read, and the whole of it as text once that is asked for.
+    Json(Option<&'a str>, Scanner<'a>),
     Msgpack(Reader<'a>),
 }
 
 impl<'a> Pieces<'a> {
     pub(super) fn json(bytes: &'a [u8], dialect: Dialect) -> Pieces<'a> {
-        // Once for the whole value: what is cut out of it then is UTF-8 as well.
-        let text = std::str::from_utf8(bytes).unwrap_or("null");
-        Pieces(Source::Json(
-            text,
-            Scanner::checked(text.as_bytes(), dialect),
-        ))
+        Pieces(Source::Json(None, Scanner::checked(bytes, dialect)))
     }
 
     pub(super) fn msgpack(bytes: &'a [u8]) -> Pieces<'a> {
         Pieces(Source::Msgpack(Reader::new(bytes)))
     }
 
+    /// How many bytes a list or a dict is stored in; None for every other value. To be asked before anything is read.
+    ///
+    /// ```
+    /// use dewar::data::{Document, Entry, Format};
+    ///
+    /// let document = Document::parse(Format::Json, r#"{"cart": ["apple", "pear"]}"#.into())?;
+    /// let Some((_, Entry::Stored(pieces))) = document.entries().next() else { unreachable!() };
+    /// assert_eq!(pieces.container_len(), Some(17));
+    /// # Ok::<(), dewar::Error>(())
+    /// ```
+    pub fn container_len(&self) -> Option<usize> {
+        match &self.0 {
+            Source::Json(_, scanner) => {
+                matches!(scanner.bytes.first(), Some(b'[' | b'{')).then_some(scanner.bytes.len())
+            }
+            Source::Msgpack(reader) => reader.container_len(),
+        }
+    }
+
     /// The next value, or its beginning.
     #[inline]
     pub fn value(&mut self) -> Piece<'a> {
         match &mut self.0 {
-            Source::Json(text, scanner) => json(text, scanner),
+            Source::Json(source, scanner) => json(source, scanner),
             Source::Msgpack(reader) => reader.piece(),
         }
     }
@@ -114,7 +128,7 @@ impl<'a> Pieces<'a> {
                     return None;
                 }
                 let span = scanner.key().ok()?;
-                Some(text(source, span))
+                Some(text(source, scanner.bytes, span))
             }
             Source::Msgpack(reader) => items.next_counted().then(|| reader.piece_of_key()),
         }
@@ -161,11 +175,12 @@ impl Items {
     }
 }
 
-fn json<'a>(source: &'a str, scanner: &mut Scanner<'a>) -> Piece<'a> {
+fn json<'a>(source: &mut Option<&'a str>, scanner: &mut Scanner<'a>) -> Piece<'a> {
     match scanner.peek_token() {
-        Some(b'"') => scanner
-            .string()
-            .map_or(Piece::Null, |span| text(source, span)),
+        Some(b'"') => match scanner.string() {
+            Ok(span) => text(source, scanner.bytes, span),
+            Err(_) => Piece::Null,
+        },
         Some(b'{') => Piece::Dict(opened(scanner, b'}')),
         Some(b'[') => Piece::List(opened(scanner, b']')),
         Some(b't') => word(scanner, "true", Piece::Bool(true)),
@@ -195,10 +210,12 @@ fn word<'a>(scanner: &mut Scanner<'a>, word: &'static str, piece: Piece<'a>) -> 
     scanner.word(word).map_or(Piece::Null, |()| piece)
 }
 
-fn text(source: &str, span: StringSpan) -> Piece<'_> {
-    if !span.escaped {
-        return Piece::Str(source.get(span.start..span.end).unwrap_or_default());
+fn text<'a>(source: &mut Option<&'a str>, bytes: &'a [u8], span: StringSpan) -> Piece<'a> {
+    if span.escaped {
+        let content = &bytes[span.start..span.end];
+        return Piece::Value(Value::Str(json_text::string(content, true)));
     }
-    let content = &source.as_bytes()[span.start..span.end];
-    Piece::Value(Value::Str(json_text::string(content, true)))
+    // Once for the whole value: what is cut out of it then is UTF-8 as well.
+    let whole = *source.get_or_insert_with(|| std::str::from_utf8(bytes).unwrap_or_default());
+    Piece::Str(whole.get(span.start..span.end).unwrap_or_default())
 }

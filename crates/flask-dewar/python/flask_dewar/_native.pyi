@@ -6,17 +6,21 @@ from flask import Flask
 from flask.sessions import SessionInterface, SessionMixin
 
 __all__ = [
+    "WAITING",
     "Accessed",
     "Engine",
     "InUse",
     "Session",
     "Store",
+    "Waiting",
     "add_vary",
     "check",
     "decode",
     "encode",
     "keys",
     "load",
+    "make",
+    "make_all",
 ]
 
 @final
@@ -84,9 +88,17 @@ class Session:
         self, engine: Engine, data: Any, cleared: bool, modified: bool, accessed: bool
     ) -> tuple[str | None, bool]: ...
 
+@final
+class Waiting:
+    """What stands in a session's dict for a long value until somebody reaches for it."""
+
+WAITING: Waiting
+
 def add_vary(headers: list[tuple[str, str]]) -> bool: ...
 def check(config: dict[str, Any], overrides: dict[str, Any]) -> list[dict[str, str]]: ...
 def encode(data: dict[str, Any], format: str) -> bytes: ...
 def decode(record: bytes, preferred: str) -> dict[str, Any] | None: ...
 def keys() -> list[str]: ...
 def load(session: SessionMixin) -> None: ...
+def make(session: SessionMixin, key: object) -> Any: ...
+def make_all(session: SessionMixin) -> None: ...

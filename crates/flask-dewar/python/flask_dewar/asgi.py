@@ -116,13 +116,13 @@ class Ahead:
         if opened is None or not lazy.is_pending(opened):
             return cast("SessionMixin | None", opened)
         state = opened.__dict__
-        session_class, engine, header = state["_pending"]
+        session_class, partly, engine, header = state["_pending"]
         data: Any = dict.__new__(session_class)
         if header is not None and self._waits:
             handle = await in_thread(engine.open, header, data)
         else:
             handle = engine.open(header, data)
-        state["_pending"] = (session_class, Loaded(handle, data), header)
+        state["_pending"] = (session_class, partly, Loaded(handle, data), header)
         return cast(SessionMixin, opened)
 
     async def save(self, app: Flask, session: SessionMixin, response: Any) -> None:

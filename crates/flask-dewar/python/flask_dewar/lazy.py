@@ -1,19 +1,23 @@
-"""Sessions that are loaded when somebody first reaches for them.
+"""Sessions that are loaded when somebody first reaches for them, and long values when somebody reaches for those.
 
 Until then a session has a class of its own, made from its real one, in which everything that reads or writes the dict
 loads it first. Loading gives the session its real class: from there on it is a dict like any other, at no further cost.
+
+A list or dict of some length is not made yet: making it, and comparing it at the end of the request, is most of what a large
+session costs, and most requests read a name or a number. A session that has such values gets a second class in between, in
+which everything that gives out values makes them first, until none is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 import flask.ctx
 from flask import Request
 from flask.sessions import SessionMixin
 
-from ._native import Accessed, Engine
+from ._native import WAITING, Accessed, Engine, make, make_all
 from ._native import Session as Handle
 from ._native import load as load
 
@@ -25,11 +29,11 @@ S = TypeVar("S", bound=SessionMixin)
 
 def opened(session_class: type[S], engine: Engine, request: Request) -> S:
     """The session of a request: nothing is read and nothing is loaded yet."""
-    waiting = UNLOADED[session_class]
-    session: Any = dict.__new__(waiting)
+    unloaded, partly = CLASSES[session_class]
+    session: Any = dict.__new__(unloaded)
     state = session.__dict__
     state["on_update"] = mark_modified
-    state["_pending"] = (session_class, engine, request.environ.get("HTTP_COOKIE"))
+    state["_pending"] = (session_class, partly, engine, request.environ.get("HTTP_COOKIE"))
     if not TOLD_BY_FLASK:
         load(session)
     return cast(S, session)
@@ -48,7 +52,7 @@ def is_pending(session: SessionMixin) -> bool:
 
 def is_permanent(session: SessionMixin) -> bool:
     """Whether a session that nobody has reached for is permanent, of those that are kept in the cookie."""
-    _, engine, header = session.__dict__["_pending"]
+    _, _, engine, header = session.__dict__["_pending"]
     return bool(header) and bool(engine.is_permanent(header))
 
 
@@ -74,11 +78,11 @@ class Rebuildable:
         return rebuilt, (type(self), data)
 
 
-def first_loading(name: str) -> Callable[..., Any]:
-    """A method that loads the session, and then is the real class's method of that name."""
+def first(do: Callable[[Any], None], name: str) -> Callable[..., Any]:
+    """A method that does something that gives the session its real class, and then is that one's method of that name."""
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        load(self)
+        do(self)
         return getattr(self, name)(*args, **kwargs)
 
     method.__name__ = name
@@ -125,26 +129,83 @@ def unloaded(session_class: type[Any]) -> type[Any]:
         found: bool = self.new
         return found
 
-    body: dict[str, Any] = {name: first_loading(name) for name in READING_AND_WRITING}
+    body: dict[str, Any] = {name: first(load, name) for name in READING_AND_WRITING}
     body |= {
         "__bool__": __bool__,
         "__hash__": None,
-        "__doc__": session_class.__doc__,
-        "__module__": session_class.__module__,
-        "__qualname__": session_class.__qualname__,
         "accessed": Accessed(),
         "modified": Modified(),
         "new": property(new),
     }
+    return like(session_class, body)
+
+
+#: What gives out all values, or one that the caller did not name.
+GIVING_OUT = [
+    *("__eq__", "__ne__", "__or__", "__reduce_ex__", "__repr__", "__ror__"),
+    *("copy", "items", "popitem", "values"),
+]
+
+
+def partly_loaded(session_class: type[Any]) -> type[Any] | None:
+    """The class that a session of `session_class` has while long values in it wait; None if they are made at once.
+
+    A class of the application may look past these methods, at what is in the dict.
+    """
+    if not session_class.__module__.startswith("flask_dewar."):
+        return None
+
+    real_getitem, real_get = session_class.__getitem__, session_class.get
+
+    def __getitem__(self: Any, key: Any) -> Any:
+        found = real_getitem(self, key)
+        return make(self, key) if found is WAITING else found
+
+    def get(self: Any, key: Any, default: Any = None) -> Any:
+        found = real_get(self, key, default)
+        return make(self, key) if found is WAITING else found
+
+    def setdefault(self: Any, key: Any, default: Any = None) -> Any:
+        found = session_class.setdefault(self, key, default)
+        return make(self, key) if found is WAITING else found
+
+    def pop(self: Any, key: Any, *default: Any) -> Any:
+        if dict.get(self, key) is WAITING:
+            make(self, key)
+        return session_class.pop(self, key, *default)
+
+    def __iter__(self: Any) -> Iterator[Any]:
+        # A dict that has its own is taken apart by `dict()`, `**` and the like without asking for its items.
+        return dict.__iter__(self)
+
+    body: dict[str, Any] = {name: first(make_all, name) for name in GIVING_OUT}
+    body |= {
+        "_loaded": session_class,
+        "__getitem__": __getitem__,
+        "__hash__": None,
+        "__iter__": __iter__,
+        "get": get,
+        "pop": pop,
+        "setdefault": setdefault,
+    }
+    return like(session_class, body)
+
+
+def like(session_class: type[Any], body: dict[str, Any]) -> type[Any]:
+    """A subclass that looks like the class itself."""
+    body["__doc__"] = session_class.__doc__
+    body["__module__"] = session_class.__module__
+    body["__qualname__"] = session_class.__qualname__
     return type(session_class.__name__, (session_class,), body)
 
 
-class Unloaded(dict[type[Any], type[Any]]):
-    """The class that each class of sessions has until it is loaded, made when it is first asked for."""
+class Classes(dict[type[Any], tuple[type[Any], "type[Any] | None"]]):
+    """The classes that a session of each class has until it is loaded, and while long values wait; made when they are
+    first asked for."""
 
-    def __missing__(self, session_class: type[Any]) -> type[Any]:
-        made = self[session_class] = unloaded(session_class)
+    def __missing__(self, session_class: type[Any]) -> tuple[type[Any], type[Any] | None]:
+        made = self[session_class] = unloaded(session_class), partly_loaded(session_class)
         return made
 
 
-UNLOADED = Unloaded()
+CLASSES = Classes()

@@ -4,6 +4,7 @@ mod names;
 mod python_types;
 mod read;
 mod same;
+mod waiting;
 mod write;
 
 use bytes::Bytes;
@@ -13,8 +14,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 pub(crate) use names::{Known, Names};
-pub(crate) use read::fill;
+pub(crate) use read::{Long, fill, make_waiting};
 pub(crate) use same::{is_key, surely_same};
+pub(crate) use waiting::{Waiting, is_waiting, waiting};
 pub(crate) use write::{key_text, value};
 
 use crate::errors::exception;
@@ -49,7 +51,7 @@ pub(crate) fn decode<'py>(
         return Ok(None);
     };
     let dict = PyDict::new(py);
-    fill(&dict, &document, &mut Known::none())?;
+    fill(&dict, &document, &mut Known::none(), Long::AtOnce)?;
     Ok(Some(dict))
 }
 

@@ -8,25 +8,91 @@ use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PySet, PyString, PyTuple};
 
 use super::names::Known;
 use super::python_types::python_types;
+use super::same::is_key;
+use super::waiting::{is_waiting, waiting};
 
-/// Puts all entries into `dict`, past whatever a subclass does when it is changed.
+/// From how many stored bytes on a list or a dict is long. Below, making it takes less than knowing that it waits.
+const LONG: usize = 256;
+
+/// When long lists and dicts are made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Long {
+    AtOnce,
+    /// When somebody reaches for them.
+    Later,
+}
+
+/// Puts all entries into `dict`, past whatever a subclass does when it is changed; whether any of them waits.
 pub(crate) fn fill(
     dict: &Bound<'_, PyDict>,
     document: &Document,
     names: &mut Known<'_>,
-) -> PyResult<()> {
+    long: Long,
+) -> PyResult<bool> {
     let py = dict.py();
+    let mut waits = false;
     for (key, entry) in document.entries() {
         let object = match entry {
-            Entry::Stored(mut pieces) => stored(py, &mut pieces, names)?,
-            Entry::Value(value) => object(py, value)?,
+            Entry::Stored(pieces) if long == Long::Later && is_long(&pieces) => {
+                waits = true;
+                waiting(py)?.clone().into_any()
+            }
+            entry => make(py, entry, names)?,
         };
-        match key.as_str() {
-            Some(key) => dict.set_item(names.name(py, key), object)?,
-            None => dict.set_item(text_object(py, key)?, object)?,
+        dict.set_item(key_object(py, key, names)?, object)?;
+    }
+    Ok(waits)
+}
+
+/// Makes what waits in `dict`, which was filled from this document: under one key, or under all of them. Whether anything
+/// still waits.
+pub(crate) fn make_waiting(
+    dict: &Bound<'_, PyDict>,
+    document: &Document,
+    names: &mut Known<'_>,
+    only: Option<&Bound<'_, PyAny>>,
+) -> PyResult<bool> {
+    let py = dict.py();
+    let mut waits = false;
+    for (key, entry) in document.entries() {
+        let name = key_object(py, key, names)?;
+        if !dict.get_item(&name)?.is_some_and(|it| is_waiting(&it)) {
+            continue;
+        }
+        match only.is_none_or(|only| is_key(only, key)) {
+            true => dict.set_item(name, make(py, entry, names)?)?,
+            false => waits = true,
         }
     }
-    Ok(())
+    Ok(waits)
+}
+
+fn is_long(pieces: &Pieces<'_>) -> bool {
+    pieces.container_len().is_some_and(|bytes| bytes >= LONG)
+}
+
+/// The object of a key at the top.
+fn key_object<'py>(
+    py: Python<'py>,
+    key: &Text,
+    names: &mut Known<'_>,
+) -> PyResult<Bound<'py, PyString>> {
+    match key.as_str() {
+        Some(key) => Ok(names.name(py, key)),
+        None => text_object(py, key),
+    }
+}
+
+/// The object of an entry.
+fn make<'py>(
+    py: Python<'py>,
+    entry: Entry<'_>,
+    names: &mut Known<'_>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match entry {
+        Entry::Stored(mut pieces) => stored(py, &mut pieces, names),
+        Entry::Value(value) => object(py, value),
+    }
 }
 
 /// The object of a stored value.

@@ -5,11 +5,14 @@ use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
+use super::waiting::is_waiting;
+
 /// Whether an object surely means what is stored: of the same plain types, in the same order. No code of the application runs.
 ///
 /// Where this cannot say, the object has to be converted and compared.
 pub(crate) fn surely_same(entry: Entry<'_>, object: &Bound<'_, PyAny>) -> bool {
     match entry {
+        _ if is_waiting(object) => true,
         Entry::Stored(mut pieces) => same(&mut pieces, object),
         Entry::Value(value) => is_value(object, value),
     }

@@ -238,6 +238,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// The bytes of what there is to read, if that is an array or a map.
+    pub(in crate::data) fn container_len(&self) -> Option<usize> {
+        matches!(self.bytes.first(), Some(0x80..=0x9f | 0xdc..=0xdf)).then_some(self.bytes.len())
+    }
+
     /// What follows as a piece, which was validated.
     pub(in crate::data) fn piece(&mut self) -> Piece<'a> {
         match self.head() {
