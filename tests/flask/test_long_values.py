@@ -7,8 +7,10 @@ import copy
 import json
 import operator
 import pickle
+import threading
 import types
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jinja2
@@ -218,6 +220,23 @@ def test_it_can_be_reached_for_after_the_session_was_saved(visit: Visit) -> None
     visit.request(handle)
     assert seen == [CART]
     assert visit.read() == DATA | written
+
+
+def test_threads_that_reach_for_a_value_at_once_have_the_same(visit: Visit) -> None:
+    def handle(session: Any) -> None:
+        session["name"]
+        start = threading.Barrier(8)
+
+        def reach(_: int) -> Any:
+            start.wait()
+            return session["cart"]
+
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(reach, range(8)))
+        assert len({id(cart) for cart in found}) == 1 and found[0] is session["cart"]
+
+    for _ in range(20):
+        visit.request(handle)
 
 
 def test_the_text_of_a_session_shows_all_values(visit: Visit) -> None:

@@ -4,6 +4,7 @@ use dewar::data::{Document, Entry, Piece, Pieces, Text, Value};
 use num_bigint::BigInt;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PySet, PyString, PyTuple};
 
 use super::names::Known;
@@ -56,19 +57,31 @@ pub(crate) fn make_waiting(
     let mut waits = false;
     for (key, entry) in document.entries() {
         let name = key_object(py, key, names)?;
-        if !dict.get_item(&name)?.is_some_and(|it| is_waiting(&it)) {
+        if !waits_under(dict, &name)? {
             continue;
         }
-        match only.is_none_or(|only| is_key(only, key)) {
-            true => dict.set_item(name, make(py, entry, names)?)?,
-            false => waits = true,
+        if !only.is_none_or(|only| is_key(only, key)) {
+            waits = true;
+            continue;
         }
+        let object = make(py, entry, names)?;
+        // Making it may let another thread run, which reached for it as well: both are to have the same object.
+        with_critical_section(dict, || match waits_under(dict, &name)? {
+            true => dict.set_item(&name, object),
+            false => Ok(()),
+        })?;
     }
     Ok(waits)
 }
 
 fn is_long(pieces: &Pieces<'_>) -> bool {
     pieces.container_len().is_some_and(|bytes| bytes >= LONG)
+}
+
+fn waits_under(dict: &Bound<'_, PyDict>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    Ok(dict
+        .get_item(name)?
+        .is_some_and(|object| is_waiting(&object)))
 }
 
 /// The object of a key at the top.
