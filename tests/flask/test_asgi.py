@@ -45,6 +45,11 @@ async def get_value(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(request.session.get(request.path_params["key"])))
 
 
+async def get_raw(request: Request) -> PlainTextResponse:
+    # As an encoder in C does, such as orjson.
+    return PlainTextResponse(str(dict.get(request.session, request.path_params["key"])))
+
+
 async def clear(request: Request) -> PlainTextResponse:
     request.session.clear()
     return PlainTextResponse("cleared")
@@ -75,6 +80,7 @@ ROUTES = [
     Route("/set/{key}/{value}", set_value),
     Route("/append/{key}/{value}", append),
     Route("/get/{key}", get_value),
+    Route("/raw/{key}", get_raw),
     Route("/clear", clear),
     Route("/later", later),
     Route("/fails", fails),
@@ -103,6 +109,13 @@ def test_a_session_lives_in_every_store(client: TestClient) -> None:
     assert client.get("/get/cart").text == "['kettle', 'cup']"
     client.get("/clear")
     assert client.get("/get/user").text == "None"
+
+
+def test_whoever_looks_into_the_dict_past_its_methods_finds_what_is_stored(
+    client: TestClient,
+) -> None:
+    client.get("/set/user/ada")
+    assert client.get("/raw/user").text == "ada"
 
 
 def test_headers_are_added_to_the_applications_own(client: TestClient) -> None:

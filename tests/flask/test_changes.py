@@ -278,13 +278,20 @@ def test_the_error_for_what_cannot_be_stored_names_the_key(visit: Visit, value: 
         visit.request(lambda session: dict.__setitem__(session, "wrong", value))
 
 
+@pytest.mark.parametrize("value", [2**80, "\ud800", [{"deep": -(2**64)}]])
+def test_the_error_for_what_msgpack_cannot_hold_names_the_key_and_the_way_out(value: Any) -> None:
+    visit = Visit(app_of("memory"))
+    with pytest.raises(TypeError, match=r"session\[\"wrong\"\]: .*msgpack-typed"):
+        visit.request(lambda session: dict.__setitem__(session, "wrong", value))
+
+
 def test_a_value_that_holds_itself_is_refused(visit: Visit) -> None:
     visit.write({"list": [1]})
 
     def change(session: Any) -> None:
         session["list"].append(session["list"])
 
-    with pytest.raises(ValueError, match="Circular reference"):
+    with pytest.raises(ValueError, match=r"session\[\"list\"\] .*Circular reference"):
         visit.request(change)
     assert visit.read() == {"list": [1]}
 

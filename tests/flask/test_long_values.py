@@ -261,6 +261,24 @@ def test_a_class_of_the_application_has_all_values_in_its_dict() -> None:
     assert seen == [("ada", CART)]
 
 
+def test_a_default_can_be_named(visit: Visit) -> None:
+    def handle(session: Any) -> None:
+        assert session.pop("nothing", default=1) == 1 and session.pop("cart", default=1) == CART
+        assert waiting(session) == ["places"] and session.setdefault("places", default=1) == PLACES
+
+    visit.request(handle)
+
+
+def test_what_waits_is_not_written_as_text(visit: Visit) -> None:
+    def handle(session: Any) -> None:
+        session.get("name")
+        # As an encoder in C does that looks into the dict, with `default=str`.
+        with pytest.raises(TypeError, match=r"dict\(session\)"):
+            str(dict.__getitem__(session, "cart"))
+
+    visit.request(handle)
+
+
 def test_what_waits_cannot_be_stored_in_another_place(visit: Visit) -> None:
     def handle(session: Any) -> None:
         session.get("name")

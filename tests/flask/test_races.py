@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import cachelib
 import flask
+import flask_dewar
 
 App = Callable[..., flask.Flask]
 
@@ -92,3 +96,93 @@ def test_a_slow_request_does_not_undo_a_logout(make_app: App) -> None:
         assert late.result() == 200
     client.set_cookie("session", sid.value)
     assert client.get("/all").json == {"_permanent": True}
+
+
+class Gated(cachelib.SimpleCache):
+    """A cache whose first read is answered when the second has begun, and the second when somebody has written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: Iterator[int] | None = None
+        self.second_began, self.written = threading.Event(), threading.Event()
+
+    def get(self, key: str) -> Any:
+        found = super().get(key)
+        match next(self.reads) if self.reads else None:
+            case 1:
+                assert self.second_began.wait(20)
+            case 2:
+                self.second_began.set()
+                assert self.written.wait(20)
+        return found
+
+
+def test_a_thread_that_is_late_with_loading_undoes_nothing() -> None:
+    cache = Gated()
+    app = flask.Flask(__name__)
+    app.config.update(SECRET_KEY="k" * 32, SESSION_TYPE="cachelib", SESSION_CACHELIB=cache)
+    flask_dewar.Session(app)
+    cart = list(range(200))
+    seen: list[Any] = []
+
+    def write() -> None:
+        flask.session["state"] = "paid"
+        flask.session["cart"].append("last")
+        del flask.session["gone"]
+        cache.written.set()
+
+    def read() -> None:
+        seen.append(dict(flask.session))
+
+    @app.get("/fill")
+    def fill() -> str:
+        flask.session.update(cart=cart, state="old", gone=1)
+        return "filled"
+
+    @app.get("/work")
+    def work() -> str:
+        # Neither has reached for the session before.
+        jobs = [flask.copy_current_request_context(job) for job in (write, read)]
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(job) for job in jobs]:
+                done.result()
+        return "worked"
+
+    client = app.test_client()
+    client.get("/fill")
+    cache.reads = itertools.count(1)
+    assert client.get("/work").text == "worked"
+    expected = {"_permanent": True, "cart": [*cart, "last"], "state": "paid"}
+    assert seen == [expected]
+    with client.session_transaction() as session:
+        assert dict(session) == expected
+
+
+def test_threads_of_a_request_that_reach_for_its_session_first_share_it() -> None:
+    app = flask.Flask(__name__)
+    app.config.update(SECRET_KEY="k" * 32, SESSION_TYPE="memory")
+    flask_dewar.Session(app)
+    threads = 4
+
+    @app.get("/work")
+    def work() -> str:
+        start = threading.Barrier(threads)
+
+        def write(number: int) -> None:
+            start.wait(20)
+            flask.session[f"key{number}"] = number
+
+        jobs = [flask.copy_current_request_context(write) for _ in range(threads)]
+        with ThreadPoolExecutor(threads) as pool:
+            for done in [pool.submit(job, number) for number, job in enumerate(jobs)]:
+                done.result()
+        return "worked"
+
+    for _ in range(100):
+        client = app.test_client()
+        with client.session_transaction() as session:
+            session["cart"] = list(range(200))
+        assert client.get("/work").text == "worked"
+        with client.session_transaction() as session:
+            assert {f"key{number}": number for number in range(threads)}.items() <= session.items()
+            assert session["cart"] == list(range(200))

@@ -36,8 +36,8 @@ impl Server {
     ))]
     pub(crate) fn unreachable(&self, operation: Operation, after: std::time::Duration) -> Error {
         let what = format!(
-            "no connection within {after:?}; is the address right, does a firewall let it through, and is TLS used on \
-             both sides or on neither? Where this is normal, raise the time that connecting may take"
+            "no connection within {after:?}; is the address right, does a firewall let it through, is TLS used on both \
+             sides or on neither, and is the server not frozen? Where this is normal, raise the time that connecting may take (SESSION_CONNECT_TIMEOUT)"
         );
         self.error(operation, what).temporary()
     }
@@ -53,7 +53,7 @@ impl Server {
     pub(crate) fn timed_out(&self, operation: Operation, after: std::time::Duration) -> Error {
         let what = format!(
             "no answer within {after:?}; is the server overloaded, frozen or cut off? Where this is normal, raise the \
-             time that the operation may take"
+             time that the operation may take (SESSION_OPERATION_TIMEOUT)"
         );
         self.error(operation, what).temporary()
     }

@@ -9,6 +9,7 @@ use pyo3::types::{PyDict, PyString};
 
 use crate::config::{Watched, read};
 use crate::errors::exception;
+use crate::log;
 use crate::session::Session;
 use crate::stores::Store;
 use crate::values::{Long, Names};
@@ -55,6 +56,8 @@ impl Engine {
             builder = builder.shared_store(store.get().shared());
         }
         let engine = builder.build().map_err(|error| exception(py, &error))?;
+        // The findings are logged once for the application, and engines are built anew.
+        log::forget();
         Ok(Engine {
             engine,
             watched,
@@ -126,11 +129,16 @@ impl Engine {
     }
 
     /// Runs the engine; other threads run meanwhile, if it may have to wait.
-    pub(crate) fn run<T: Send>(&self, py: Python<'_>, call: impl FnOnce() -> T + Send) -> T {
-        match self.kept {
+    pub(crate) fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce() -> dewar::Result<T> + Send,
+    ) -> dewar::Result<T> {
+        let outcome = match self.kept {
             Kept::InStore => py.detach(call),
             Kept::InCookie | Kept::Nowhere => call(),
-        }
+        };
+        log::said(py, outcome)
     }
 }
 

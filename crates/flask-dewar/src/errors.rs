@@ -25,9 +25,10 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     }
 }
 
-fn in_full(error: &Error) -> String {
+/// An error with its causes, in words.
+pub(crate) fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
     let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(cause) = source {
         // A cause that only passes on its own is said once.
         let text = cause.to_string();

@@ -4,6 +4,7 @@
 use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::engine::Engine;
@@ -18,14 +19,15 @@ pub(crate) fn load(session: &Bound<'_, PyAny>) -> PyResult<()> {
     let Some(pending) = state.get_item(intern!(py, "_pending"))? else {
         return Ok(());
     };
-    let pending = pending.cast::<PyTuple>()?;
-    let (class, partly, engine, header) = (
-        pending.get_borrowed_item(0)?,
+    let pending = pending.cast_into::<PyTuple>()?;
+    let (partly, engine, header) = (
         pending.get_borrowed_item(1)?,
         pending.get_borrowed_item(2)?,
         pending.get_borrowed_item(3)?,
     );
-    // It is filled as the dict that it is, past its class. After an error, whoever reaches for it next meets it again.
+    // Filled aside: another thread or greenlet may reach for the session meanwhile, and be the first to have it. After an error,
+    // whoever reaches for it next meets it again.
+    let data = PyDict::new(py);
     let (handle, waits) = match engine.cast::<Engine>() {
         Ok(engine) => {
             let header = match header.is_none() {
@@ -36,19 +38,26 @@ pub(crate) fn load(session: &Bound<'_, PyAny>) -> PyResult<()> {
                 true => Long::AtOnce,
                 false => Long::Later,
             };
-            let data = session.cast()?;
-            let (handle, waits) = engine.get().opened(py, header.as_deref(), data, long)?;
+            let (handle, waits) = engine.get().opened(py, header.as_deref(), &data, long)?;
             (Bound::new(py, handle)?.into_any(), waits)
         }
         // One that works aside, on a thread of its own.
         Err(_) => (
-            engine.call_method1(intern!(py, "open"), (header, session))?,
+            engine.call_method1(intern!(py, "open"), (header, &data))?,
             false,
         ),
     };
-    state.set_item(intern!(py, "_handle"), handle)?;
-    state.del_item(intern!(py, "_pending"))?;
-    session.setattr(intern!(py, "__class__"), if waits { partly } else { class })
+    let class = pending.get_borrowed_item(if waits { 1 } else { 0 })?;
+    with_critical_section(&state, || {
+        if !state.contains(intern!(py, "_pending"))? {
+            return Ok(());
+        }
+        // As the dict that it is, past its class.
+        session.cast::<PyDict>()?.update(data.as_mapping())?;
+        state.set_item(intern!(py, "_handle"), handle)?;
+        session.setattr(intern!(py, "__class__"), class)?;
+        state.del_item(intern!(py, "_pending"))
+    })
 }
 
 /// Makes the value that waits under a key, and gives it. When none waits any more, the session gets its real class.

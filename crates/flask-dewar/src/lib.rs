@@ -10,6 +10,7 @@ mod errors;
 mod headers;
 mod in_use;
 mod lazy;
+mod log;
 mod session;
 mod stores;
 mod values;
@@ -39,6 +40,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::log::listen();
         module.add("WAITING", crate::values::waiting(module.py())?)
     }
 }

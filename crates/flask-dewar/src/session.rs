@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dewar::data::{Document, Text};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
@@ -191,7 +191,8 @@ impl Session {
 
     /// The error for a value that cannot be stored, with the key under which it is.
     fn about_key(&self, py: Python<'_>, key: &Text, error: PyErr) -> PyErr {
-        if !error.is_instance_of::<PyTypeError>(py) {
+        let is_value = error.is_instance_of::<PyValueError>(py);
+        if !is_value && !error.is_instance_of::<PyTypeError>(py) {
             return error;
         }
         let place = match self.kept {
@@ -203,7 +204,10 @@ impl Session {
             key.to_string_lossy(),
             error.value(py)
         );
-        let with_key = PyTypeError::new_err(named);
+        let with_key = match is_value {
+            true => PyValueError::new_err(named),
+            false => PyTypeError::new_err(named),
+        };
         with_key.set_cause(py, error.cause(py));
         with_key
     }

@@ -81,7 +81,7 @@ pub(super) fn explain(
         }
         Failure::Lost(Reason::Timeout) => {
             "no answer in time; is the endpoint overloaded, frozen or cut off? Where this is normal, raise the time that \
-             the operation may take"
+             the operation may take (SESSION_OPERATION_TIMEOUT)"
         }
         Failure::Lost(Reason::NotUnderstood) => {
             "what answers there does not speak DynamoDB's protocol"

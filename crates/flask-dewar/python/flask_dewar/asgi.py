@@ -55,8 +55,9 @@ class SessionMiddleware:
             isinstance(self.interface, SecureCookieSessionInterface)
             and not self._settings.secret_key
         ):
+            missing = "not set" if self._settings.secret_key is None else "empty"
             raise ConfigurationError(
-                "SECRET_KEY is not set, and sessions in signed cookies need one: make a key with: flask dewar key new"
+                f"SECRET_KEY is {missing}, and sessions in signed cookies need one: make a key with: flask dewar key new"
             )
         self._ahead = Ahead(self.interface)
 
@@ -117,12 +118,14 @@ class Ahead:
             return cast("SessionMixin | None", opened)
         state = opened.__dict__
         session_class, partly, engine, header = state["_pending"]
-        data: Any = dict.__new__(session_class)
+        data: dict[str, Any] = {}
         if header is not None and self._waits:
             handle = await in_thread(engine.open, header, data)
         else:
             handle = engine.open(header, data)
-        state["_pending"] = (session_class, partly, Loaded(handle, data), header)
+        # For whoever looks into the dict past its methods.
+        dict.update(cast(Any, opened), data)
+        state["_pending"] = (session_class, partly, Loaded(handle, data, state), header)
         return cast(SessionMixin, opened)
 
     async def save(self, app: Flask, session: SessionMixin, response: Any) -> None:
@@ -166,13 +169,12 @@ class Asked:
 class Loaded:
     """Stands for the engine of a session that was loaded ahead, until the application reaches for it."""
 
-    def __init__(self, handle: Handle, data: Any) -> None:
-        self._handle, self._data = handle, data
+    def __init__(self, handle: Handle, data: Mapping[str, Any], state: dict[str, Any]) -> None:
+        self._handle, self._data, self._state = handle, data, state
 
-    def open(self, cookie_header: str | None, session: Any) -> Handle:
-        """Fills the session, which counts as read from here on."""
-        dict.update(session, self._data)
-        session.__dict__["accessed"] = True
+    def open(self, cookie_header: str | None, data: Any) -> Handle:
+        """The session, which is filled already, counts as read from here on."""
+        self._state["accessed"] = True
         return self._handle
 
     def is_permanent(self, cookie_header: str) -> bool:

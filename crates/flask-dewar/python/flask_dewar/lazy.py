@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 import flask.ctx
 from flask import Request
 from flask.sessions import SessionMixin
+from werkzeug.local import LocalProxy
 
 from ._native import WAITING, Accessed, Engine, make, make_all
 from ._native import Session as Handle
@@ -29,14 +30,34 @@ S = TypeVar("S", bound=SessionMixin)
 
 def opened(session_class: type[S], engine: Engine, request: Request) -> S:
     """The session of a request: nothing is read and nothing is loaded yet."""
-    unloaded, partly = CLASSES[session_class]
-    session: Any = dict.__new__(unloaded)
+    unloaded, partly, has_init = CLASSES[session_class]
+    session: Any
+    if has_init:
+        session = made_by_itself(session_class)
+        session.__class__ = unloaded
+    else:
+        session = dict.__new__(unloaded)
     state = session.__dict__
     state["on_update"] = mark_modified
     state["_pending"] = (session_class, partly, engine, request.environ.get("HTTP_COOKIE"))
     if not TOLD_BY_FLASK:
         load(session)
     return cast(S, session)
+
+
+def made_by_itself(session_class: type[Any]) -> Any:
+    """An empty session, made as its class wants to be made."""
+    session = session_class()
+    dict.clear(session)
+    return session
+
+
+def itself(session: SessionMixin) -> SessionMixin:
+    """The session, where `flask.session` may stand for it."""
+    if type(session) is LocalProxy:
+        found: SessionMixin = session._get_current_object()
+        return found
+    return session
 
 
 def handle(session: SessionMixin) -> Handle | None:
@@ -169,10 +190,10 @@ def partly_loaded(session_class: type[Any]) -> type[Any] | None:
         found = session_class.setdefault(self, key, default)
         return make(self, key) if found is WAITING else found
 
-    def pop(self: Any, key: Any, *default: Any) -> Any:
+    def pop(self: Any, key: Any, *default: Any, **named: Any) -> Any:
         if dict.get(self, key) is WAITING:
             make(self, key)
-        return session_class.pop(self, key, *default)
+        return session_class.pop(self, key, *default, **named)
 
     def __iter__(self: Any) -> Iterator[Any]:
         # A dict that has its own is taken apart by `dict()`, `**` and the like without asking for its items.
@@ -199,12 +220,15 @@ def like(session_class: type[Any], body: dict[str, Any]) -> type[Any]:
     return type(session_class.__name__, (session_class,), body)
 
 
-class Classes(dict[type[Any], tuple[type[Any], "type[Any] | None"]]):
-    """The classes that a session of each class has until it is loaded, and while long values wait; made when they are
-    first asked for."""
+class Classes(dict[type[Any], tuple[type[Any], "type[Any] | None", bool]]):
+    """The classes that a session of each class has until it is loaded, and while long values wait, made when they are
+    first asked for; and whether the application gave the class an `__init__`."""
 
-    def __missing__(self, session_class: type[Any]) -> tuple[type[Any], type[Any] | None]:
-        made = self[session_class] = unloaded(session_class), partly_loaded(session_class)
+    def __missing__(self, session_class: type[Any]) -> tuple[type[Any], type[Any] | None, bool]:
+        author = session_class.__init__.__module__.partition(".")[0]
+        has_init = author not in ("flask", "flask_dewar", "werkzeug")
+        made = unloaded(session_class), partly_loaded(session_class), has_init
+        self[session_class] = made
         return made
 
 

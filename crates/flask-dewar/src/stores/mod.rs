@@ -13,6 +13,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 use self::carried::Carried;
 use crate::errors::exception;
+use crate::log::said;
 use crate::wait::wait;
 
 /// A place that keeps sessions; one for the whole application, whatever becomes of its configuration.
@@ -45,7 +46,7 @@ impl Store {
     /// The bytes of a record, or None.
     fn load<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let key = Key::new(key);
-        let record = py.detach(|| wait(self.0.load(&key)));
+        let record = said(py, py.detach(|| wait(self.0.load(&key))));
         let record = record.map_err(|error| exception(py, &error))?;
         Ok(record.map(|record| PyBytes::new(py, &record.blob)))
     }
@@ -53,14 +54,13 @@ impl Store {
     /// Removes a record; one that is absent is a success.
     fn delete(&self, py: Python<'_>, key: &str) -> PyResult<()> {
         let key = Key::new(key);
-        py.detach(|| wait(self.0.delete(&key)))
-            .map_err(|error| exception(py, &error))
+        said(py, py.detach(|| wait(self.0.delete(&key)))).map_err(|error| exception(py, &error))
     }
 
     /// Removes at most `limit` records that had expired at `now`: how many, and whether more may be left.
     fn delete_expired(&self, py: Python<'_>, now: f64, limit: usize) -> PyResult<(u64, bool)> {
         let now = UnixTime::from_millis((now * 1000.0) as i64);
-        let purged = py.detach(|| wait(self.0.delete_expired(now, limit)));
+        let purged = said(py, py.detach(|| wait(self.0.delete_expired(now, limit))));
         let purged = purged.map_err(|error| exception(py, &error))?;
         Ok((purged.removed(), matches!(purged, Purged::More(_))))
     }
@@ -75,7 +75,7 @@ impl Store {
         limit: usize,
     ) -> PyResult<Option<Listing>> {
         let cursor = cursor.map_or_else(Cursor::start, Cursor::at);
-        let page = py.detach(|| wait(self.0.list(prefix, cursor, limit)));
+        let page = said(py, py.detach(|| wait(self.0.list(prefix, cursor, limit))));
         let page = page.map_err(|error| exception(py, &error))?;
         Ok(page.map(|page| {
             let entries = page.entries.into_iter().map(|entry| {

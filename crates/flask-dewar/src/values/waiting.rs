@@ -1,5 +1,6 @@
 //! What stands in a session's dict for a long value until somebody reaches for it.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -10,7 +11,15 @@ pub(crate) struct Waiting;
 #[pymethods]
 impl Waiting {
     fn __repr__(&self) -> &'static str {
-        "<a long value that is made when the session is asked for it; dict(session) has all of them>"
+        "<a long value that is made when the session is asked for it>"
+    }
+
+    /// Whoever writes what it does not know as text must not write this.
+    fn __str__(&self) -> PyResult<String> {
+        Err(PyTypeError::new_err(
+            "a long value of the session that was not made yet, since the dict was looked into past its methods: use \
+             dict(session)",
+        ))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Writes a document, copying what was not changed.
 
 use super::{Document, Family, Format, Slot, Text, json, msgpack, pickle, tagged_json};
-use crate::Result;
 use crate::data::json_scan::Dialect;
 use crate::data::json_text;
+use crate::{Error, Result};
 
 /// Room for what was changed, beside what was read.
 const SPARE: usize = 64;
@@ -21,7 +21,8 @@ pub(super) fn encode(document: &Document, format: Format) -> Result<Vec<u8>> {
                 if !copied(document, &mut out, slot, Family::Json) {
                     json::string(&mut out, key)?;
                     out.push(b':');
-                    json::encode(&mut out, &document.value(slot), 1)?;
+                    json::encode(&mut out, &document.value(slot), 1)
+                        .map_err(|error| about(key, &error))?;
                 }
             }
             out.push(b'}');
@@ -40,7 +41,8 @@ fn pickled(document: &Document, out: &mut Vec<u8>) -> Result<()> {
         out.push(b'(');
         for (key, slot) in document.entries.entries() {
             pickle::write::text(out, key);
-            pickle::write::encode(out, &document.value(slot), 1)?;
+            pickle::write::encode(out, &document.value(slot), 1)
+                .map_err(|error| about(key, &error))?;
         }
         out.push(b'u');
     }
@@ -78,7 +80,8 @@ fn tagged_entries<'a>(
         if !copied(document, out, slot, Family::TaggedJson) {
             json_text::write_string(out, key, Dialect::Python);
             out.push(b':');
-            tagged_json::encode(out, &document.value(slot), 1)?;
+            tagged_json::encode(out, &document.value(slot), 1)
+                .map_err(|error| about(key, &error))?;
         }
     }
     Ok(())
@@ -89,10 +92,18 @@ fn pack(document: &Document, out: &mut Vec<u8>, mode: msgpack::Mode) -> Result<(
     for (key, slot) in document.entries.entries() {
         if !copied(document, out, slot, Family::Msgpack) {
             msgpack::write_text(out, key, mode)?;
-            msgpack::encode(out, &document.value(slot), mode, 1)?;
+            msgpack::encode(out, &document.value(slot), mode, 1)
+                .map_err(|error| about(key, &error))?;
         }
     }
     Ok(())
+}
+
+/// The error for a value that cannot be written, with the key under which it is.
+#[cold]
+fn about(key: &Text, error: &Error) -> Error {
+    let message = format!("session[{:?}]: {error}", key.to_string_lossy());
+    Error::new(error.kind(), message)
 }
 
 /// Copies an entry that is written as it should be already.

@@ -88,7 +88,7 @@ fn write_leaf(out: &mut Vec<u8>, value: &Value, mode: Mode) -> Result<()> {
             Err(_) => {
                 return Err(Error::new(
                     ErrorKind::Value,
-                    "an int outside -2^63 to 2^64-1 cannot be stored as msgpack",
+                    "an int outside -2^63 to 2^64-1 cannot be stored as msgpack (set SESSION_SERIALIZATION_FORMAT to msgpack-typed, which can)",
                 ));
             }
         },
@@ -152,7 +152,7 @@ pub(in crate::data) fn write_text(out: &mut Vec<u8>, text: &Text, mode: Mode) ->
         Mode::Typed => write_extension(out, extension::TEXT, text.as_wtf8()),
         Mode::Plain => Err(Error::new(
             ErrorKind::Value,
-            "a str with lone surrogates cannot be stored as msgpack",
+            "a str with lone surrogates cannot be stored as msgpack (set SESSION_SERIALIZATION_FORMAT to msgpack-typed, which can)",
         )),
     }
 }
