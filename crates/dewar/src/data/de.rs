@@ -34,22 +34,59 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T> {
 
 /// Reads a deserializable type from a borrowed [`Value`]; text can be borrowed from it.
 pub fn from_value_ref<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T> {
-    T::deserialize(ValueDeserializer { value, depth: 0 }).map_err(|problem| {
-        let (found, asked) = (value.type_name(), std::any::type_name::<T>());
-        Error::new(
-            ErrorKind::Value,
-            format!("a {found} cannot be read as {asked}: {problem}"),
-        )
+    read(value).map_err(|problem| {
+        let found = value.type_name();
+        unreadable::<T>(&format!("a {found} cannot be read as"), &problem)
     })
+}
+
+/// Reads what a session holds under `key`; an error names the key.
+pub(crate) fn from_entry<T: DeserializeOwned>(key: &str, value: &Value) -> Result<T> {
+    read(value).map_err(|problem| {
+        unreadable::<T>(&format!("session[{key:?}] cannot be read as"), &problem)
+    })
+}
+
+/// Reads a whole session; an error names the field of the struct that does not fit, and no key that only the session knows.
+pub(crate) fn from_session<T: DeserializeOwned>(session: &Value) -> Result<T> {
+    read(session).map_err(|problem| match problem.field {
+        Some(field) => unreadable::<T>(
+            &format!("session[{field:?}] cannot be read as that field of"),
+            &problem,
+        ),
+        None => unreadable::<T>("the session cannot be read as", &problem),
+    })
+}
+
+fn read<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Problem> {
+    T::deserialize(ValueDeserializer { value, depth: 0 })
+}
+
+fn unreadable<T>(what: &str, problem: &Problem) -> Error {
+    let asked = std::any::type_name::<T>();
+    Error::new(ErrorKind::Value, format!("{what} {asked}: {problem}"))
 }
 
 /// Why a value cannot be read as the type that was asked for.
 #[derive(Debug)]
-struct Problem(String);
+struct Problem {
+    reason: String,
+    /// The field of the outermost struct in which it is.
+    field: Option<&'static str>,
+}
+
+impl Problem {
+    fn new(reason: impl Into<String>) -> Problem {
+        Problem {
+            reason: reason.into(),
+            field: None,
+        }
+    }
+}
 
 impl Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.reason)
     }
 }
 
@@ -58,36 +95,40 @@ impl std::error::Error for Problem {}
 /// Serde's own messages quote the value; these do not.
 impl de::Error for Problem {
     fn custom<T: Display>(_: T) -> Problem {
-        Problem("the type refused the value".to_owned())
+        Problem::new("the type refused the value")
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Problem {
-        Problem(format!("found {}, expected {expected}", kind(&found)))
+        Problem::new(format!("found {}, expected {expected}", kind(&found)))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn de::Expected) -> Problem {
-        Problem(format!(
+        Problem::new(format!(
             "found {} with a value that is not {expected}",
             kind(&found)
         ))
     }
 
     fn invalid_length(length: usize, expected: &dyn de::Expected) -> Problem {
-        Problem(format!("found {length} items, expected {expected}"))
+        Problem::new(format!("found {length} items, expected {expected}"))
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Problem {
-        Problem(format!(
+        Problem::new(format!(
             "found an unknown variant, expected one of {}",
             expected.join(", ")
         ))
     }
 
     fn unknown_field(_: &str, expected: &'static [&'static str]) -> Problem {
-        Problem(format!(
+        Problem::new(format!(
             "found an unknown field, expected {}",
             expected.join(", ")
         ))
+    }
+
+    fn missing_field(field: &'static str) -> Problem {
+        Problem::new(format!("the field {field:?} is missing"))
     }
 }
 
@@ -115,7 +156,7 @@ struct ValueDeserializer<'de> {
 impl<'de> ValueDeserializer<'de> {
     fn deeper(self) -> Result<usize, Problem> {
         if self.depth >= super::MAX_SERDE_DEPTH {
-            return Err(Problem("it is nested too deeply".to_owned()));
+            return Err(Problem::new("it is nested too deeply"));
         }
         Ok(self.depth + 1)
     }
@@ -138,8 +179,8 @@ impl<'de> ValueDeserializer<'de> {
                 visitor.visit_newtype_struct(self)
             }
             value => {
-                let bytes =
-                    msgpack::encode_value(value).map_err(|error| Problem(error.to_string()))?;
+                let bytes = msgpack::encode_value(value)
+                    .map_err(|error| Problem::new(error.to_string()))?;
                 visitor.visit_enum(access::Whole(bytes))
             }
         }
@@ -230,6 +271,21 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
         }
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        match self.value {
+            Value::Dict(dict) if self.depth == 0 => {
+                let mut access = access::Entries::of_struct(dict, self.deeper()?, fields);
+                visitor.visit_map(&mut access)
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -249,7 +305,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
                 None => Err(de::Error::invalid_type(Unexpected::Bytes(b""), &visitor)),
             },
             Value::Dict(_) => Err(de::Error::invalid_type(Unexpected::Map, &visitor)),
-            other => Err(Problem(format!(
+            other => Err(Problem::new(format!(
                 "found {}, expected {}",
                 other.type_name(),
                 &visitor as &dyn de::Expected
@@ -271,7 +327,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        tuple_struct map struct identifier
+        tuple_struct map identifier
     }
 }
 

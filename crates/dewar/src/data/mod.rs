@@ -36,6 +36,7 @@ mod text;
 mod token;
 mod value;
 
+pub(crate) use de::{from_entry, from_session};
 pub use de::{from_value, from_value_ref};
 pub use decimal::Decimal;
 pub use dict::Dict;

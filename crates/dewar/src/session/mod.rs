@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::state::{PERMANENT, State};
-use crate::data::{Dict, Value, from_value, to_value};
+use crate::data::{Dict, Value, from_entry, to_value};
 use crate::engine::Engine;
 use crate::flash::Flash;
 use crate::{Result, SessionId};
@@ -52,17 +52,11 @@ impl Session {
     /// The value under `key`, as `T`; `None` if there is none.
     ///
     /// # Errors
-    /// [`ErrorKind::Value`](crate::ErrorKind::Value) if the value is there and is not a `T`.
+    /// [`ErrorKind::Value`](crate::ErrorKind::Value) if the value is there and is not a `T`; it names the key, and never the
+    /// value.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        let state = self.accessed();
-        match state.document.get(key) {
-            None => Ok(None),
-            Some(value) => {
-                let value = value.into_owned();
-                drop(state);
-                from_value(value).map(Some)
-            }
-        }
+        let value = self.value(key);
+        value.map(|value| from_entry(key, &value)).transpose()
     }
 
     /// The value under `key` as it is stored.
@@ -158,7 +152,7 @@ impl Session {
         state.check_writable()?;
         let before = state.document.get(key).map(|value| value.into_owned());
         let mut value: T = match &before {
-            Some(before) => from_value(before.clone())?,
+            Some(before) => from_entry(key, before)?,
             None => T::default(),
         };
         let result = {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Session;
-use crate::data::{Value, from_value, to_value};
+use crate::data::{Value, from_session, to_value};
 use crate::{Error, ErrorKind, Result};
 
 impl Session {
@@ -26,9 +26,9 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Value`] if a field is missing or is of another type.
+    /// [`ErrorKind::Value`] if a field is missing or is of another type; it names the field, and never the value.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        from_value(Value::Dict(self.to_dict()))
+        from_session(&Value::Dict(self.to_dict()))
     }
 
     /// Stores each field of a struct under its key. Only fields that differ count as changes; keys that the struct

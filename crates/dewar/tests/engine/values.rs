@@ -1,5 +1,5 @@
 use dewar::config::Config;
-use dewar::data::Value;
+use dewar::data::{Dict, Value};
 use dewar::{Engine, ErrorKind};
 
 use crate::support::{Browser, cookie_bench, server_bench};
@@ -49,6 +49,58 @@ async fn a_value_of_another_type_is_an_error_without_the_value_in_it() {
     assert_eq!(
         session.get::<String>("name").unwrap().as_deref(),
         Some("s3cret-value")
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_named_by_its_key() {
+    #[derive(Debug, serde::Deserialize)]
+    #[allow(dead_code)]
+    struct Shop {
+        #[serde(default)]
+        visits: u32,
+        owner: Option<Owner>,
+        currency: String,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    #[allow(dead_code)]
+    struct Owner {
+        age: u8,
+    }
+    type Counts = std::collections::HashMap<String, u32>;
+
+    let bench = server_bench(Config::new());
+    let session = Browser::default().open(&bench.engine).await;
+    session.insert("visits", "s3cret").unwrap();
+    let expected = r#"session["visits"] cannot be read as u32: found text, expected u32"#;
+    let read = session.get::<u32>("visits").unwrap_err();
+    assert_eq!(read.to_string(), expected);
+    let updated = session.update("visits", |n: &mut u32| *n += 1).unwrap_err();
+    assert_eq!(updated.to_string(), expected);
+
+    let shop = |problem: &str| {
+        let message = session.read::<Shop>().unwrap_err().to_string();
+        let (what, why) = message.split_once(" cannot be read as ").unwrap();
+        assert!(why.contains("::Shop: "), "{message}");
+        assert_eq!(
+            format!("{what}: {}", why.split_once(": ").unwrap().1),
+            problem
+        );
+    };
+    shop(r#"session["visits"]: found text, expected u32"#);
+    session.insert("visits", 1).unwrap();
+    shop(r#"the session: the field "currency" is missing"#);
+    session
+        .insert("owner", Dict::from([("age", "s3cret")]))
+        .unwrap();
+    shop(r#"session["owner"]: found text, expected u8"#);
+
+    // A key that only the session knows is data, too.
+    let message = session.read::<Counts>().unwrap_err().to_string();
+    assert!(!message.contains("owner"), "{message}");
+    assert!(
+        message.starts_with("the session cannot be read as "),
+        "{message}"
     );
 }
 

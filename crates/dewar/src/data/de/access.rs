@@ -55,16 +55,27 @@ impl<'de> SeqAccess<'de> for &mut Items<'de> {
 
 pub(super) struct Entries<'de> {
     entries: std::slice::Iter<'de, (Text, Value)>,
-    value: Option<&'de Value>,
+    value: Option<(&'de Text, &'de Value)>,
     depth: usize,
+    /// The keys that a problem in their values may name.
+    fields: &'static [&'static str],
 }
 
 impl<'de> Entries<'de> {
     pub(super) fn new(dict: &'de Dict, depth: usize) -> Entries<'de> {
+        Entries::of_struct(dict, depth, &[])
+    }
+
+    pub(super) fn of_struct(
+        dict: &'de Dict,
+        depth: usize,
+        fields: &'static [&'static str],
+    ) -> Entries<'de> {
         Entries {
             entries: dict.keyed().entries().iter(),
             value: None,
             depth,
+            fields,
         }
     }
 }
@@ -79,17 +90,21 @@ impl<'de> MapAccess<'de> for &mut Entries<'de> {
         let Some((key, value)) = self.entries.next() else {
             return Ok(None);
         };
-        self.value = Some(value);
+        self.value = Some((key, value));
         seed.deserialize(Key(key)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Problem> {
-        let value = self
+        let (key, value) = self
             .value
             .take()
-            .ok_or_else(|| Problem("a value was asked for before its key".to_owned()))?;
+            .ok_or_else(|| Problem::new("a value was asked for before its key"))?;
         let depth = self.depth;
         seed.deserialize(ValueDeserializer { value, depth })
+            .map_err(|problem| Problem {
+                field: self.fields.iter().copied().find(|field| *key == **field),
+                ..problem
+            })
     }
 
     fn size_hint(&self) -> Option<usize> {
