@@ -49,14 +49,15 @@ impl Session {
         }))
     }
 
-    /// The value under `key`, as `T`; `None` if there is none.
+    /// The value under `key`, as `T`; `None` if there is none, and where it is null and no `T` can be that.
+    ///
+    /// So what a Flask application set to `None` reads as what is absent; [`contains`](Session::contains) tells them apart.
     ///
     /// # Errors
     /// [`ErrorKind::Value`](crate::ErrorKind::Value) if the value is there and is not a `T`; it names the key, and never the
     /// value.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        let value = self.value(key);
-        value.map(|value| from_entry(key, &value)).transpose()
+        read(key, self.value(key).as_ref())
     }
 
     /// The value under `key` as it is stored.
@@ -125,9 +126,10 @@ impl Session {
         self.accessed().clear()
     }
 
-    /// Changes the value under `key` in place, however deep; starts from `T::default()` if there is none.
+    /// Changes the value under `key` in place, however deep; starts from `T::default()` if [`get`](Session::get) gives none.
     ///
-    /// The change is noticed by comparison, so nothing needs to be marked. Other tasks of the request wait meanwhile.
+    /// The change is noticed by comparison, so nothing needs to be marked; a default that stays as it is, is no change. Other
+    /// tasks of the request wait meanwhile.
     /// If another request appends to the same list meanwhile, the session gets what both appended.
     ///
     /// ```
@@ -150,17 +152,21 @@ impl Session {
     {
         let mut state = self.accessed();
         state.check_writable()?;
-        let before = state.document.get(key).map(|value| value.into_owned());
-        let mut value: T = match &before {
-            Some(before) => from_entry(key, before)?,
-            None => T::default(),
+        let stored = state.document.get(key).map(|value| value.into_owned());
+        let (mut value, before, start) = match read(key, stored.as_ref())? {
+            Some(value) => (value, stored, None),
+            None => {
+                let value = T::default();
+                let start = to_value(&value)?;
+                (value, None, Some(start))
+            }
         };
         let result = {
             let _marker = UpdateMarker::set(&self.0.updating);
             change(&mut value)
         };
         let after = to_value(&value)?;
-        if before.as_ref() != Some(&after) {
+        if before.as_ref().or(start.as_ref()) != Some(&after) {
             state.change(&key.into(), before.as_ref(), after)?;
         }
         Ok(result)
@@ -323,6 +329,15 @@ impl fmt::Debug for Session {
                 .field("modified", &state.is_modified());
         }
         out.finish_non_exhaustive()
+    }
+}
+
+/// What is stored under `key`, as `T`; null that is no `T` is nothing.
+fn read<T: DeserializeOwned>(key: &str, stored: Option<&Value>) -> Result<Option<T>> {
+    match stored {
+        None => Ok(None),
+        Some(Value::Null) => Ok(from_entry(key, &Value::Null).ok()),
+        Some(value) => from_entry(key, value).map(Some),
     }
 }
 

@@ -105,6 +105,45 @@ async fn what_cannot_be_read_is_named_by_its_key() {
 }
 
 #[tokio::test]
+async fn a_none_that_flask_stored_reads_as_what_is_absent() {
+    let bench = server_bench(Config::new());
+    let session = Browser::default().open(&bench.engine).await;
+    session.insert("user", Value::Null).unwrap();
+    assert_eq!(session.get::<String>("user").unwrap(), None);
+    assert_eq!(session.get::<Vec<u64>>("user").unwrap(), None);
+    assert!(session.contains("user"));
+    // What can be null, is.
+    assert_eq!(session.get::<Option<String>>("user").unwrap(), Some(None));
+    assert_eq!(session.get::<Value>("user").unwrap(), Some(Value::Null));
+
+    let length = session.update("user", |list: &mut Vec<u64>| list.len());
+    assert_eq!(length.unwrap(), 0);
+    assert_eq!(session.value("user"), Some(Value::Null));
+    session
+        .update("user", |list: &mut Vec<u64>| list.push(7))
+        .unwrap();
+    assert_eq!(session.get::<Vec<u64>>("user").unwrap(), Some(vec![7]));
+}
+
+#[tokio::test]
+async fn a_default_that_an_update_leaves_as_it_is_makes_no_session() {
+    for bench in [server_bench(Config::new()), cookie_bench(Config::new())] {
+        let session = Browser::default().open(&bench.engine).await;
+        session
+            .update("cart", |cart: &mut Vec<u64>| cart.retain(|id| *id != 7))
+            .unwrap();
+        session
+            .update("user", |user: &mut Option<String>| user.take())
+            .unwrap();
+        assert!(!session.is_modified());
+        assert!(!session.contains("cart") && !session.contains("user"));
+        let reply = Browser::default().close(&session).await;
+        assert_eq!(reply.set_cookie(), None);
+        assert_eq!(bench.store.sessions().await, 0);
+    }
+}
+
+#[tokio::test]
 async fn the_flags_are_flasks() {
     let bench = server_bench(Config::new().set("SESSION_PERMANENT", false));
     let mut browser = Browser::default();
