@@ -5,9 +5,9 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::http::header::{COOKIE, HeaderValue};
 use actix_web::{FromRequest, HttpRequest};
-use dewar::SessionId;
 use dewar::adapter::Scope;
 use dewar::data::Value;
+use dewar::{SessionId, Snapshot};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -117,6 +117,19 @@ impl Session {
     /// As [`dewar::Session::read`].
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
         Ok(self.0.read()?)
+    }
+
+    /// As [`dewar::Session::read_with_snapshot`].
+    pub fn read_with_snapshot<T>(&self) -> Result<(T, Snapshot)>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        Ok(self.0.read_with_snapshot()?)
+    }
+
+    /// As [`dewar::Session::write_changes`].
+    pub fn write_changes<T: Serialize>(&self, value: &T, snapshot: &mut Snapshot) -> Result<()> {
+        Ok(self.0.write_changes(value, snapshot)?)
     }
 
     /// As [`dewar::Session::write`].

@@ -3,12 +3,16 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use dewar::Snapshot;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{Error, Session};
 
 /// The request's session as one struct, read when the handler starts.
+///
+/// It is a copy: what the handler changes in the session by other means, or [`reload`](dewar::Session::reload)s, is not seen in it, and
+/// not undone by it.
 ///
 /// ```
 /// use dewar_actix::Typed;
@@ -32,15 +36,17 @@ pub struct Typed<T> {
     /// The struct: one field for each key.
     pub value: T,
     session: Session,
+    snapshot: Snapshot,
 }
 
 impl<T: Serialize> Typed<T> {
-    /// Puts the fields that differ back into the session, which is saved at the end of the request.
+    /// Stores the fields that were changed since they were read or last saved; the session itself is saved at the end of the
+    /// request. A field that became `None` takes its key out of the session.
     ///
     /// # Errors
-    /// As [`dewar::Session::write`].
-    pub fn save(&self) -> Result<(), Error> {
-        self.session.write(&self.value)
+    /// As [`dewar::Session::write_changes`].
+    pub fn save(&mut self) -> Result<(), Error> {
+        self.session.write_changes(&self.value, &mut self.snapshot)
     }
 
     /// The session itself.
@@ -49,7 +55,7 @@ impl<T: Serialize> Typed<T> {
     }
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Typed<T> {
+impl<T: Serialize + DeserializeOwned + 'static> FromRequest for Typed<T> {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Typed<T>, Error>>>>;
 
@@ -57,9 +63,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Typed<T> {
         let session = Session::from_request(request, payload);
         Box::pin(async move {
             let session = session.await?;
+            let (value, snapshot) = session.read_with_snapshot()?;
             Ok(Typed {
-                value: session.read()?,
+                value,
                 session,
+                snapshot,
             })
         })
     }

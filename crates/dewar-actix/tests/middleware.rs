@@ -323,6 +323,79 @@ async fn a_struct_can_be_the_session() {
     assert_eq!(text(send!(app, "/", Some(&cookie))).await, "2");
 }
 
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+struct Shopper {
+    user: Option<String>,
+    cart: Vec<u64>,
+    visits: u64,
+}
+
+#[actix_web::test]
+async fn a_struct_that_is_saved_makes_no_key_of_what_is_none() {
+    async fn look(mut shopper: Typed<Shopper>) -> Result<&'static str, Error> {
+        shopper.save()?;
+        Ok("nothing is changed")
+    }
+    async fn visit(mut shopper: Typed<Shopper>) -> Result<&'static str, Error> {
+        shopper.value.visits += 1;
+        shopper.save()?;
+        Ok("welcome")
+    }
+    async fn login(mut shopper: Typed<Shopper>) -> Result<&'static str, Error> {
+        shopper.value.user = Some("ada".into());
+        shopper.save()?;
+        Ok("hello")
+    }
+    async fn logout(mut shopper: Typed<Shopper>) -> Result<&'static str, Error> {
+        shopper.value.user = None;
+        shopper.save()?;
+        Ok("bye")
+    }
+    let app = app!(cookie_engine(),
+        "/look" => look,
+        "/visit" => visit,
+        "/login" => login,
+        "/logout" => logout,
+        "/members" => async |session: Session| session.contains("user").to_string(),
+    );
+    assert_eq!(cookie(&send!(app, "/look", None)), None);
+    let mut known = None;
+    for (path, member) in [
+        ("/visit", "false"),
+        ("/login", "true"),
+        ("/logout", "false"),
+    ] {
+        known = cookie(&send!(app, path, known.as_deref()));
+        let response = send!(app, "/members", known.as_deref());
+        assert_eq!(text(response).await, member, "after {path}");
+    }
+}
+
+#[actix_web::test]
+async fn a_struct_that_is_saved_late_undoes_nothing() {
+    async fn slow(
+        mut shopper: Typed<Shopper>,
+        request: HttpRequest,
+    ) -> Result<&'static str, Error> {
+        let cookie = request.headers().get(COOKIE).unwrap().as_bytes();
+        let quick = shopper.session().engine().open([cookie]).await?;
+        quick.update("cart", |cart: &mut Vec<u64>| cart.push(1))?;
+        quick.save().await?;
+        shopper.session().reload().await?;
+        shopper.value.visits += 1;
+        shopper.save()?;
+        Ok("done")
+    }
+    let engine = memory_engine();
+    let app = app!(engine.clone(), "/add" => add, "/slow" => slow);
+    let cookie = cookie(&send!(app, "/add", None)).unwrap();
+    send!(app, "/slow", Some(&cookie));
+    let session = engine.open([cookie.as_bytes()]).await.unwrap();
+    assert_eq!(session.get("cart").unwrap(), Some(vec![42, 1]));
+    assert_eq!(session.get("visits").unwrap(), Some(1));
+}
+
 #[actix_web::test]
 async fn a_stream_saves_while_it_is_open() {
     let engine = memory_engine();

@@ -1,6 +1,7 @@
 //! Extractors for axum.
 
 use axum_core::extract::FromRequestParts;
+use dewar::Snapshot;
 use http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,9 @@ impl<S: Sync> FromRequestParts<S> for Session {
 }
 
 /// The request's session as one struct, read when the handler starts.
+///
+/// It is a copy: what the handler changes in the session by other means, or [`reload`](dewar::Session::reload)s, is not seen in it, and
+/// not undone by it.
 ///
 /// ```
 /// use dewar_tower::{Error, Typed};
@@ -38,15 +42,19 @@ pub struct Typed<T> {
     /// The struct: one field for each key.
     pub value: T,
     session: Session,
+    snapshot: Snapshot,
 }
 
 impl<T: Serialize> Typed<T> {
-    /// Puts the fields that differ back into the session, which is saved at the end of the request.
+    /// Stores the fields that were changed since they were read or last saved; the session itself is saved at the end of the
+    /// request. A field that became `None` takes its key out of the session.
     ///
     /// # Errors
-    /// As [`dewar::Session::write`].
-    pub fn save(&self) -> Result<(), Error> {
-        Ok(self.session.write(&self.value)?)
+    /// As [`dewar::Session::write_changes`].
+    pub fn save(&mut self) -> Result<(), Error> {
+        Ok(self
+            .session
+            .write_changes(&self.value, &mut self.snapshot)?)
     }
 
     /// The session itself.
@@ -55,14 +63,16 @@ impl<T: Serialize> Typed<T> {
     }
 }
 
-impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Typed<T> {
+impl<S: Sync, T: Serialize + DeserializeOwned> FromRequestParts<S> for Typed<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Typed<T>, Error> {
         let session = Session::open(&parts.headers).await?;
+        let (value, snapshot) = session.read_with_snapshot()?;
         Ok(Typed {
-            value: session.read()?,
+            value,
             session,
+            snapshot,
         })
     }
 }

@@ -248,6 +248,92 @@ async fn a_struct_can_be_the_session() {
     assert_eq!(text(send(&app, "GET", "/", Some(&cookie)).await).await, "2");
 }
 
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+struct Shopper {
+    user: Option<String>,
+    cart: Vec<u64>,
+    visits: u64,
+}
+
+#[tokio::test]
+async fn a_struct_that_is_saved_makes_no_key_of_what_is_none() {
+    let app = Router::new()
+        .route(
+            "/look",
+            get(|mut shopper: Typed<Shopper>| async move { shopper.save() }),
+        )
+        .route(
+            "/visit",
+            get(|mut shopper: Typed<Shopper>| async move {
+                shopper.value.visits += 1;
+                shopper.save()
+            }),
+        )
+        .route(
+            "/members",
+            get(|session: Session| async move { session.contains("user").to_string() }),
+        )
+        .route(
+            "/login",
+            get(|mut shopper: Typed<Shopper>| async move {
+                shopper.value.user = Some("ada".into());
+                shopper.save()
+            }),
+        )
+        .route(
+            "/logout",
+            get(|mut shopper: Typed<Shopper>| async move {
+                shopper.value.user = None;
+                shopper.save()
+            }),
+        )
+        .layer(SessionLayer::new(cookie_engine()));
+    let untouched = send(&app, "GET", "/look", None).await;
+    assert_eq!(cookie(&untouched), None);
+    let mut known = None;
+    for (path, member) in [
+        ("/visit", "false"),
+        ("/login", "true"),
+        ("/logout", "false"),
+    ] {
+        known = cookie(&send(&app, "GET", path, known.as_deref()).await);
+        let response = send(&app, "GET", "/members", known.as_deref()).await;
+        assert_eq!(text(response).await, member, "after {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_struct_that_is_saved_late_undoes_nothing() {
+    let engine = memory_engine();
+    let add = Router::new()
+        .route(
+            "/add",
+            get(|mut shopper: Typed<Shopper>| async move {
+                shopper.value.cart.push(1);
+                shopper.save()
+            }),
+        )
+        .layer(SessionLayer::new(engine.clone()));
+    let cookie = cookie(&send(&add, "GET", "/add", None).await).unwrap();
+    let known = cookie.clone();
+    let slow = Router::new()
+        .route(
+            "/slow",
+            get(|mut shopper: Typed<Shopper>| async move {
+                send(&add, "GET", "/add", Some(&known)).await;
+                shopper.session().reload().await?;
+                shopper.value.visits += 1;
+                shopper.save()
+            }),
+        )
+        .layer(SessionLayer::new(engine.clone()));
+    send(&slow, "GET", "/slow", Some(&cookie)).await;
+    let session = engine.open([cookie.as_bytes()]).await.unwrap();
+    assert_eq!(session.get("cart").unwrap(), Some(vec![1, 1]));
+    assert_eq!(session.get("visits").unwrap(), Some(1));
+}
+
 #[tokio::test]
 async fn a_stream_saves_while_it_is_open() {
     let engine = memory_engine();

@@ -24,5 +24,5 @@ pub use error::{Error, ErrorKind, Result};
 pub use flash::Flash;
 pub use id::SessionId;
 pub use random::{OsRandom, Random};
-pub use session::Session;
+pub use session::{Session, Snapshot};
 pub use time::UnixTime;

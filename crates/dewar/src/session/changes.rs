@@ -48,14 +48,7 @@ impl Changes {
 
     /// A list was changed from `before` to `after`. If it was only appended to, what was appended is all that counts.
     pub(crate) fn record_changed(&mut self, key: &Text, before: Option<&Value>, after: &Value) {
-        let appended = match (before, after) {
-            (None, Value::List(after)) => Some(after.as_slice()),
-            (Some(Value::List(before)), Value::List(after)) => {
-                after.strip_prefix(before.as_slice())
-            }
-            _ => None,
-        };
-        match appended {
+        match appended(before, after) {
             Some(appended) => self.record_grown(key, appended),
             None => self.record_set(key),
         }
@@ -158,6 +151,15 @@ impl Changes {
             }
         }
         base
+    }
+}
+
+/// What was appended to a list, if nothing else was done to it.
+pub(crate) fn appended<'a>(before: Option<&Value>, after: &'a Value) -> Option<&'a [Value]> {
+    match (before, after) {
+        (None, Value::List(after)) => Some(after),
+        (Some(Value::List(before)), Value::List(after)) => after.strip_prefix(before.as_slice()),
+        _ => None,
     }
 }
 

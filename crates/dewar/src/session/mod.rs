@@ -5,6 +5,8 @@ mod mirror;
 pub(crate) mod state;
 mod typed;
 
+pub use self::typed::Snapshot;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, ThreadId};

@@ -1,8 +1,9 @@
 //! The state behind a session handle. Everything here is synchronous; the engine does the I/O.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::changes::Changes;
+use super::changes::{Changes, appended};
 use crate::config::Permanence;
 use crate::data::{Document, Text, Value};
 use crate::flash::{FLASHES, Flash};
@@ -264,6 +265,31 @@ impl State {
         self.changes.record_changed(key, before, &after);
         self.document.insert(key.clone(), after);
         Ok(())
+    }
+
+    /// Stores what was made of a copy of the value under `key`, which was `before` when it was copied. What was appended to a
+    /// list is appended to the list that is there now.
+    pub(crate) fn change_copied(
+        &mut self,
+        key: &Text,
+        before: Option<&Value>,
+        after: Value,
+    ) -> Result<()> {
+        let now = self.document.get_text(key).map(Cow::into_owned);
+        let after = match (&now, appended(before, &after)) {
+            (Some(Value::List(now)), Some(appended)) => Value::List([now, appended].concat()),
+            (None, Some(appended)) => Value::List(appended.to_vec()),
+            _ => after,
+        };
+        self.change(key, now.as_ref(), after)
+    }
+
+    /// Stores that there is nothing under `key`: the key goes, so that `in` says no. One that holds null stays as it is.
+    pub(crate) fn change_to_none(&mut self, key: &Text) -> Result<()> {
+        match self.document.get_text(key).as_deref() {
+            None | Some(Value::Null) => self.check_writable(),
+            Some(_) => self.remove(key).map(drop),
+        }
     }
 
     pub(crate) fn remove(&mut self, key: &Text) -> Result<Option<Value>> {

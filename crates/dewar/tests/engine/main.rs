@@ -21,4 +21,5 @@ mod failures;
 mod reload;
 mod server_sessions;
 mod support;
+mod typed;
 mod values;
