@@ -130,8 +130,8 @@ impl Session {
 
     /// Changes the value under `key` in place, however deep; starts from `T::default()` if [`get`](Session::get) gives none.
     ///
-    /// The change is noticed by comparison, so nothing needs to be marked; a default that stays as it is, is no change. Other
-    /// tasks of the request wait meanwhile.
+    /// The change is noticed by comparison, so nothing needs to be marked; a default that stays as it is, is no change. A
+    /// value that becomes `None` takes its key out of the session. Other tasks of the request wait meanwhile.
     /// If another request appends to the same list meanwhile, the session gets what both appended.
     ///
     /// ```
@@ -169,7 +169,11 @@ impl Session {
         };
         let after = to_value(&value)?;
         if before.as_ref().or(start.as_ref()) != Some(&after) {
-            state.change(&key.into(), before.as_ref(), after)?;
+            let key = key.into();
+            match after {
+                Value::Null => state.change_to_none(&key)?,
+                after => state.change(&key, before.as_ref(), after)?,
+            }
         }
         Ok(result)
     }

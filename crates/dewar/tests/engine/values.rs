@@ -144,6 +144,29 @@ async fn a_default_that_an_update_leaves_as_it_is_makes_no_session() {
 }
 
 #[tokio::test]
+async fn an_update_to_none_takes_the_key_out() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    browser.write(&bench.engine, "user", "ada").await;
+    browser
+        .request(&bench.engine, |session| {
+            let user = session.update("user", |user: &mut Option<String>| user.take());
+            assert_eq!(user.unwrap().as_deref(), Some("ada"));
+            assert!(!session.contains("user"));
+            session.insert("cart", [7]).unwrap();
+        })
+        .await;
+    let session = browser.open(&bench.engine).await;
+    assert!(!session.contains("user") && session.contains("cart"));
+    // What holds null already stays as it is.
+    session.insert("user", Value::Null).unwrap();
+    session
+        .update("user", |user: &mut Option<String>| user.take())
+        .unwrap();
+    assert!(session.contains("user"));
+}
+
+#[tokio::test]
 async fn the_flags_are_flasks() {
     let bench = server_bench(Config::new().set("SESSION_PERMANENT", false));
     let mut browser = Browser::default();
