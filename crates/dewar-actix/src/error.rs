@@ -5,10 +5,8 @@ use actix_web::{HttpResponse, ResponseError};
 
 /// Why a request has no session: a [`dewar::Error`], or no middleware around. As a response it is an empty 500, and
 /// the error is logged.
-#[derive(Debug)]
 pub struct Error(Kind);
 
-#[derive(Debug)]
 enum Kind {
     NoMiddleware,
     Session(dewar::Error),
@@ -51,6 +49,17 @@ impl fmt::Display for Error {
             ),
             Kind::Session(error) => error.fmt(f),
             Kind::Cookie(_) => f.write_str("the session's cookie cannot be a header"),
+        }
+    }
+}
+
+/// The message as people read it, so that `unwrap` shows it too.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::NoMiddleware => write!(f, "NoMiddleware: {self}"),
+            Kind::Session(error) => error.fmt(f),
+            Kind::Cookie(error) => write!(f, "Cookie: {self}\n  caused by: {error}"),
         }
     }
 }

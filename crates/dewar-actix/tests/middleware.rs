@@ -12,10 +12,10 @@ use actix_web::http::header::{COOKIE, SET_COOKIE, VARY};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, web};
-use dewar::Engine;
 use dewar::config::Config;
 use dewar::engine::{Reload, Reply};
 use dewar::plan::Reason;
+use dewar::{Engine, ErrorKind};
 use dewar_actix::{Error, Session, SessionMiddleware, Typed};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -263,6 +263,22 @@ async fn all_extractors_and_middleware_of_a_request_share_one_session() {
     let response = send!(init_service(app).await, "/", None);
     assert!(cookie(&response).is_some());
     assert_eq!(text(response).await, "middleware");
+}
+
+#[actix_web::test]
+async fn an_error_that_is_unwrapped_shows_its_message() {
+    let request = TestRequest::default().to_http_request();
+    let error = Session::extract(&request).await.unwrap_err();
+    assert_eq!(format!("{error:?}"), format!("NoMiddleware: {error}"));
+    let inner = || dewar::Error::new(ErrorKind::Store, "it failed").with_source("no route");
+    let error = Error::from(inner());
+    assert_eq!(format!("{error:?}"), format!("{:?}", inner()));
+    assert_eq!(error.to_string(), "it failed");
+    let control = actix_web::http::header::HeaderValue::from_str("\n").unwrap_err();
+    assert_eq!(
+        format!("{:?}", Error::from(control)),
+        "Cookie: the session's cookie cannot be a header\n  caused by: failed to parse header value"
+    );
 }
 
 #[actix_web::test]

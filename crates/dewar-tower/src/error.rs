@@ -2,10 +2,8 @@ use std::fmt;
 
 /// Why a request has no session: a [`dewar::Error`], or no layer around. As a response it is an empty 500, and the
 /// error is logged.
-#[derive(Debug)]
 pub struct Error(Kind);
 
-#[derive(Debug)]
 enum Kind {
     NoLayer,
     Session(dewar::Error),
@@ -38,6 +36,16 @@ impl fmt::Display for Error {
                 "no SessionLayer is around this handler: add `.layer(SessionLayer::new(engine))` to the router, after the \
                  routes, and inside of anything that moves requests to another task (tower's Buffer)",
             ),
+            Kind::Session(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The message as people read it, so that `unwrap` shows it too.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::NoLayer => write!(f, "NoLayer: {self}"),
             Kind::Session(error) => error.fmt(f),
         }
     }

@@ -11,10 +11,10 @@ use axum::http::{Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use dewar::Engine;
 use dewar::config::Config;
 use dewar::engine::{Reload, Reply};
 use dewar::plan::Reason;
+use dewar::{Engine, ErrorKind};
 use dewar_tower::{Error, Session, SessionLayer, Typed};
 use http_body_util::BodyExt;
 use tower::{Layer, Service, ServiceExt};
@@ -180,6 +180,18 @@ async fn all_extractors_and_middleware_of_a_request_share_one_session() {
     let response = send(&app, "GET", "/", None).await;
     assert!(cookie(&response).is_some());
     assert_eq!(text(response).await, "middleware");
+}
+
+#[tokio::test]
+async fn an_error_that_is_unwrapped_shows_its_message() {
+    let error = Session::open(&axum::http::HeaderMap::new())
+        .await
+        .unwrap_err();
+    assert_eq!(format!("{error:?}"), format!("NoLayer: {error}"));
+    let inner = || dewar::Error::new(ErrorKind::Store, "it failed").with_source("no route");
+    let error = Error::from(inner());
+    assert_eq!(format!("{error:?}"), format!("{:?}", inner()));
+    assert_eq!(error.to_string(), "it failed");
 }
 
 #[tokio::test]
