@@ -9,6 +9,7 @@ use dewar::config::{
     SESSION_TYPES, SameSite, ServerSideSettings, Setting, Settings, StoreSettings,
 };
 use dewar::signing::{Digest, KeyDerivation, Keyring};
+use dewar::{Engine, ErrorKind};
 use serde_json::json;
 
 const KEY: &str = "0f3a9c5e7b1d2468ace013579bdf0246";
@@ -215,6 +216,15 @@ fn a_store_of_another_crate_is_passed_on_by_name() {
     ] {
         let store = server_side(Config::new().session_type(name)).store;
         assert!(matches!(store, StoreSettings::Other { name: found } if found == name));
+    }
+    let error = Engine::new(Config::new().session_type("redis")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    for needed in [
+        "\"redis\"",
+        "`dewar-stores`",
+        "dewar_stores::engine(config)",
+    ] {
+        assert!(error.to_string().contains(needed), "{error}");
     }
 }
 

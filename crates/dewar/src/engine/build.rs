@@ -175,7 +175,8 @@ fn open_store(
         StoreSettings::Other { name } => Err(Error::new(
             ErrorKind::Config,
             format!(
-                "SESSION_TYPE is {name:?}, a store that the crate `dewar` does not bring: open it and hand it over with \
+                "SESSION_TYPE is {name:?}, a store that the crate `dewar` does not bring: add the crate `dewar-stores` and build the \
+                 engine with dewar_stores::engine(config), hand over a store of your own with \
                  Engine::builder(config).store(…), or choose `cookie`, `memory`, `filesystem` or `cachelib`"
             ),
         )),
