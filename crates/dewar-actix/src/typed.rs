@@ -11,8 +11,8 @@ use crate::{Error, Session};
 
 /// The request's session as one struct, read when the handler starts.
 ///
-/// It is a copy: what the handler changes in the session by other means, or [`reload`](dewar::Session::reload)s, is not seen in it, and
-/// not undone by it.
+/// It is a copy: what else the handler does to the session, [`reload`](dewar::Session::reload) included, is neither seen in it nor
+/// undone by it.
 ///
 /// ```
 /// use dewar_actix::Typed;

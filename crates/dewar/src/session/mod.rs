@@ -131,8 +131,13 @@ impl Session {
     /// Changes the value under `key` in place, however deep; starts from `T::default()` if [`get`](Session::get) gives none.
     ///
     /// The change is noticed by comparison, so nothing needs to be marked; a default that stays as it is, is no change. A
-    /// value that becomes `None` takes its key out of the session. Other tasks of the request wait meanwhile.
-    /// If another request appends to the same list meanwhile, the session gets what both appended.
+    /// value that becomes `None` takes its key out of the session.
+    ///
+    /// Other tasks of the request wait meanwhile; other requests do not. Of what two of them change under one key at once, only
+    /// appending is merged: a list to which both append gets what both appended, if the session is kept in a store. Any other
+    /// change (of a counter, a map, a set) replaces the value, and the later one wins. There is no lock between requests: what
+    /// must not be lost gets keys of its own (`"seen 42"`), or is appended to a list; what must be counted exactly belongs into a
+    /// database.
     ///
     /// ```
     /// # fn handler(session: dewar::Session) -> dewar::Result<()> {

@@ -88,8 +88,11 @@ impl Session {
     /// Reads the session as a struct, changes it, and stores the fields that differ, as
     /// [`write_changes`](Session::write_changes) does.
     ///
+    /// What two requests change at once is merged as by [`update`](Session::update), field by field: both keep what they
+    /// append to a list; any other change replaces the field, and the later one wins.
+    ///
     /// # Errors
-    /// As [`read`](Session::read) and [`write`](Session::write); nothing is changed then.
+    /// As [`read`](Session::read) and [`write_changes`](Session::write_changes); nothing is changed then.
     pub fn edit<T: Serialize + DeserializeOwned, R>(
         &self,
         change: impl FnOnce(&mut T) -> R,
@@ -100,8 +103,9 @@ impl Session {
         Ok(result)
     }
 
-    /// Stores each field of a struct under its key, whatever the session held when the struct was made; what was read from the
-    /// session is better changed with [`edit`](Session::edit).
+    /// Stores each field of a struct under its key, defaults too, in place of what the session holds. A struct that was read
+    /// from the session is better stored by [`edit`](Session::edit) or [`write_changes`](Session::write_changes), which
+    /// leave alone what was not changed in it.
     ///
     /// A field that is `None` takes its key out of the session. Only fields that differ count as changes; keys that the struct
     /// does not know, or leaves out, are left alone.
