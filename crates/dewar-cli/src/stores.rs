@@ -19,8 +19,6 @@ pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     /// What messages call it; holds no password.
     pub(crate) name: String,
-    /// Where its files are, if it is a folder.
-    pub(crate) folder: Option<PathBuf>,
     /// The format of its records, if it takes no other.
     pub(crate) format: Option<Format>,
 }
@@ -49,49 +47,71 @@ pub(crate) fn resolve(given: &str, ui: &mut Ui) -> Outcome<String> {
     Ok(given.into())
 }
 
+/// Where a store is that was not opened yet.
+#[derive(Debug)]
+pub(crate) enum Location {
+    Filesystem(PathBuf),
+    Cachelib(PathBuf),
+    Place(Place),
+}
+
+impl Location {
+    /// The store of a URL.
+    pub(crate) fn of_url(url: &str) -> Outcome<Location> {
+        Ok(match url.split_once(':') {
+            Some(("filesystem", folder)) => Location::Filesystem(folder.into()),
+            Some(("cachelib", folder)) => Location::Cachelib(folder.into()),
+            _ => Location::Place(place_of(url)?),
+        })
+    }
+
+    /// The store that a configuration means.
+    pub(crate) fn of_config(config: &Config) -> Outcome<Location> {
+        let kind = config
+            .text("SESSION_TYPE")?
+            .map(|kind| kind.to_ascii_lowercase());
+        let folder = || Ok::<_, Failure>(config.text("SESSION_FILE_DIR")?.unwrap_or_default());
+        match kind.as_deref() {
+            Some("filesystem") => Ok(Location::Filesystem(folder()?.into())),
+            Some("cachelib") => {
+                let said = config.text("SESSION_CACHELIB")?;
+                let said = said.filter(|folder| !folder.is_empty());
+                Ok(Location::Cachelib(said.map_or_else(folder, Ok)?.into()))
+            }
+            Some("memory") => Err(Failure::unusable("SESSION_TYPE is 'memory': the sessions are within the processes that serve them, out of reach")
+                .hint("--store names another store by its URL")),
+            _ => configured_place(config)?.map(Location::Place).ok_or_else(|| {
+                Failure::unusable("no store is configured: SESSION_TYPE names none")
+                    .hint("set FLASK_SESSION_TYPE, or name a store by its URL: --store filesystem:FOLDER")
+            }),
+        }
+    }
+
+    /// The folder of sessions, if it is one.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match self {
+            Location::Filesystem(folder) | Location::Cachelib(folder) => Some(folder),
+            Location::Place(_) => None,
+        }
+    }
+
+    /// Opens the store.
+    pub(crate) fn open(self, missing: Missing) -> Outcome<Opened> {
+        match self {
+            Location::Filesystem(folder) => open_folder(&folder, missing),
+            Location::Cachelib(folder) => open_cachelib(&folder, missing),
+            Location::Place(place) => open_place(place, missing),
+        }
+    }
+}
+
 /// Opens the store of a URL.
 pub(crate) fn open(url: &str, missing: Missing) -> Outcome<Opened> {
-    match url.split_once(':') {
-        Some(("filesystem", folder)) => open_folder(Path::new(folder), missing),
-        Some(("cachelib", folder)) => open_cachelib(Path::new(folder), missing),
-        _ => open_place(place_of(url)?, missing),
-    }
-}
-
-/// Whether a URL names a folder of sessions.
-pub(crate) fn is_folder(url: &str) -> bool {
-    url.starts_with("filesystem:") || url.starts_with("cachelib:")
-}
-
-/// Opens the store that a configuration means.
-pub(crate) fn open_configured(config: &Config, missing: Missing) -> Outcome<Opened> {
-    let kind = config
-        .text("SESSION_TYPE")?
-        .map(|kind| kind.to_ascii_lowercase());
-    match kind.as_deref() {
-        Some("filesystem") => {
-            let folder = config.text("SESSION_FILE_DIR")?.unwrap_or_default();
-            open_folder(Path::new(&folder), missing)
-        }
-        Some("cachelib") => {
-            let folder = match config.text("SESSION_CACHELIB")? {
-                Some(folder) => folder,
-                None => config.text("SESSION_FILE_DIR")?.unwrap_or_default(),
-            };
-            open_cachelib(Path::new(&folder), missing)
-        }
-        Some("memory") => Err(Failure::unusable("SESSION_TYPE is 'memory': the sessions are within the processes that serve them, out of reach")
-            .hint("--store names another store by its URL")),
-        _ => match configured_place(config)? {
-            Some(place) => open_place(place, missing),
-            None => Err(Failure::unusable("no store is configured: SESSION_TYPE names none")
-                .hint("set FLASK_SESSION_TYPE, or name a store by its URL: --store filesystem:FOLDER")),
-        },
-    }
+    Location::of_url(url)?.open(missing)
 }
 
 /// Where the store is that a configuration means; `None` where it is no server and no database.
-pub(crate) fn configured_place(config: &Config) -> Outcome<Option<Place>> {
+fn configured_place(config: &Config) -> Outcome<Option<Place>> {
     Place::of_config(config).map_err(|error| {
         Failure::unusable(error.to_string())
             .hint("--store names a store by its URL; dewar config check says what else is wrong")
@@ -141,7 +161,6 @@ fn open_folder(folder: &Path, missing: Missing) -> Outcome<Opened> {
     Ok(Opened {
         store: Arc::new(FilesystemStore::at(folder).open()?),
         name: format!("filesystem at {}", folder.display()),
-        folder: Some(folder.into()),
         format: None,
     })
 }
@@ -151,19 +170,20 @@ fn open_cachelib(folder: &Path, missing: Missing) -> Outcome<Opened> {
     Ok(Opened {
         store: Arc::new(CachelibStore::at(folder).open()?),
         name: format!("cachelib at {}", folder.display()),
-        folder: Some(folder.into()),
         format: Some(Format::Pickle),
     })
 }
 
 fn must_be_there(folder: &Path, missing: Missing) -> Outcome<()> {
-    if missing == Missing::Refuse && !folder.is_dir() {
-        return Err(
-            Failure::unusable(format!("there is no folder {}", folder.display()))
-                .hint("SESSION_FILE_DIR is relative to the folder in which the application runs"),
-        );
+    if missing == Missing::Make || folder.is_dir() {
+        return Ok(());
     }
-    Ok(())
+    let name = folder.display();
+    Err(match folder.exists() {
+        true => Failure::unusable(format!("{name} is a file, and no folder of sessions")),
+        false => Failure::unusable(format!("there is no folder {name}"))
+            .hint("SESSION_FILE_DIR is relative to the folder in which the application runs"),
+    })
 }
 
 fn open_place(place: Place, missing: Missing) -> Outcome<Opened> {
@@ -174,13 +194,12 @@ fn open_place(place: Place, missing: Missing) -> Outcome<Opened> {
     Ok(Opened {
         store: place.open()?,
         name: place.to_string(),
-        folder: None,
         format: None,
     })
 }
 
-/// Where the store of a URL is.
-pub(crate) fn place_of(url: &str) -> Outcome<Place> {
+/// Where the server or the database of a URL is.
+fn place_of(url: &str) -> Outcome<Place> {
     if Kind::of_url(url).is_some() {
         return Ok(Place::of_url(url)?);
     }

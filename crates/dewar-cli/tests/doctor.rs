@@ -2,8 +2,12 @@
 
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -282,6 +286,8 @@ fn an_sqlite_file_that_cannot_be_written_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sessions.db");
     let url = format!("sqlite:///{}", file.display());
+    // Root would not make it.
+    std::fs::write(&file, "").unwrap();
     let output = doctor_of(&url);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     // The file system's own: permissions do not hold root back.
@@ -291,6 +297,255 @@ fn an_sqlite_file_that_cannot_be_written_is_told() {
     assert!(said.contains("sessions.db"), "{said}");
     let nowhere = examine("sqlite:////proc/no-such-folder/sessions.db");
     assert!(nowhere.contains("/proc/no-such-folder"), "{nowhere}");
+}
+
+/// The user of an application that is not this test's: nobody.
+const OTHER: u32 = 65_534;
+
+/// Whether this test may give files away; a failure in CI where it may not.
+fn is_root() -> bool {
+    let root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    if !root {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "in CI the tests run as root"
+        );
+        eprintln!("ignored: only root can give files to another user");
+    }
+    root
+}
+
+/// All that lies in a folder, the folder included.
+fn all_in(path: &Path) -> Vec<PathBuf> {
+    let mut all = vec![path.to_path_buf()];
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).unwrap();
+        all.extend(entries.flat_map(|entry| all_in(&entry.unwrap().path())));
+    }
+    all
+}
+
+/// Gives a folder and all that is in it to the other user.
+fn give_away(path: &Path) {
+    for path in all_in(path) {
+        std::os::unix::fs::lchown(path, Some(OTHER), Some(OTHER)).unwrap();
+    }
+}
+
+/// What the doctor says of a store, and that it is bad.
+fn bad(url: &str) -> String {
+    let output = doctor_of(url);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    said
+}
+
+#[test]
+fn a_folder_of_another_user_is_told_and_nothing_is_written_there() {
+    if !is_root() {
+        return;
+    }
+    for kind in ["filesystem", "cachelib"] {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("{kind}:{}", folder.path().display());
+        assert_eq!(doctor_of(&url).status.code(), Some(0));
+        give_away(folder.path());
+        let before = all_in(folder.path());
+        let said = bad(&url);
+        assert!(
+            said.contains("belongs to user 65534, and this command runs as 0: nothing was tried"),
+            "{said}"
+        );
+        assert!(said.contains("sudo -u '#65534' dewar doctor"), "{said}");
+        assert!(!said.contains("a session is created"), "{said}");
+        let after = all_in(folder.path());
+        assert_eq!(after, before);
+        let theirs = |path: &PathBuf| std::fs::metadata(path).unwrap().uid() == OTHER;
+        assert!(after.iter().all(theirs));
+    }
+}
+
+#[test]
+fn an_empty_folder_of_another_user_stays_empty() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    give_away(folder.path());
+    let said = bad(&format!("filesystem:{}", folder.path().display()));
+    assert!(said.contains("belongs to user 65534"), "{said}");
+    assert_eq!(all_in(folder.path()).len(), 1);
+}
+
+#[test]
+fn root_makes_neither_a_folder_nor_a_file_of_sessions() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions");
+    for kind in ["filesystem:", "cachelib:", "sqlite:///"] {
+        let said = bad(&format!("{kind}{}", path.display()));
+        assert!(
+            said.contains("it was not made: this command runs as root"),
+            "{said}"
+        );
+        assert!(
+            said.contains("next: start the application once, or run this command as"),
+            "{said}"
+        );
+        assert!(!path.exists());
+    }
+}
+
+#[test]
+fn a_lock_a_subfolder_and_a_file_of_another_user_are_told_with_the_chown() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("filesystem:{}", folder.path().display());
+    assert_eq!(doctor_of(&url).status.code(), Some(0));
+    let own = folder.path().join("dewar.__wz_cache");
+    let secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd";
+    std::fs::create_dir_all(own.join("62")).unwrap();
+    std::fs::write(own.join("62").join(secret), "").unwrap();
+    std::fs::write(own.join("locks/22"), "").unwrap();
+    for (foreign, told) in [
+        (own.join("locks/22"), "locks/22 belongs to user 0"),
+        (own.join("62"), "dewar.__wz_cache/62 belongs to user 0"),
+        (own.join("62").join(secret), "a file in "),
+    ] {
+        give_away(folder.path());
+        std::os::unix::fs::chown(&foreign, Some(0), Some(0)).unwrap();
+        let said = bad(&url);
+        assert!(said.contains(told), "{said}");
+        let fix = format!("next: chown -R 65534 {}", folder.path().display());
+        assert!(said.contains(&fix), "{said}");
+        assert!(!said.contains("0123456789abcdef"), "{said}");
+    }
+    // Where the group may write, several users share the folder on purpose.
+    give_away(folder.path());
+    let lock = own.join("locks/22");
+    std::os::unix::fs::chown(&lock, Some(0), Some(OTHER)).unwrap();
+    std::fs::set_permissions(&lock, Permissions::from_mode(0o660)).unwrap();
+    assert!(!bad(&url).contains("locks/22"));
+}
+
+#[test]
+fn what_is_refused_is_told_with_its_owner() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // Neither the folder of the build nor that of the test is open to everybody.
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("dewar");
+    std::fs::copy(env!("CARGO_BIN_EXE_dewar"), &program).unwrap();
+    let sessions = folder.path().join("sessions");
+    std::fs::create_dir(&sessions).unwrap();
+    let run = || {
+        let output = Command::new(&program)
+            .args(["doctor", "--quick", "--store"])
+            .arg(format!("filesystem:{}", sessions.display()))
+            .env_clear()
+            .uid(OTHER)
+            .gid(OTHER)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    give_away(&sessions);
+    assert!(run().contains("good: sessions work"));
+    let locks = sessions.join("dewar.__wz_cache/locks");
+    for lock in 0..64 {
+        // The one that is needed to open the folder stays as it is.
+        if lock != 0x23 {
+            let lock = locks.join(format!("{lock:02x}"));
+            std::fs::write(&lock, "").unwrap();
+            std::fs::set_permissions(&lock, Permissions::from_mode(0o600)).unwrap();
+            std::os::unix::fs::chown(&lock, Some(0), Some(0)).unwrap();
+        }
+    }
+    let said = run();
+    let refused = said.contains("cannot lock a part of the session folder")
+        && said.contains("belongs to user 0, and this process runs as user 65534: chown -R 65534");
+    assert!(refused || said.contains("good      delete"), "{said}");
+    std::os::unix::fs::chown(locks.join("23"), Some(0), Some(0)).unwrap();
+    let said = run();
+    assert!(
+        said.contains("Permission denied (os error 13) (") && said.contains("runs as user 65534"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_sqlite_file_of_another_user_is_told_and_not_touched() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sessions.db");
+    std::fs::write(&file, "").unwrap();
+    give_away(folder.path());
+    let url = format!("sqlite:///{}", file.display());
+    let said = bad(&url);
+    assert!(said.contains("belongs to user 65534"), "{said}");
+    assert!(said.contains("sudo -u '#65534' dewar doctor"), "{said}");
+    assert_eq!(all_in(folder.path()).len(), 2);
+    assert_eq!(std::fs::metadata(&file).unwrap().len(), 0);
+    let beside = folder.path().join("sessions.db-wal");
+    std::fs::write(&beside, "").unwrap();
+    let said = bad(&url);
+    let fix = format!("next: chown 65534 {}", beside.display());
+    assert!(said.contains(&fix), "{said}");
+}
+
+/// A file system of the test's own; unmounted when dropped.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    /// `None` where this test may not mount.
+    fn mount() -> Option<Disk> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
+            .arg(folder.path())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Disk(folder));
+        }
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no file system can be mounted"
+        );
+        eprintln!("ignored: no file system can be mounted");
+        None
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.0.path()).status();
+        assert!(unmounted.unwrap().success());
+    }
+}
+
+#[test]
+fn a_full_disk_is_not_asked_for_its_address() {
+    let Some(disk) = Disk::mount() else {
+        return;
+    };
+    let sessions = disk.0.path().join("sessions");
+    std::fs::create_dir(&sessions).unwrap();
+    let url = format!("filesystem:{}", sessions.display());
+    assert_eq!(doctor_of(&url).status.code(), Some(0));
+    let full = std::fs::write(disk.0.path().join("other"), vec![0; 1 << 20]);
+    assert_eq!(full.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    let said = examine(&url);
+    assert!(said.contains("No space left on device"), "{said}");
+    assert!(said.contains("next: is there room on the disk"), "{said}");
+    assert!(!said.contains("is the server up"), "{said}");
 }
 
 #[test]

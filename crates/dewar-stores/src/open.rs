@@ -1,6 +1,7 @@
 //! From a configuration or a URL to a store: the one place that knows which builder takes which key.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,8 +105,9 @@ impl Place {
                 ))),
             };
         };
-        let key = keys.set(config).unwrap_or(keys.addresses[0]);
-        let given = address(config, key)?;
+        let said = keys.set(config);
+        let key = said.unwrap_or(keys.addresses[0]);
+        let given = said.map(|key| address(config, key)).transpose()?.flatten();
         let assumed = given.is_none();
         let Some(given) = given.or_else(|| keys.usual.map(str::to_owned)) else {
             return Err(wrong(format!(
@@ -163,6 +165,22 @@ impl Place {
     /// What kind of store it is.
     pub fn kind(&self) -> &'static Kind {
         self.kind
+    }
+
+    /// The file that the store is, if it is one: SQLite's.
+    ///
+    /// ```
+    /// use dewar_stores::Place;
+    ///
+    /// assert_eq!(Place::of_url("redis://localhost")?.file(), None);
+    /// # Ok::<(), dewar::Error>(())
+    /// ```
+    pub fn file(&self) -> Option<PathBuf> {
+        match self.kind.name {
+            #[cfg(feature = "sqlite")]
+            "sqlite" => crate::sqlite::path(&self.url).ok(),
+            _ => None,
+        }
     }
 
     /// The key that is not set although it should say where the store is, so that the usual address on this machine
@@ -571,10 +589,10 @@ impl Keys {
         KEYS.iter().find(|keys| keys.session_type == session_type)
     }
 
-    /// The key that says the address.
+    /// The key that says the address; an empty one says none, as where a variable that it was taken from is not there.
     fn set(&self, config: &Config) -> Option<&'static str> {
         let mut addresses = self.addresses.iter().copied();
-        addresses.find(|key| config.get(key).is_some())
+        addresses.find(|key| config.get(key).is_some_and(|value| !is_blank(value)))
     }
 
     /// The URL of an address that may be a bare `host:port`.
@@ -585,6 +603,14 @@ impl Keys {
             }
             _ => given,
         }
+    }
+}
+
+fn is_blank(address: &Setting) -> bool {
+    match address {
+        Setting::Text(text) => text.trim().is_empty(),
+        Setting::List(servers) => servers.iter().all(is_blank),
+        _ => false,
     }
 }
 

@@ -83,6 +83,52 @@ fn an_address_that_no_key_says_is_told_with_its_key() {
 }
 
 #[test]
+fn an_empty_address_is_one_that_is_not_said() {
+    for (name, key) in [
+        ("dynamodb", "SESSION_DYNAMODB"),
+        ("memcached", "SESSION_MEMCACHED"),
+        ("mongodb", "SESSION_MONGODB"),
+        ("mysql", "SESSION_MYSQL"),
+        ("postgresql", "SESSION_POSTGRESQL"),
+        ("redis", "SESSION_REDIS"),
+        ("sqlalchemy", "SESSION_SQLALCHEMY"),
+        ("sqlite", "SESSION_SQLITE"),
+    ] {
+        let missing = of_type(name);
+        for empty in [
+            "".into(),
+            " \n".into(),
+            Setting::List(Vec::new()),
+            [""].into(),
+        ] {
+            let empty = of_type(name).set(key, empty);
+            let unsaid = Place::unsaid(&empty).unwrap();
+            assert_eq!(unsaid, Place::unsaid(&missing).unwrap(), "{name}");
+            assert_eq!(unsaid.map(|unsaid| unsaid.key), Some(key));
+            let opened = |config: &Config| {
+                let place = Place::of_config(config).map_err(|error| error.to_string());
+                place.map(|place| place.map(|place| (place.to_string(), place.assumed())))
+            };
+            assert_eq!(opened(&empty), opened(&missing), "{name}");
+        }
+    }
+    let other = of_type("sqlite")
+        .set("SESSION_SQLITE", "")
+        .set("SESSION_SQLALCHEMY", "sqlite:///shop.db");
+    assert_eq!(place(&other), "sqlite at shop.db");
+}
+
+#[test]
+fn the_file_of_a_store_is_known() {
+    let file = |url: &str| Place::of_url(url).unwrap().file();
+    assert_eq!(
+        file("sqlite:////srv/shop.db?timeout=3"),
+        Some("/srv/shop.db".into())
+    );
+    assert_eq!(file("redis://localhost"), None);
+}
+
+#[test]
 fn the_engine_makes_the_others_itself() {
     for name in ["null", "cookie", "memory", "filesystem", "cachelib"] {
         assert!(

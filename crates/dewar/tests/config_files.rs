@@ -306,6 +306,27 @@ fn broken_files_are_told_with_line_and_column_and_without_their_content() {
             "recursion",
         ),
         (
+            ".env",
+            format!("A=1\nSECRET_KEY {SECRET}\n"),
+            "DW0006",
+            ":2",
+            "column 1: there is no '='",
+        ),
+        (
+            ".env",
+            format!("={SECRET}"),
+            "DW0006",
+            ":1",
+            "column 1: there is no name before '='",
+        ),
+        (
+            ".env",
+            format!("# c\n\nSECRET_KEY='{SECRET}\nB='x'\n"),
+            "DW0006",
+            ":3",
+            "column 12: the quote is not closed",
+        ),
+        (
             "a.yaml",
             format!("SECRET_KEY: {SECRET}"),
             "DW0005",
@@ -343,6 +364,35 @@ fn broken_files_are_told_with_line_and_column_and_without_their_content() {
         report.contains("column 6") && report.contains("c.toml:2"),
         "{report}"
     );
+}
+
+#[test]
+fn every_line_of_a_dotenv_file_that_is_no_assignment_is_told_and_nothing_of_it_is_taken() {
+    let content = "SESSION_TYPE memory\nFLASK_SESSION_TYPE=memory\n=x\nA='b\n";
+    let config = Folder::new().read(".env", content);
+    assert_eq!(codes(&config), ["DW0006"; 3]);
+    assert_eq!(config.get("SESSION_TYPE"), None);
+    let many = Folder::new().read(".env", &"x\n".repeat(100_000));
+    assert_eq!(codes(&many), ["DW0006"; 10]);
+}
+
+#[test]
+fn where_a_source_failed_nothing_is_said_to_be_missing() {
+    let folder = Folder::new();
+    for (name, content) in [("a.toml", "A = b"), ("a.json", "{"), (".env", "SECRET_KEY")] {
+        let file = file(&folder.write(name, content), []);
+        let more = Environment::of([("FLASK_SESSION_REDIS", "redis://localhost")]);
+        let config = Config::new().file(file.clone()).environment(more);
+        assert_eq!(codes(&config), ["DW0006"], "{}", config.check());
+        let needs_key = Config::new().file(file).session_type("cookie");
+        assert_eq!(codes(&needs_key), ["DW0006"], "{}", needs_key.check());
+    }
+    let secret = |key: &str| {
+        let variable = format!("FLASK_{key}_FILE");
+        Config::new().environment(Environment::of([(variable, "/no/such/file".to_owned())]))
+    };
+    assert_eq!(codes(&secret("SECRET_KEY")), ["DW0001"]);
+    assert_eq!(codes(&secret("SECRET_KEY_FALLBACKS")), ["DW0001", "DW0201"]);
 }
 
 #[test]

@@ -133,6 +133,13 @@ fn secrets() -> Vec<Row> {
         Row("a long key of words", json!({ "SECRET_KEY": "our company name 2024" }), &[], &["DW0207"]),
         Row("a key that repeats", json!({ "SECRET_KEY": "abcabcabcabcabcabcabcabcabcabcabc" }), &[], &["DW0207"]),
         Row("a fallback that repeats", key(json!({ "SECRET_KEY_FALLBACKS": ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] })), &[], &["DW0207"]),
+        Row("a key with a line's end", json!({ "SECRET_KEY": format!("{KEY}\n") }), &[], &["DW0210"]),
+        Row("a key with a carriage return", json!({ "SECRET_KEY": format!("{KEY}\r\n") }), &[], &["DW0210"]),
+        Row("a key in quotes", json!({ "SECRET_KEY": format!("'{KEY}'") }), &[], &["DW0210"]),
+        Row("a key in double quotes", json!({ "SECRET_KEY": format!("\"{KEY}\"") }), &[], &["DW0210"]),
+        Row("a key with quotes in it", json!({ "SECRET_KEY": format!("{KEY}'\"") }), &[], &[]),
+        Row("a fallback in quotes", key(json!({ "SECRET_KEY_FALLBACKS": [format!("\"{OLD_KEY}\"")] })), &[], &[]),
+        Row("a key of random bytes that look like a line", json!({ "SECRET_KEY": "\u{1}8\u{7f}q\u{2}Zx9\u{5}fLw\u{3}P7kBcVh4\u{6}tG\n" }), &[], &[]),
         Row("empty fallback", key(json!({ "SECRET_KEY_FALLBACKS": [OLD_KEY, ""] })), &["DW0205"], &[]),
         Row("key among its fallbacks", key(json!({ "SECRET_KEY_FALLBACKS": [KEY] })), &[], &["DW0206"]),
     ]

@@ -213,6 +213,63 @@ fn plain_names_are_read_only_on_request_and_lose_to_the_prefix() {
 }
 
 #[test]
+fn where_sessions_live_nowhere_variables_without_the_prefix_are_named() {
+    let said = |config: Config| {
+        let report = config.check();
+        assert_eq!(report.problems.len(), 1, "{report}");
+        report.to_string()
+    };
+    let plain = from([
+        ("SECRET_KEY", "hunter2"),
+        ("SESSION_COOKIE_NAME", "hunter2"),
+        ("SESSION_MANAGER", "hunter2"),
+        ("SESSION_TYPE", "hunter2"),
+    ]);
+    let report = said(plain);
+    for name in ["SECRET_KEY", "SESSION_TYPE", "SESSION_COOKIE_NAME"] {
+        let expected =
+            format!("the environment variable {name} is there, but only FLASK_{name} is read");
+        assert!(report.contains(&expected), "{report}");
+    }
+    assert!(
+        report.contains("fix: write FLASK_SECRET_KEY and FLASK_SESSION_TYPE and"),
+        "{report}"
+    );
+    assert!(
+        !report.contains("hunter2") && !report.contains("MANAGER"),
+        "{report}"
+    );
+
+    let shop = Environment::of([("SECRET_KEY_FILE", "/k")]).with_prefix("SHOP");
+    let report = said(Config::new().environment(shop));
+    assert!(
+        report.contains("only SHOP_SECRET_KEY_FILE is read"),
+        "{report}"
+    );
+    let found = from([("SESSION_TYPE", "redis"), ("FLASK_SESSION_TYPE", "memory")]);
+    assert!(found.check().problems.is_empty());
+}
+
+#[cfg(feature = "files")]
+#[test]
+fn a_dotenv_file_without_the_prefix_is_named_with_its_line() {
+    use dewar::config::ConfigFile;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(".env");
+    fs::write(&path, "A=1\nSESSION_TYPE=memory\n").unwrap();
+    let nothing = Environment::of([("", ""); 0]);
+    let report = Config::new()
+        .file(ConfigFile::at(&path).environment(nothing))
+        .check();
+    let expected = format!(
+        "SESSION_TYPE is there ({}:2), but only FLASK_SESSION_TYPE is read",
+        path.display()
+    );
+    assert!(report.to_string().contains(&expected), "{report}");
+}
+
+#[test]
 fn a_secret_may_be_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str, content: &[u8]| {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::config::ConfigOptions;
 use crate::exit::{Exit, Outcome};
-use crate::stores;
+use crate::stores::{self, Location};
 use crate::ui::{Output, Ui};
 
 /// What can be done with a store itself.
@@ -43,14 +43,15 @@ impl Migrate {
     async fn run(self, ui: &mut Ui) -> Outcome {
         let config = self.config.read_usable()?;
         let url = self.store.map(|given| stores::resolve(&given, ui));
-        let place = match url.transpose()? {
-            Some(url) if stores::is_folder(&url) => None,
-            Some(url) => Some(stores::place_of(&url)?),
-            None => stores::configured_place(&config)?,
+        let kind = config.text("SESSION_TYPE")?.unwrap_or_default();
+        let location = match url.transpose()? {
+            Some(url) => Some(Location::of_url(&url)?),
+            None if kind.eq_ignore_ascii_case("memory") => None,
+            None => Some(Location::of_config(&config)?),
         };
-        let (name, made) = match place {
-            Some(place) => (place.to_string(), place.migrate().await?),
-            None => ("a store without a server".to_owned(), None),
+        let (name, made) = match location {
+            Some(Location::Place(place)) => (place.to_string(), place.migrate().await?),
+            _ => ("a store without a server".to_owned(), None),
         };
         let (what, text) = match made {
             Some(Migrated::Created) => ("created", "made what was absent"),

@@ -306,13 +306,22 @@ fn cut_off(value: &str, what: String) -> Refusal {
     );
     // Attributes and name count too, so it is cut somewhat earlier.
     if value.len() + 512 > BROWSER_LIMIT {
-        refusal.hint(format!(
-            "it has {} bytes: browsers and proxies cut or drop cookies of more than {BROWSER_LIMIT}; keep less in the session, or keep it on the server (SESSION_TYPE)",
-            value.len()
-        ))
+        refusal.hint(large(value))
     } else {
         refusal.hint("it is shorter than the limits of browsers, so it was probably cut by hand, by a log or by a column of a table")
     }
+}
+
+fn large(value: &str) -> String {
+    format!(
+        "it has {} bytes: browsers and proxies cut or drop cookies of more than {BROWSER_LIMIT}; keep less in the session, or keep it on the server (SESSION_TYPE)",
+        value.len()
+    )
+}
+
+/// What is to be said of a cookie that is larger than browsers keep.
+pub(crate) fn too_large(value: &str) -> Option<String> {
+    (value.len() > BROWSER_LIMIT).then(|| large(value))
 }
 
 fn is_base64(byte: u8) -> bool {

@@ -5,6 +5,6 @@ mod pasted;
 mod shape;
 mod trial;
 
-pub(crate) use judge::{Judge, Verdict, content, id_of};
+pub(crate) use judge::{Judge, Verdict, content, id_of, too_large};
 pub(crate) use pasted::Pasted;
 pub(crate) use shape::{Flask, Shape, payload, timestamp};

@@ -57,8 +57,9 @@ impl KeyFile {
                 toml::read(content, section).map_err(|failure| in_file(path, failure))?,
             ),
             Ok(content) if is_dotenv(path, content) => {
-                let (prefix, found) =
-                    read_dotenv(content).map_err(|failure| in_file(path, failure))?;
+                let (prefix, found) = check_dotenv(path, content)
+                    .and_then(|()| read_dotenv(content))
+                    .map_err(|failure| in_file(path, failure))?;
                 (Place::Dotenv { prefix }, found)
             }
             _ => (Place::Whole, read_whole(path)?),
@@ -305,15 +306,46 @@ fn read_whole(path: &Path) -> Outcome<Found> {
 
 /// Whether a file is a `.env` file: by its name, or because a line of it sets a secret key.
 fn is_dotenv(path: &Path, content: &str) -> bool {
+    is_named_dotenv(path)
+        || dotenv::assignments(content)
+            .iter()
+            .any(|found| is_key(&found.name))
+        || dotenv::mistakes(content)
+            .iter()
+            .any(|mistake| is_of_key(content, mistake))
+}
+
+fn is_named_dotenv(path: &Path) -> bool {
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy())
         .unwrap_or_default();
-    let named = name == ".env" || name.starts_with(".env.") || name.ends_with(".env");
-    named
-        || dotenv::assignments(content)
-            .iter()
-            .any(|found| is_key(&found.name))
+    name == ".env" || name.starts_with(".env.") || name.ends_with(".env")
+}
+
+/// Refuses a file with a broken line; in one of another name, which may be a script, only the key's own line counts.
+fn check_dotenv(path: &Path, content: &str) -> Outcome<()> {
+    let named = is_named_dotenv(path);
+    let mistakes = dotenv::mistakes(content);
+    let broken = |mistake: &&dotenv::Mistake| named || is_of_key(content, mistake);
+    match mistakes.iter().find(broken) {
+        None => Ok(()),
+        Some(mistake) => {
+            let line = content[..mistake.at].matches('\n').count() + 1;
+            Err(Failure::unusable(format!("line {line}: {}", mistake.what))
+                .hint("mend the line, and run this again"))
+        }
+    }
+}
+
+/// Whether it is the value of a secret key that is broken.
+fn is_of_key(content: &str, mistake: &dotenv::Mistake) -> bool {
+    let line = content[..mistake.at]
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default();
+    let name = line.trim_end().strip_suffix('=').unwrap_or_default().trim();
+    is_key(name.strip_prefix("export ").unwrap_or(name).trim())
 }
 
 fn is_key(name: &str) -> bool {

@@ -1,10 +1,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use dewar::config::{Config, Environment, Origin, Setting};
+use dewar::config::{Code, Config, Environment, Origin, Setting};
 use dewar::signing::{Keyring, SecretKey};
 
 use super::KeyFile;
+use super::file::KEY;
 use crate::exit::{Failure, Outcome};
 use crate::ui::Ui;
 
@@ -151,6 +152,18 @@ fn from_variable(variable: &str) -> Outcome<FoundKey> {
 
 fn from_environment() -> Outcome<Vec<FoundKey>> {
     let config = environment();
+    let problems = config.check().problems;
+    let unread = problems.into_iter().find(|problem| {
+        matches!(
+            problem.code,
+            Code::SecretFileUnreadable | Code::VariableNotUnicode
+        ) && problem.key.starts_with(KEY)
+    });
+    if let Some(problem) = unread {
+        return Err(
+            Failure::unusable(format!("{}: {}", problem.origin, problem.what)).hint(problem.fix),
+        );
+    }
     let mut found = Vec::new();
     if let Some(setting) = config.get("SECRET_KEY") {
         let origin = config.origin("SECRET_KEY");

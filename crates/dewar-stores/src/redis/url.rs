@@ -225,9 +225,13 @@ impl<'a> Parts<'a> {
 fn one(url: &str) -> Result<ConnectionInfo> {
     url.into_connection_info().map_err(|error| {
         let what = match error.to_string() {
-            text if text.contains("database") => "has a database that is no number",
+            text if text.contains("database") => {
+                "has a database that is no number; if the password has @, / or #, percent-encode it"
+            }
             text if text.contains("wildcard") => "names 0.0.0.0 or ::, which is no address to connect to",
-            text if text.contains("insecure") => "has a fragment other than #insecure",
+            text if text.contains("insecure") => {
+                "has a fragment other than #insecure; if the password has @, / or #, percent-encode it"
+            }
             text if text.contains("protocol") => "has a protocol other than resp2 and resp3",
             text if text.contains("UTF-8") => "has a user or password that is not UTF-8",
             text if text.contains("path") => "must have an absolute path, as in redis+unix:///run/redis.sock",

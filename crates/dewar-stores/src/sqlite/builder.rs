@@ -109,7 +109,7 @@ impl SqliteBuilder {
 }
 
 /// The path in a URL as SQLAlchemy writes it, or the path itself.
-fn path(location: &str) -> Result<PathBuf> {
+pub(crate) fn path(location: &str) -> Result<PathBuf> {
     let (location, is_url) = match location.split_once("://") {
         Some((scheme, rest)) if scheme == "sqlite" || scheme.starts_with("sqlite+") => {
             let path = rest.strip_prefix('/').unwrap_or(rest);

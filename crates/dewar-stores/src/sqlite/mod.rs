@@ -51,6 +51,7 @@ use dewar::{Result, UnixTime};
 use rusqlite::{OptionalExtension, Row, params};
 
 pub use builder::SqliteBuilder;
+pub(crate) use builder::path;
 
 use self::file::{File, pause};
 use self::statements::Statements;

@@ -36,21 +36,24 @@ impl fmt::Debug for Assignment {
     }
 }
 
+/// What is wrong with a line that is no assignment; holds nothing of its text, which may be a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mistake {
+    /// Where it begins.
+    pub at: usize,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
 /// All assignments in order; lines that are none are passed over.
 pub fn assignments(text: &str) -> Vec<Assignment> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < text.len() {
-        let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end + 1);
-        match assignment(text, at, line_end) {
-            Some(assignment) => {
-                at = assignment.end;
-                found.push(assignment);
-            }
-            None => at = line_end,
-        }
-    }
-    found
+    statements(text).filter_map(Result::ok).collect()
+}
+
+/// The lines that are neither assignments nor comments nor blank, in order.
+pub fn mistakes(text: &str) -> Vec<Mistake> {
+    statements(text).filter_map(Result::err).collect()
 }
 
 /// A value that python-dotenv and shells read back as this text.
@@ -63,42 +66,88 @@ pub fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-fn assignment(text: &str, start: usize, line_end: usize) -> Option<Assignment> {
+fn statements(text: &str) -> impl Iterator<Item = Result<Assignment, Mistake>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < text.len() {
+            let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end + 1);
+            let found = statement(text, at, line_end);
+            at = match &found {
+                Some(Ok(assignment)) => assignment.end,
+                _ => line_end,
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    })
+}
+
+/// What a line says; `None` if it says nothing.
+fn statement(text: &str, start: usize, line_end: usize) -> Option<Result<Assignment, Mistake>> {
     let line = &text[start..line_end];
-    let mut name_at = line.len() - line.trim_start().len();
-    if let Some(rest) = line[name_at..].strip_prefix("export")
+    let first = line.len() - line.trim_start().len();
+    let mistake = |at, what| Some(Err(Mistake { at, what }));
+    let (mut name_at, mut exported) = (first, false);
+    if let Some(rest) = line[first..].strip_prefix("export")
         && rest.starts_with([' ', '\t'])
     {
-        name_at = line.len() - rest.trim_start().len();
+        (name_at, exported) = (line.len() - rest.trim_start().len(), true);
     }
-    let equals = name_at + line[name_at..].find('=')?;
-    let name = line[name_at..equals].trim_end().trim_matches('\'');
-    if name.is_empty()
-        || !name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.')
-    {
+    if line[first..].is_empty() || line[first..].starts_with('#') {
         return None;
+    }
+    let Some(length) = line[name_at..].find('=') else {
+        // It hands on a variable that is set elsewhere.
+        return match exported && is_name(line[name_at..].trim_end()) {
+            true => None,
+            false => mistake(start + first, "there is no '='"),
+        };
+    };
+    let equals = name_at + length;
+    let name = line[name_at..equals].trim_end().trim_matches('\'');
+    if !is_name(name) {
+        return mistake(start + first, "there is no name before '='");
     }
     let after = &line[equals + 1..];
     let value_at = start + equals + 1 + (after.len() - after.trim_start_matches([' ', '\t']).len());
     let (value, length) = match text[value_at..].chars().next() {
-        Some(quote @ ('\'' | '"')) => in_quotes(&text[value_at + 1..], quote)
-            .map(|(value, length)| (value, length + 2))
-            .unwrap_or_else(|| bare(&text[value_at..line_end])),
+        Some(quote @ ('\'' | '"')) => match in_quotes(&text[value_at + 1..], quote) {
+            Some((value, length)) => (value, length + 2),
+            None => return mistake(value_at, NOT_CLOSED),
+        },
         _ => bare(&text[value_at..line_end]),
     };
     let place = value_at..value_at + length;
     let end = text[place.end..]
         .find('\n')
         .map_or(text.len(), |end| place.end + end + 1);
-    Some(Assignment {
+    let rest = text[place.end..end].trim();
+    if !rest.is_empty() && !rest.starts_with('#') {
+        // A quote that a later line closes was hardly meant to go on until there.
+        return mistake(
+            value_at,
+            match place.end > line_end {
+                true => NOT_CLOSED,
+                false => "something follows the closing quote",
+            },
+        );
+    }
+    Some(Ok(Assignment {
         name: name.into(),
         value,
         lead: start..start + name_at,
         place,
         end,
-    })
+    }))
+}
+
+const NOT_CLOSED: &str = "the quote is not closed";
+
+/// As python-dotenv takes names; shells take fewer.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '#')
 }
 
 /// The text up to the closing quote, and its length as written.
@@ -145,7 +194,7 @@ mod tests {
 
     #[test]
     fn values_are_read_as_python_dotenv_reads_them() {
-        let text = "# c\nA=one # two\n export B = 'it\\'s #1'\nC=\"a\\nb\" # x\nD=\nE=x#y\nF='two\nlines'\nnot one\nG='open\n";
+        let text = "# c\nA=one # two\n export B = 'it\\'s #1'\nC=\"a\\nb\" # x\nD=\nE=x#y\nF='two\nlines'\nnot one\nG-H=1\n";
         let found: Vec<_> = assignments(text)
             .into_iter()
             .map(|a| (a.name.clone(), a.value.clone()))
@@ -157,12 +206,43 @@ mod tests {
             ("D", ""),
             ("E", "x#y"),
             ("F", "two\nlines"),
-            ("G", "'open"),
+            ("G-H", "1"),
         ];
         assert_eq!(
             found,
             expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
         );
+    }
+
+    #[test]
+    fn lines_that_are_no_assignments_are_told_by_their_place() {
+        let told = |text: &str| -> Vec<_> {
+            let found = mistakes(text).into_iter();
+            found.map(|found| (found.at, found.what)).collect()
+        };
+        for fine in [
+            "",
+            "\n  \n# no = '\n",
+            "export A=1",
+            "export A\n",
+            "A='b' # c\r\n",
+            "A=",
+        ] {
+            assert_eq!(told(fine), [], "{fine}");
+        }
+        for (text, at, what) in [
+            ("A=1\n SECRET_KEY value\n", 5, "there is no '='"),
+            ("SECRET_KEY", 0, "there is no '='"),
+            ("=value", 0, "there is no name before '='"),
+            ("this is = none", 0, "there is no name before '='"),
+            ("A='open\nB=1\n", 2, NOT_CLOSED),
+            ("A=\"open\nB=\"x\"\n", 2, NOT_CLOSED),
+            ("A='b'c\n", 2, "something follows the closing quote"),
+        ] {
+            assert_eq!(told(text), [(at, what)], "{text}");
+        }
+        let after = assignments("A=\"open\nB=\"x\"\n");
+        assert_eq!(after[0].value, "x");
     }
 
     proptest::proptest! {

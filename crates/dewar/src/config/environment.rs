@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::exposure::Exposure;
+use super::layers::Overlooked;
 use super::{Code, Config, KEYS, Key, Kind, Origin, Problem, Setting, Severity, Stage};
 
 /// Environment variables that configure sessions, read as Flask's `Config.from_prefixed_env` reads them.
@@ -131,14 +132,22 @@ impl Environment {
             config.hint_stage(Stage::of_name(stage));
         }
         self.read_credentials(config);
-        if self.plain == PlainNames::Read {
-            for (name, value) in &self.variables {
-                let Some(name) = name.to_str() else { continue };
-                let plain = name.strip_suffix("_FILE").unwrap_or(name);
-                let known = |name| Key::find(name).is_some();
-                if known(name) || known(plain) || Key::nearest(name).is_some() {
+        for (name, value) in &self.variables {
+            let Some(name) = name.to_str() else { continue };
+            let plain = name.strip_suffix("_FILE").unwrap_or(name);
+            let known = |name| Key::find(name).is_some();
+            match self.plain {
+                PlainNames::Read if known(name) || known(plain) || Key::nearest(name).is_some() => {
                     self.read(name, name, value, config);
                 }
+                PlainNames::Ignored if known(name) || known(plain) => {
+                    config.overlook(Overlooked {
+                        name: name.into(),
+                        read: format!("{}{name}", self.prefix),
+                        origin: self.origin(name),
+                    });
+                }
+                _ => {}
             }
         }
         for (name, value) in &self.variables {

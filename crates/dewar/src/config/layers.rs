@@ -41,6 +41,8 @@ pub struct Config {
     values: BTreeMap<String, Entry>,
     /// What went wrong while values were collected.
     problems: Vec<Problem>,
+    /// Variables that would set a key if they had the prefix.
+    overlooked: Vec<Overlooked>,
     /// What the code says.
     stage: Option<Stage>,
     /// What sections and variables say.
@@ -413,6 +415,15 @@ impl Config {
     pub(super) fn report(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
+
+    pub(super) fn overlook(&mut self, overlooked: Overlooked) {
+        self.overlooked.push(overlooked);
+    }
+
+    /// The variables that would set a key if they had the prefix.
+    pub(super) fn overlooked(&self) -> &[Overlooked] {
+        &self.overlooked
+    }
 }
 
 /// The values of known keys that are not secret, and the origins of all.
@@ -443,6 +454,15 @@ impl<'de> Deserialize<'de> for Config {
         }
         Ok(config)
     }
+}
+
+/// A variable with a key's plain name where only names with the prefix are read.
+#[derive(Clone)]
+pub(super) struct Overlooked {
+    pub(super) name: String,
+    /// The name that is read.
+    pub(super) read: String,
+    pub(super) origin: Origin,
 }
 
 /// A value with its origin; wiped when dropped, as it may be a secret.

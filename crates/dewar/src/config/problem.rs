@@ -170,6 +170,7 @@ codes! {
     SecretKeyWeak = "DW0207", "a key leaves so little to chance that it can be found by trying";
     SecretKeyWellKnown = "DW0208", "a key stands in documentation or a tutorial";
     SecretFileOpen = "DW0209", "every user of the machine may read the file that a key is in";
+    SecretKeyWrapped = "DW0210", "a key has quotes or a line's end around it that were hardly meant";
     CookieName = "DW0301", "browsers would not accept the cookie's name";
     CookieDomain = "DW0302", "the cookie's domain is no host name";
     CookiePath = "DW0303", "the cookie's path is no path";

@@ -2,7 +2,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{AgeOptions, CookieSource, SigningOptions, verify};
-use crate::cookies::{Flask, Judge, Shape, Verdict, content, payload, timestamp};
+use crate::cookies::{Flask, Judge, Shape, Verdict, content, payload, timestamp, too_large};
 use crate::exit::{Exit, Outcome};
 use crate::keys::KeyOptions;
 use crate::text::{count, python, time};
@@ -68,6 +68,9 @@ impl Explain {
             }
         }
         let refused = verdict.is_some_and(|verdict| verdict.refusal.is_some());
+        if let Some(warning) = too_large(&text).filter(|_| !refused) {
+            ui.warning(warning);
+        }
         Ok(if refused { Exit::No } else { Exit::Done })
     }
 }

@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::config::{ConfigOptions, problems_as_json, set_values};
 use crate::exit::{Exit, Outcome};
-use crate::stores::{self, Missing};
+use crate::stores::{self, Location, Missing};
 use crate::text::count;
 use crate::ui::{BAD, DOUBTFUL, GOOD, Output, STRONG, Ui};
 
 mod cookie;
 mod finding;
+mod owner;
 mod store;
 
 use finding::{Finding, Verdict};
@@ -100,8 +101,8 @@ impl Doctor {
             Some(Setting::Text(kind)) => Some(kind.to_ascii_lowercase()),
             _ => None,
         };
-        let opened = match (&self.store, kind.as_deref()) {
-            (Some(url), _) => stores::open(&stores::resolve(url, ui)?, Missing::Make),
+        let location = match (&self.store, kind.as_deref()) {
+            (Some(url), _) => Location::of_url(&stores::resolve(url, ui)?),
             (None, Some("memory")) => {
                 findings.push(
                     Finding::doubtful("memory", "sessions live in each process by itself: several workers do not share them, and a restart ends them")
@@ -113,9 +114,29 @@ impl Doctor {
                 cookie::examine(config, findings);
                 return Ok(());
             }
-            (None, Some(_)) => stores::open_configured(config, Missing::Make),
+            (None, Some(_)) => Location::of_config(config),
         };
-        match opened {
+        if let Some(folder) = location.as_ref().ok().and_then(Location::folder) {
+            store::permissions(folder, findings);
+        }
+        if let Ok(Location::Place(place)) = &location
+            && let Some(key) = place.assumed()
+        {
+            findings.push(
+                Finding::doubtful(
+                    "address",
+                    format!("{key} is not set: {place} is assumed, as with Flask-Session"),
+                )
+                .fix(format!("set {key} to say where the sessions are")),
+            );
+        }
+        if location
+            .as_ref()
+            .is_ok_and(|location| !owner::may_write(location, findings))
+        {
+            return Ok(());
+        }
+        match location.and_then(|location| location.open(Missing::Make)) {
             Ok(place) => {
                 let prefix = super::sessions::key_prefix(config);
                 let bar = ui.progress("examining the store");

@@ -1,3 +1,4 @@
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -22,9 +23,6 @@ pub(super) async fn examine(
     findings: &mut Vec<Finding>,
 ) {
     let store = &*place.store;
-    if let Some(folder) = &place.folder {
-        permissions(folder, findings);
-    }
     let key = match SessionId::generate(&OsRandom, 32) {
         Ok(id) => Key::new(format!("{prefix}{}", id.expose())),
         Err(error) => return findings.push(Finding::of_failure("random", error.into())),
@@ -35,10 +33,11 @@ pub(super) async fn examine(
     if let Err(error) = life.and(removed) {
         let temporary = error.is_temporary();
         let finding = Finding::of_failure("store", Failure::from(error));
-        findings.push(finding.or_fix(if temporary {
-            "is the server up, and is its address right? Then run this again"
-        } else {
-            "the message says what the store refused; the settings of its connection are the first to compare"
+        findings.push(finding.or_fix(match (temporary, store.capabilities().sharing) {
+            (true, Sharing::Network) => "is the server up, and is its address right? Then run this again",
+            (true, _) => "is there room on the disk, and does another process keep the file locked? Then run this again",
+            (false, Sharing::Network) => "the message says what the store refused; the settings of its connection are the first to compare",
+            (false, _) => "the message says what was refused; put that right, then run this again",
         }));
         return;
     }
@@ -236,8 +235,8 @@ async fn around(place: &Opened, prefix: &str, findings: &mut Vec<Finding>) {
 }
 
 /// Whether other users of the machine reach the folder.
-fn permissions(folder: &Path, findings: &mut Vec<Finding>) {
-    let Ok(metadata) = std::fs::metadata(folder) else {
+pub(super) fn permissions(folder: &Path, findings: &mut Vec<Finding>) {
+    let Some(metadata) = std::fs::metadata(folder).ok().filter(Metadata::is_dir) else {
         return;
     };
     let mode = metadata.mode() & 0o777;
@@ -257,18 +256,5 @@ fn permissions(folder: &Path, findings: &mut Vec<Finding>) {
             "folder",
             format!("{name} has mode {mode:04o}"),
         ));
-    }
-    let own = rustix::process::geteuid().as_raw();
-    if metadata.uid() != own {
-        findings.push(
-            Finding::doubtful(
-                "folder",
-                format!(
-                    "{name} belongs to user {}, and this command runs as {own}",
-                    metadata.uid()
-                ),
-            )
-            .fix("run this command as the user of the application"),
-        );
     }
 }

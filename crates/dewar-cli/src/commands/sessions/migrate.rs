@@ -94,6 +94,7 @@ impl Migrate {
                 return Err(Failure::usage(what).hint("leave --format out"));
             }
         };
+        to.ask().await?;
         let state = match &self.state {
             Some(path) => State::open(path)?,
             None => State::none(),

@@ -1,14 +1,14 @@
 //! `dewar sessions`: what is in a store.
 
 use clap::{Args, Subcommand};
-use dewar::SessionId;
 use dewar::config::{Config, Setting};
 use dewar::store::{Cursor, Key};
+use dewar::{OsRandom, SessionId};
 
 use super::config::ConfigOptions;
 use crate::cookies::{Pasted, id_of};
 use crate::exit::{Failure, Outcome};
-use crate::stores::{self, HANDLE, Missing, Opened};
+use crate::stores::{self, HANDLE, Location, Missing, Opened};
 use crate::ui::Ui;
 
 mod copy;
@@ -84,7 +84,7 @@ impl StoreOptions {
         let config = self.config.read_usable()?;
         let place = match &self.store {
             Some(url) => stores::open(&stores::resolve(url, ui)?, Missing::Refuse)?,
-            None => stores::open_configured(&config, Missing::Refuse)?,
+            None => Location::of_config(&config)?.open(Missing::Refuse)?,
         };
         let prefix = self.prefix.clone().unwrap_or_else(|| key_prefix(&config));
         Ok(Sessions { place, prefix })
@@ -102,6 +102,13 @@ pub(super) fn key_prefix(config: &Config) -> String {
 impl Sessions {
     fn key(&self, id: &SessionId) -> Key {
         Key::new(format!("{}{}", self.prefix, id.expose()))
+    }
+
+    /// Asks the store for a session that nobody has, to hear whether it answers.
+    async fn ask(&self) -> Outcome<()> {
+        let nobody = SessionId::generate(&OsRandom, 32)?;
+        self.place.store.load(&self.key(&nobody)).await?;
+        Ok(())
     }
 
     /// The session id of a key.

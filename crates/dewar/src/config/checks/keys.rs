@@ -1,6 +1,7 @@
 use super::Findings;
 use crate::config::draft::{ChosenType, Place};
-use crate::config::{Code, Severity, Stage};
+use crate::config::layers::Overlooked;
+use crate::config::{Code, Config, Origin, Severity, Stage};
 use crate::signing::SecretKey;
 
 const MAKE_ONE: &str = "make one with: python3 -c 'import secrets; print(secrets.token_hex())'";
@@ -11,22 +12,60 @@ const SHORTEST: usize = 16;
 /// Keys with fewer bits of chance can too, however long they are.
 const FEWEST_BITS: u32 = 80;
 
+/// So many variables without the prefix are told.
+const MOST_OVERLOOKED: usize = 3;
+
 pub(super) fn sessions_unavailable(findings: &mut Findings<'_>) {
     let draft = findings.draft;
     let unset = draft.session_type == Some(ChosenType::Unset);
-    if unset && matches!(draft.secret_key, Some(None)) {
-        findings.warning(
-            Code::SessionsUnavailable,
-            "SECRET_KEY",
+    if unset && matches!(draft.secret_key, Some(None)) && !findings.source_failed() {
+        let mut what = String::from(
             "neither SECRET_KEY nor SESSION_TYPE is set: sessions can be read (they are empty), and writing fails",
-            format!("set SECRET_KEY for sessions in signed cookies ({MAKE_ONE}), or SESSION_TYPE for a store"),
         );
+        let overlooked = overlooked(findings.config);
+        for Overlooked { name, read, origin } in &overlooked {
+            what += &match origin {
+                Origin::Variable(_) => {
+                    format!("; the {origin} is there, but only {read} is read")
+                }
+                _ => format!("; {name} is there ({origin}), but only {read} is read"),
+            };
+        }
+        let fix = match overlooked.first() {
+            Some(first) if decides(&first.name) => {
+                let read: Vec<_> = overlooked.iter().map(|variable| &*variable.read).collect();
+                format!("write {}, or have plain names read too", read.join(" and "))
+            }
+            _ => format!(
+                "set SECRET_KEY for sessions in signed cookies ({MAKE_ONE}), or SESSION_TYPE for a store"
+            ),
+        };
+        findings.warning(Code::SessionsUnavailable, "SECRET_KEY", what, fix);
     }
+}
+
+/// The variables about sessions that lack the prefix, those that decide where sessions live first.
+fn overlooked(config: &Config) -> Vec<&Overlooked> {
+    let about = |name: &str| name.starts_with("SESSION_") || name.starts_with("SECRET_KEY");
+    let mut found: Vec<_> = config
+        .overlooked()
+        .iter()
+        .filter(|variable| about(&variable.name))
+        .collect();
+    found.sort_by_key(|variable| !decides(&variable.name));
+    found.truncate(MOST_OVERLOOKED);
+    found
+}
+
+/// Whether a variable of this name says where sessions live.
+fn decides(name: &str) -> bool {
+    matches!(name, "SECRET_KEY" | "SECRET_KEY_FILE" | "SESSION_TYPE")
 }
 
 pub(super) fn secret_key_missing(findings: &mut Findings<'_>) {
     let draft = findings.draft;
-    if draft.signs() && matches!(draft.secret_key, Some(None)) {
+    let missing = draft.signs() && matches!(draft.secret_key, Some(None));
+    if missing && !findings.source_failed() {
         let what = match draft.place() {
             Some(Place::Store(_)) | None => {
                 "SESSION_USE_SIGNER is set, and there is no key to sign with"
@@ -77,6 +116,39 @@ pub(super) fn weak(findings: &mut Findings<'_>) {
             )
         })
     });
+}
+
+/// Of the key that signs: one that was replaced for this stays among the fallbacks as it is.
+pub(super) fn wrapped(findings: &mut Findings<'_>) {
+    if let Some(what) = used_key(findings).and_then(wrapping) {
+        findings.warning(
+            Code::SecretKeyWrapped,
+            "SECRET_KEY",
+            what,
+            "write the key alone; that is another key, so put this one into SECRET_KEY_FALLBACKS for as long as sessions live",
+        );
+    }
+}
+
+/// What stands around a key of text that was hardly meant to be a part of it.
+fn wrapping(key: &SecretKey) -> Option<&'static str> {
+    let text = std::str::from_utf8(key.expose()).ok()?;
+    let line = text.trim_end_matches(['\n', '\r']);
+    let quoted = |quote| line.len() > 1 && line.starts_with(quote) && line.ends_with(quote);
+    if line.contains(char::is_control) {
+        // Bytes drawn by chance may end in anything.
+        None
+    } else if line.len() < text.len() {
+        Some(
+            "the key ends in a line's end, which is a part of it: whoever reads it as a line has another",
+        )
+    } else if quoted('"') || quoted('\'') {
+        Some(
+            "the key stands in quotes, which are a part of it: whoever reads it without has another",
+        )
+    } else {
+        None
+    }
 }
 
 pub(super) fn open_files(findings: &mut Findings<'_>) {

@@ -24,6 +24,7 @@ const CHECKS: &[fn(&mut Findings<'_>)] = &[
     keys::well_known,
     keys::short,
     keys::weak,
+    keys::wrapped,
     keys::open_files,
     keys::fallback_empty,
     keys::fallback_is_secret_key,
@@ -62,6 +63,20 @@ struct Findings<'a> {
 }
 
 impl Findings<'_> {
+    /// Whether a source could not be read that may have said where sessions live.
+    fn source_failed(&self) -> bool {
+        self.problems.iter().any(|problem| match problem.code {
+            Code::SourceNotATable
+            | Code::FileUnreadable
+            | Code::FileSyntax
+            | Code::SectionMissing => true,
+            Code::SecretFileUnreadable | Code::VariableNotUnicode => {
+                matches!(&*problem.key, "SECRET_KEY" | "SESSION_TYPE")
+            }
+            _ => false,
+        })
+    }
+
     fn error(&mut self, code: Code, key: &str, what: impl Into<String>, fix: impl Into<String>) {
         self.push(Severity::Error, code, key, what.into(), fix.into());
     }

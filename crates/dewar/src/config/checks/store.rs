@@ -34,6 +34,9 @@ pub(super) fn unused_settings(findings: &mut Findings<'_>) {
         return;
     };
     let unset = findings.draft.session_type == Some(ChosenType::Unset);
+    if unset && findings.source_failed() {
+        return;
+    }
     let chosen = match place {
         Place::Nowhere => "null",
         Place::Cookie => "cookie",

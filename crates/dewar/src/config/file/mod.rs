@@ -77,11 +77,15 @@ impl ConfigFile {
     pub(super) fn read_into(self, config: &mut Config) {
         match self.contents() {
             Ok(contents) => contents.read_into(config, self),
-            Err(fault) => config.report(fault.problem(&self.path)),
+            Err(faults) => {
+                for fault in faults {
+                    config.report(fault.problem(&self.path));
+                }
+            }
         }
     }
 
-    fn contents(&self) -> Result<Contents, Fault> {
+    fn contents(&self) -> Result<Contents, Vec<Fault>> {
         let file = File::open(&self.path).map_err(Fault::unreadable)?;
         let exposure = Exposure::of(&file, &self.path);
         // Room for all from the start: a buffer that grows leaves copies of secrets behind.
@@ -92,7 +96,7 @@ impl ConfigFile {
             .read_to_end(&mut bytes)
             .map_err(Fault::unreadable)?;
         if bytes.len() as u64 > LIMIT {
-            return Err(Fault::unreadable("it is larger than 1 MiB"));
+            return Err(Fault::unreadable("it is larger than 1 MiB").into());
         }
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let place = Place::of(&bytes, error.valid_up_to());
@@ -102,7 +106,7 @@ impl ConfigFile {
         let values = match Format::of(&self.path)? {
             Format::Toml => Values::Table(toml::read(text)?),
             Format::Json => Values::Table(json::read(text)?),
-            Format::Dotenv => Values::Variables(variables(text)),
+            Format::Dotenv => Values::Variables(variables(text)?),
         };
         Ok(Contents { values, exposure })
     }
@@ -334,17 +338,30 @@ fn is_upper(name: &str) -> bool {
     !name.contains(|c: char| c.is_ascii_lowercase())
 }
 
-fn variables(text: &str) -> Vec<(String, String, u32)> {
+fn variables(text: &str) -> Result<Vec<(String, String, u32)>, Vec<Fault>> {
     let mut place = Place::START;
     let mut at = 0;
+    let mut place_of = |next| {
+        place = place.after(&text.as_bytes()[at..next]);
+        at = next;
+        place
+    };
+    let mistakes = dotenv::mistakes(text);
+    if !mistakes.is_empty() {
+        let told = mistakes.iter().take(MOST_MISTAKES);
+        let faults = told.map(|found| Fault::syntax(Some(place_of(found.at)), found.what));
+        return Err(faults.collect());
+    }
     let assignments = dotenv::assignments(text);
     let lines = assignments.iter().map(|found| {
-        place = place.after(&text.as_bytes()[at..found.place.start]);
-        at = found.place.start;
-        (found.name.clone(), found.value.clone(), place.line)
+        let line = place_of(found.place.start).line;
+        (found.name.clone(), found.value.clone(), line)
     });
-    lines.collect()
+    Ok(lines.collect())
 }
+
+/// So many lines of a file are told; one with more is hardly a `.env` file.
+const MOST_MISTAKES: usize = 10;
 
 /// Where in a file something stands.
 #[derive(Clone, Copy)]
@@ -390,6 +407,12 @@ struct Fault {
     place: Option<Place>,
     what: String,
     fix: String,
+}
+
+impl From<Fault> for Vec<Fault> {
+    fn from(fault: Fault) -> Vec<Fault> {
+        vec![fault]
+    }
 }
 
 impl Fault {

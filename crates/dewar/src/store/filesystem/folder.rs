@@ -14,7 +14,7 @@ use super::Durability;
 
 /// The subfolder that is Dewar's own. cachelib counts, prunes and clears every name in its folder but those
 /// with this ending.
-const OWN: &str = "dewar.__wz_cache";
+pub(super) const OWN: &str = "dewar.__wz_cache";
 /// What a record is written as before it gets its name. Between two writes it is the spare: what the last record that
 /// was written over had for a file.
 pub(super) const UNFINISHED: &str = "new";

@@ -130,7 +130,7 @@ fn expiry(file: &[u8]) -> Option<Option<UnixTime>> {
     Some((seconds != 0).then(|| UnixTime::from_seconds(seconds.into())))
 }
 
-fn is_legacy(path: &Path) -> bool {
+pub(super) fn is_legacy(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     let hash = name.is_some_and(|name| {
         matches!(name.len(), 32 | 64)

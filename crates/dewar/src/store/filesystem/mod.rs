@@ -27,6 +27,7 @@ mod cachelib;
 mod folder;
 mod legacy;
 mod listing;
+mod owner;
 mod record;
 mod sweep;
 
@@ -42,6 +43,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::{Error, ErrorKind, OsRandom, Random, Result, UnixTime};
 
 pub use self::cachelib::{CachelibOptions, CachelibStore, Names};
+pub use self::owner::{Foreign, user_of};
 use super::{
     Capabilities, Created, Cursor, Deleted, Expiry, ImmediateStore, Key, Listing, Page, Purged,
     Record, Replaced, Sharing, Touched, Version,
@@ -130,9 +132,10 @@ impl FilesystemOptions {
         }));
         store.try_out().map_err(|source| {
             let message = format!(
-                "sessions cannot be kept in the folder {}: {source}. Make it a folder that this process' user owns and \
+                "sessions cannot be kept in the folder {}: {}. Make it a folder that this process' user owns and \
                  can write to, on a file system with locks, or set SESSION_FILE_DIR to another",
-                store.0.folder.root.display()
+                store.0.folder.root.display(),
+                told(&store.0.folder.root, &source)
             );
             Error::new(ErrorKind::Store, message).with_source(source)
         })?;
@@ -257,10 +260,21 @@ impl FilesystemStore {
     }
 }
 
-/// Says which folder it was that failed, and never which file: its name comes from a session's key.
+/// Why something failed, and where it was refused, what of the folder belongs to whom.
+fn told(root: &Path, source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => format!("{source}{}", owner::why_refused(root)),
+        _ => source.to_string(),
+    }
+}
+
+/// Says which folder it was that failed, and never which session's file: its name comes from a session's key.
 fn failed(folder: &Folder, what: &'static str, source: io::Error) -> Error {
-    let folder = folder.root.display();
-    let message = format!("cannot {what} the session folder {folder}: {source}");
+    let message = format!(
+        "cannot {what} the session folder {}: {}",
+        folder.root.display(),
+        told(&folder.root, &source)
+    );
     let passes = matches!(
         source.kind(),
         io::ErrorKind::StorageFull

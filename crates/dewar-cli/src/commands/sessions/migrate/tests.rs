@@ -137,7 +137,6 @@ fn sessions(store: Arc<dyn Store>) -> Sessions {
         place: Opened {
             store,
             name: "memory".into(),
-            folder: None,
             format: None,
         },
         prefix: "session:".into(),

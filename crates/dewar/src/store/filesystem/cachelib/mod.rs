@@ -109,10 +109,11 @@ impl CachelibOptions {
         let root = folder.root.clone();
         let files = Files::open(folder, self.names).map_err(|source| {
             let message = format!(
-                "sessions cannot be kept in cachelib's folder {}: {source}. Make it a folder that this process' user owns \
+                "sessions cannot be kept in cachelib's folder {}: {}. Make it a folder that this process' user owns \
                  and can write to, on a file system with locks, in which SESSION_TYPE 'filesystem' of Dewar keeps none, \
                  or set SESSION_CACHELIB to another",
-                root.display()
+                root.display(),
+                super::told(&root, &source)
             );
             Error::new(ErrorKind::Store, message).with_source(source)
         })?;
