@@ -15,9 +15,7 @@ SAID = "flask_dewar"
 
 def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     return [
-        (record.levelname, record.getMessage())
-        for record in caplog.records
-        if record.name == SAID
+        (record.levelname, record.getMessage()) for record in caplog.records if record.name == SAID
     ]
 
 
@@ -40,9 +38,7 @@ def test_a_damaged_record_counts_as_absent_and_is_logged(
 def test_a_store_that_fails_is_logged_where_sessions_become_read_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    app = app_of(
-        "redis", SESSION_REDIS="redis://127.0.0.1:1", SESSION_ON_STORE_FAILURE="read-only"
-    )
+    app = app_of("redis", SESSION_REDIS="redis://127.0.0.1:1", SESSION_ON_STORE_FAILURE="read-only")
     app.add_url_rule("/login", "login", lambda: flask.session.update(name="ada") or "welcome")
     client = app.test_client()
     client.set_cookie("session", "a" * 43)

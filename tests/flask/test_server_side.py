@@ -113,6 +113,47 @@ def test_a_session_is_a_dict_for_whoever_looks(make_app: App) -> None:
         )
 
 
+def test_a_default_can_be_named_as_in_flask_session(make_app: App) -> None:
+    client = make_app().test_client()
+    with client.session_transaction() as session:
+        session["name"] = "ada"
+        assert session.get("name", default="b") == "ada" and session.get("age", default=2) == 2
+        assert session.pop("age", default=3) == 3 and session.setdefault("age", default=4) == 4
+
+
+def test_the_id_cannot_be_chosen(make_app: App) -> None:
+    client = make_app().test_client()
+    with client.session_transaction() as session, pytest.raises(AttributeError, match="regenerate"):
+        session.sid = "planted"  # type: ignore[attr-defined]
+
+
+def test_a_proxy_of_the_session_is_saved(make_app: App) -> None:
+    app = make_app()
+    with app.test_request_context("/"):
+        flask.session["name"] = "ada"
+        response = app.response_class()
+        app.session_interface.save_session(app, flask.session, response)  # type: ignore[arg-type]
+    assert "Set-Cookie" in response.headers
+
+
+def test_a_class_of_the_application_is_made_as_it_wants(make_app: App) -> None:
+    app = make_app()
+
+    class Mine(app.session_interface.session_class):  # type: ignore[name-defined, misc]
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            self.log = ["made"]
+
+    app.session_interface.session_class = Mine  # type: ignore[attr-defined]
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["name"] = "ada"
+        assert session.log == ["made"] and session.modified  # type: ignore[attr-defined]
+    with client.session_transaction() as session:
+        assert session.log == ["made"] and not session.modified  # type: ignore[attr-defined]
+        assert session["name"] == "ada" and session.sid  # type: ignore[attr-defined]
+
+
 def test_session_transaction_reads_and_writes(make_app: App) -> None:
     client = make_app().test_client()
     with client.session_transaction() as session:

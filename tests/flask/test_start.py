@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,85 @@ def test_no_secret_is_shown() -> None:
     with pytest.raises(ConfigurationError) as caught:
         start(SESSION_TYPE="memory", SECRET_KEY=["hunter2"], SESSION_ID_LENGTH=2)
     assert "hunter2" not in str(caught.value)
+
+
+GOOD_KEY = "9f3c1e77a05bd2846cf01b9de35a7482f3a91c07"
+
+
+def test_with_cookies_doubtful_settings_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    start(SESSION_TYPE="cookie", SECRET_KEY="dev")
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("SECRET_KEY: ") and "well known" in told
+
+
+@pytest.mark.parametrize("key", [{}, {"SECRET_KEY": None}, {"SECRET_KEY": GOOD_KEY}])
+def test_with_cookies_the_key_may_be_set_later(
+    key: dict[str, str | None], caplog: pytest.LogCaptureFixture
+) -> None:
+    start(SESSION_TYPE="cookie", **key)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("key", [{}, {"SECRET_KEY": GOOD_KEY}])
+def test_with_cookies_wrong_settings_are_an_error(key: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        start(SESSION_TYPE="cookie", SESSION_COOKIE_DOMAIN="localhost:5000", **key)
+    said = str(caught.value)
+    assert "error[DW0302] SESSION_COOKIE_DOMAIN: " in said and "SECRET_KEY:" not in said
+
+
+def test_a_session_type_in_a_class_that_is_not_loaded_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "unloaded.py").write_text(
+        "import flask\nfrom flask_dewar import Session\n"
+        "class Config:\n    SESSION_TYPE = 'memory'\n"
+        "app = flask.Flask(__name__)\nSession(app)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        importlib.import_module("unloaded")
+    said = str(caught.value)
+    assert "[DW0905]" in said and f"from: {tmp_path}/unloaded.py:4\n" in said
+    assert "app.config.from_object(Config) is missing" in said
+
+
+def test_a_session_type_in_lower_case_is_found() -> None:
+    with pytest.raises(ConfigurationError, match=r"'session_type' is.*upper case"):
+        start(session_type="memory")
+
+
+def test_the_session_type_null_is_no_other_key() -> None:
+    with pytest.raises(ConfigurationError, match="DW0905") as caught:
+        start(SESSION_TYPE="null")
+    assert "upper case" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "fix"),
+    [
+        ("SESSION_TYPE", "name it FLASK_SESSION_TYPE, and call app.config.from_prefixed_env()"),
+        ("FLASK_SESSION_TYPE", "fix: call app.config.from_prefixed_env()"),
+        ("MY_SHOP_SESSION_TYPE", "fix: call app.config.from_prefixed_env('MY_SHOP')"),
+    ],
+)
+def test_a_session_type_in_the_environment_is_found(
+    variable: str, fix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "memory")
+    with pytest.raises(ConfigurationError) as caught:
+        start()
+    assert f"from: environment variable {variable}\n" in str(caught.value)
+    assert fix in str(caught.value)
+
+
+def test_the_session_type_of_the_desktop_is_none_of_the_applications(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_SESSION_TYPE", "wayland")
+    with pytest.raises(ConfigurationError) as caught:
+        start()
+    assert "XDG" not in str(caught.value)
 
 
 def test_cachelib_without_a_cache_keeps_its_files_where_flask_session_does(

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from flask import Flask, session
+from flask_dewar import Session
 from flask_dewar.diagnosis import explain_null_session, findings_of, source_findings
 from flask_dewar.source import application_files
 
@@ -29,6 +31,7 @@ MISTAKES = [
     ("late_config", "DW0912", "SESSION_TYPE", 'SESSION_TYPE"]'),
     ("forgotten_init_app", "DW0913", "SESSION_TYPE", "server_session ="),
     ("memcache", "DW0103", "SESSION_TYPE", 'memcache")'),
+    ("random_key", "DW0916", "SECRET_KEY", "urandom(32)"),
 ]
 
 
@@ -103,6 +106,148 @@ def test_a_value_that_reached_the_configuration_is_no_finding():
     files = [APPS / "module_level_key" / "app.py"]
     assert findings_of(files, {"SECRET_KEY": "x"}) == []
     assert len(findings_of(files, {"SECRET_KEY": None})) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "app.secret_key = os.urandom(24)",
+        "app.secret_key = urandom(24).hex()",
+        "app.config['SECRET_KEY'] = secrets.token_hex()",
+        "app.config.update(SECRET_KEY=token_urlsafe(32))",
+        "app.config.from_mapping({'SECRET_KEY': str(uuid.uuid4())})",
+        "app.secret_key = uuid.uuid4().hex",
+        "app.secret_key = base64.b64encode(secrets.token_bytes(16))",
+        "class Config:\n SECRET_KEY = secrets.token_bytes(16)\napp.config.from_object(load())",
+        "SECRET_KEY = os.urandom(24)\napp.config.from_object(__name__)",
+        "SECRET_KEY = os.urandom(24)\napp.config['SECRET_KEY'] = SECRET_KEY",
+    ],
+)
+def test_a_key_that_is_drawn_at_the_start_is_found(tmp_path, source, monkeypatch):
+    path = tmp_path / "one.py"
+    path.write_text(source)
+    (finding,) = findings_of([path], {"SECRET_KEY": "x"})
+    assert finding.code == "DW0916" and finding.severity == "error"
+    assert finding.origin.startswith(f"{path}:")
+    store = {"SECRET_KEY": "x", "SESSION_TYPE": "redis"}
+    assert findings_of([path], store) == []
+    assert findings_of([path], store | {"SESSION_USE_SIGNER": True}) == [finding]
+    monkeypatch.setenv("MY_KEY", "x")
+    assert findings_of([path], {"SECRET_KEY": "x"}) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "app.secret_key = os.environ.get('SECRET_KEY') or os.urandom(24)",
+        "app.secret_key = os.environ.get('SECRET_KEY', os.urandom(24))",
+        "app.secret_key = read_or_make('key', os.urandom(24))",
+        "if __name__ == '__main__':\n app.secret_key = os.urandom(24)",
+        "app.config['OTHER_KEY'] = os.urandom(24)",
+        "class Test:\n SECRET_KEY = token_hex()\nclass Live:\n SECRET_KEY = load()\napp.config.from_object(one)",
+    ],
+)
+def test_a_key_that_may_stay_the_same_is_not_found(tmp_path, source):
+    (tmp_path / "one.py").write_text(source)
+    assert findings_of([tmp_path / "one.py"], {"SECRET_KEY": "x"}) == []
+
+
+def test_a_key_that_is_drawn_does_not_hide_that_it_is_missing(tmp_path, monkeypatch):
+    (tmp_path / "drawn.py").write_text(
+        "import flask, os\napp = flask.Flask(__name__)\n"
+        "def configure():\n    app.secret_key = os.urandom(32)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    app = importlib.import_module("drawn").app
+    explained = explain_null_session(app)
+    monkeypatch.delitem(sys.modules, "drawn")
+    assert explained.index("DW0201") < explained.index("DW0916")
+
+
+def test_an_empty_key_is_called_empty():
+    app = Flask("flask")
+    app.secret_key = ""
+    explained = explain_null_session(app)
+    assert "error[DW0203] SECRET_KEY: app.config['SECRET_KEY'] is empty" in explained
+    app.secret_key = None
+    assert "error[DW0201] SECRET_KEY: app.config['SECRET_KEY'] is not set" in explain_null_session(
+        app
+    )
+
+
+OTHER_VALUES = {
+    "PERMANENT_SESSION_LIFETIME": 1000,
+    "SESSION_ABSOLUTE_LIFETIME": 1000,
+    "SESSION_COOKIE_NAME": "other",
+    "SESSION_ID_LENGTH": 64,
+    "SESSION_KEY_PREFIX": "other:",
+    "SESSION_PERMANENT": False,
+    "SESSION_SERIALIZATION_FORMAT": "json",
+    "SESSION_USE_SIGNER": True,
+}
+
+
+@pytest.mark.parametrize(("key", "value"), OTHER_VALUES.items())
+def test_late_is_what_the_engine_does_not_follow(key, value, tmp_path):
+    def visit(**late):
+        app = Flask("flask")
+        app.config.update(SECRET_KEY=os.urandom(32), SESSION_TYPE="memory")
+        Session(app)
+        app.config.update(late)
+        app.add_url_rule("/", "set", lambda: session.update(name="ada") or "set")
+        cookie = app.test_client().get("/").headers["Set-Cookie"]
+        ((key, size, expires),) = app.session_interface.store.list("", None, 10)[0]
+        name, value = cookie.split(";")[0].split("=")
+        return (
+            name,
+            len(value),
+            len(key),
+            size,
+            round((expires - time.time()) / 100),
+            "Exp" in cookie,
+        )
+
+    (tmp_path / "one.py").write_text(
+        f"from flask_dewar import Session\nSession(app)\napp.config[{key!r}] = {value!r}\n"
+    )
+    late = [one.key for one in findings_of([tmp_path / "one.py"], {}) if one.code == "DW0912"]
+    assert late == ([] if visit(**{key: value}) != visit() else [key])
+
+
+TWO = """
+import flask
+app = flask.Flask(__name__)
+admin = flask.Flask(__name__)
+app.config["SECRET_KEY"] = load()
+if __name__ == "__main__":
+    admin.secret_key = load()
+"""
+
+
+def test_of_two_applications_in_a_file_the_right_one_is_blamed(tmp_path, monkeypatch):
+    (tmp_path / "pair.py").write_text(f"def load():\n    return None\n{TWO}")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("pair")
+    codes = {
+        name: {one.code for one in source_findings(getattr(module, name))}
+        for name in ("app", "admin")
+    }
+    monkeypatch.delitem(sys.modules, "pair")
+    assert codes == {"app": set(), "admin": {"DW0914"}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "codes"),
+    [
+        ({}, ["DW0914"]),
+        ({"SECRET_KEY": "x"}, []),
+        ({"SESSION_TYPE": "memory"}, []),
+        ({"SESSION_TYPE": "memory", "SESSION_USE_SIGNER": True}, ["DW0914"]),
+    ],
+)
+def test_a_key_of_main_is_missing_only_where_one_is_needed(settings, codes):
+    found = findings_of([APPS / "key_in_main" / "app.py"], settings)
+    assert [finding.code for finding in found] == codes
 
 
 def test_files_that_the_application_did_not_import_are_another_programs(tmp_path, monkeypatch):

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from importlib import metadata
+from pathlib import Path
 
 import flask
+import flask_dewar
 import pytest
 from cachelib import SimpleCache
+from click.testing import CliRunner
+from flask.cli import FlaskGroup
 from flask.sessions import SecureCookieSessionInterface
-from flask_dewar import cli, doctor
+from flask_dewar import StoreError, cli, doctor
 from flask_dewar.carriers.base import CarrierError
 from flask_dewar.clients import connection
+from flask_dewar.redis import RedisSessionInterface
+from test_carried import DictCarrier
 
 KEY = "9f3c1e77a05bd2846cf01b9de35a7482f3a91c07hunter2"
 
@@ -141,7 +149,7 @@ def test_new_keys_are_long_and_differ(app):
         ("dev", "well known"),
         ("CHANGE_ME!", "well known"),
         ("x7Kp", "4 bytes"),
-        ("a" * 40, "1 different"),
+        ("a" * 40, "0 bits"),
     ],
 )
 def test_bad_keys_are_found_and_not_shown(app, key, what):
@@ -219,6 +227,171 @@ def test_a_url_is_asked_by_the_store_in_use_and_shows_no_password(app):
     assert result.exit_code == 1
 
 
+def test_the_words_of_a_store_that_fails_are_shown_whole(app):
+    class Broken:
+        def load(self, key):
+            raise StoreError("put them into the URL as redis://user:password@…\nor so")
+
+    app.config.update(SESSION_TYPE="redis", SESSION_REDIS="redis://cache.example")
+    app.session_interface.store = Broken()
+    result = run(app, "doctor")
+    assert (
+        "put them into the URL as redis://user:password@…\n                    or so"
+        in result.stdout
+    )
+    (*_, check) = json.loads(run(app, "doctor", "--json").stdout)["findings"]
+    assert check["message"].endswith("@…\nor so")
+
+
+def app_on(**config):
+    """An application with the sessions that its configuration asks for."""
+    app = flask.Flask(__name__)
+    app.config.update({"SECRET_KEY": KEY} | config)
+    flask_dewar.Session(app)
+    return app
+
+
+def checks(app):
+    """What the doctor tried, by name, and its exit code."""
+    result = run(app, "doctor", "--json")
+    findings = json.loads(result.stdout)["findings"]
+    return {one["check"]: (one["verdict"], one["message"]) for one in findings}, result.exit_code
+
+
+def sessions_of(app):
+    return app.session_interface.store.list("session:", None, 10)[0]
+
+
+@pytest.mark.parametrize("kind", ["memory", "filesystem", "cachelib", "sqlite"])
+def test_the_doctor_takes_a_session_through_its_life(kind, tmp_path):
+    folder = str(tmp_path / "sessions")
+    app = app_on(SESSION_TYPE=kind, SESSION_FILE_DIR=folder, SESSION_SQLITE=f"sqlite:///{folder}")
+    tried, code = checks(app)
+    verdicts = {name: tried[name][0] for name in ("save", "load", "delete")}
+    assert verdicts == {"save": "good", "load": "good", "delete": "good"} and code == 0
+    assert kind == "memory" or folder in tried["save"][1]
+    if kind == "cachelib":
+        # It lists nothing, and keeps a file for its lock.
+        assert [path.name for path in Path(folder).iterdir()] == ["dewar.__wz_cache"]
+    else:
+        assert sessions_of(app) == []
+
+
+@pytest.mark.parametrize("more", [{}, {"SESSION_ON_STORE_FAILURE": "read-only"}])
+def test_a_store_that_answers_and_takes_nothing_is_bad(more, tmp_path):
+    """A database that another process has locked for writing: what is read is there."""
+    path = tmp_path / "sessions.db"
+    app = app_on(
+        SESSION_TYPE="sqlite",
+        SESSION_SQLITE=f"sqlite:///{path}",
+        SESSION_OPERATION_TIMEOUT=0.1,
+        **more,
+    )
+    lock = (
+        "import sqlite3, sys; database = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "database.execute('BEGIN IMMEDIATE'); print('locked', flush=True); input()"
+    )
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", lock, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        holder.stdout.readline()
+        assert app.session_interface.store.load("session:none") is None
+        tried, code = checks(app)
+        holder.communicate(b"\n")
+    verdict, message = tried["save"]
+    assert verdict == "bad" and code == 1
+    assert str(path) in message and "another process has held the file's lock" in message
+    assert sessions_of(app) == []
+
+
+def test_a_session_that_cannot_be_read_back_is_removed(monkeypatch):
+    carrier = DictCarrier()
+    app = app_on(SESSION_TYPE="redis", SESSION_REDIS=carrier)
+    monkeypatch.setattr(DictCarrier, "load", lambda self, key: None)
+    tried, code = checks(app)
+    assert tried["load"][0] == "bad" and code == 1
+    assert carrier.records == {}
+
+
+@pytest.mark.parametrize("kind", ["filesystem", "cachelib", "sqlite"])
+def test_in_a_folder_of_another_user_nothing_is_written(kind, tmp_path, monkeypatch):
+    folder = tmp_path / "sessions"
+    app = app_on(
+        SESSION_TYPE=kind, SESSION_FILE_DIR=str(folder), SESSION_SQLITE=f"sqlite:///{folder}"
+    )
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    monkeypatch.setattr("os.geteuid", lambda: 4_242_424)
+    tried, code = checks(app)
+    assert list(tried) == ["store"] and code == 0
+    verdict, message = tried["store"]
+    assert verdict == "doubtful" and str(folder) in message and "user 4242424" in message
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    assert "sessions work" not in run(app, "doctor").stdout
+
+
+def test_what_was_configured_wrongly_after_the_start_is_said(tmp_path):
+    app = app_on(SESSION_TYPE="memory")
+    app.config["SESSION_COOKIE_SAMESITE"] = "sometimes"
+    tried, code = checks(app)
+    assert tried["open"][0] == "bad" and "SESSION_COOKIE_SAMESITE" in tried["open"][1] and code == 1
+
+
+def broken(**config):
+    """The command line of an application that does not start."""
+
+    def create_app():
+        return app_on(**config)
+
+    return FlaskGroup(create_app=create_app)
+
+
+def test_an_application_that_does_not_start_is_examined_without_a_traceback():
+    group = broken(SESSION_TYPE="memcache", SESSION_ID_LENGTH=2)
+    result = CliRunner().invoke(group, ["dewar", "doctor"])
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert result.stdout.startswith("error[DW0103] SESSION_TYPE: 'memcache' is not known\n")
+    assert "error[DW0501] SESSION_ID_LENGTH" in result.stdout
+    assert result.stdout.endswith("bad: 2 to put right first, 0 to look at; each says how\n")
+    document = json.loads(CliRunner().invoke(group, ["dewar", "doctor", "--json"]).stdout)
+    assert [one["code"] for one in document["problems"]] == ["DW0103", "DW0501"]
+    assert "memcached" in document["problems"][0]["fix"] and document["findings"] == []
+
+
+def test_a_store_that_keeps_an_application_from_starting_is_named():
+    group = broken(SESSION_TYPE="filesystem", SESSION_FILE_DIR=__file__)
+    result = CliRunner().invoke(group, ["dewar", "doctor"])
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert result.stdout.startswith("bad       start     the application does not start: ")
+    assert __file__ in result.stdout
+    document = json.loads(CliRunner().invoke(group, ["dewar", "doctor", "--json"]).stdout)
+    assert [one["check"] for one in document["findings"]] == ["start"]
+
+
+@pytest.mark.parametrize("key", ["dev", "q7Zx", "a" * 40, 5, ""])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS"])
+def test_a_fault_of_a_key_is_found_once(name, key, app):
+    app.config[name] = key if name == "SECRET_KEY" else [key]
+    for kind in ("cookie", "memory"):
+        app.config["SESSION_TYPE"] = kind
+        problems = json.loads(run(app, "doctor", "--json").stdout)["problems"]
+        assert [one["key"] for one in problems] == [name]
+
+
+def test_a_key_that_signs_no_session_is_no_error():
+    app = app_on(SESSION_TYPE="memory", SECRET_KEY="")
+    result = run(app, "doctor")
+    assert result.exit_code == 0 and "the key is empty" in result.stdout
+
+
+def test_a_store_that_was_given_as_an_argument_is_found():
+    app = flask.Flask(__name__)
+    app.session_interface = RedisSessionInterface(app, DictCarrier())
+    app.config["SESSION_TYPE"] = "redis"
+    cli.register(app)
+    problems = json.loads(run(app, "doctor", "--json").stdout)["problems"]
+    assert "DW0901" not in {problem["code"] for problem in problems}
+
+
 def test_a_type_without_an_address_is_found(app):
     app.config.update(SESSION_TYPE="redis")
     result = run(app, "doctor", "--json")
@@ -227,10 +400,10 @@ def test_a_type_without_an_address_is_found(app):
 
 def test_a_missing_library_names_its_extra(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    finding = doctor.library_finding("memcached", {"SESSION_MEMCACHED": None})
+    finding = doctor.library_finding("memcached", None)
     assert finding.code == "DW0904"
     assert "flask-dewar[memcached]" in finding.fix
-    assert doctor.library_finding("memcached", {"SESSION_MEMCACHED": "memcached://h"}) is None
+    assert doctor.library_finding("memcached", "memcached://h") is None
 
 
 def test_versions_that_do_not_fit_are_found():

@@ -10,6 +10,7 @@ Session(app)
 from __future__ import annotations
 
 import importlib
+import secrets
 
 import click
 from flask import Flask, request_started
@@ -17,7 +18,8 @@ from flask import sessions as flask_sessions
 from flask.cli import with_appcontext
 from flask.sessions import SessionInterface
 
-from .base import ServerSideSession, ServerSideSessionInterface
+from ._native import Engine, Store
+from .base import ServerSideSession, ServerSideSessionInterface, log_warnings
 from .cookie import CookieSession, SecureCookieSessionInterface
 from .defaults import Defaults
 from .errors import (
@@ -101,9 +103,10 @@ def interface_for(app: Flask) -> SessionInterface:
     """The interface that SESSION_TYPE asks for."""
     session_type = app.config.get("SESSION_TYPE")
     if session_type is None or session_type == "null":
-        raise no_session_type()
+        raise no_session_type(app)
     name = session_type.lower() if isinstance(session_type, str) else ""
     if name == "cookie":
+        check_cookies(app)
         return SecureCookieSessionInterface()
     if name not in INTERFACES:
         # The engine knows what was probably meant.
@@ -115,19 +118,25 @@ def interface_for(app: Flask) -> SessionInterface:
     return made
 
 
+def check_cookies(app: Flask) -> None:
+    """Logs what is doubtful in a configuration for signed cookies, and raises what is wrong, but for the key: an
+    application may set that later."""
+    cookie = {"SESSION_TYPE": "cookie"}
+    log_warnings(app, cookie)
+    Engine(app.config, {**cookie, "SECRET_KEY": secrets.token_hex()})
+
+
 def unknown_type(app: Flask) -> SessionInterface:
     """Raises what the engine says about the configuration, what SESSION_TYPE was probably meant to be among it."""
-    from ._native import Store
-
     Store.open(app.config, {})
-    raise no_session_type()
+    raise no_session_type(app)
 
 
-def no_session_type() -> ConfigurationError:
+def no_session_type(app: Flask) -> ConfigurationError:
     """What is said where SESSION_TYPE is missing."""
-    from .diagnosis import NO_SESSION_TYPE
+    from . import diagnosis
 
-    return ConfigurationError(str(NO_SESSION_TYPE))
+    return ConfigurationError(str(diagnosis.no_session_type(app)))
 
 
 def explained(app: Flask, error: ConfigurationError) -> ConfigurationError:

@@ -12,7 +12,7 @@ from werkzeug.datastructures import CallbackDict
 
 from . import greenlets, headers, lazy
 from ._native import Engine, Store, check
-from .errors import ConfigurationError
+from .errors import ConfigurationError, StoreError
 from .flask_session_names import FlaskSessionNames
 
 #: How many expired records a step of `flask session_cleanup` removes.
@@ -55,6 +55,12 @@ class ServerSideSession(lazy.Rebuildable, CallbackDict[str, Any], SessionMixin):
         found: str | None = self.__dict__.get("_sid") if handle is None else handle.sid
         return found
 
+    @sid.setter
+    def sid(self, sid: str) -> None:
+        raise AttributeError(
+            "a session's id cannot be chosen: app.session_interface.regenerate(session) gives it a new one"
+        )
+
     @property
     def new(self) -> bool:  # type: ignore[override]
         """Whether the session did not exist before this request."""
@@ -69,15 +75,17 @@ class ServerSideSession(lazy.Rebuildable, CallbackDict[str, Any], SessionMixin):
         self.__dict__["_cleared"] = True
         self["_permanent"] = permanent
 
+    def get(self, key: str, default: Any = None) -> Any:
+        # With a name for the default, as in Flask-Session; dict's own takes none.
+        if not lazy.TOLD_BY_FLASK:
+            self.accessed = True
+        return super().get(key, default)
+
     if not lazy.TOLD_BY_FLASK:
 
         def __getitem__(self, key: str) -> Any:
             self.accessed = True
             return super().__getitem__(key)
-
-        def get(self, key: str, default: Any = None) -> Any:
-            self.accessed = True
-            return super().get(key, default)
 
         def setdefault(self, key: str, default: Any = None) -> Any:
             self.accessed = True
@@ -149,9 +157,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         self._store = self._connect(app, client)
         self._engine_settings = self._settings(app)
         self._engine = self._new_engine(app)
-        for finding in check(app.config, self._overrides):
-            if finding["severity"] == "warning":
-                app.logger.warning("%s: %s (%s)", finding["key"], finding["what"], finding["fix"])
+        log_warnings(app, self._overrides)
 
     def default_client(self, app: Flask) -> Any:
         """What to use where the application gave no client: nothing, so that no server is guessed."""
@@ -211,19 +217,30 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
     def open_session(self, app: Flask, request: Request) -> ServerSideSession:
         return lazy.opened(self.session_class, self._engine_for(app), request)
 
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+    def save_session(self, app: Flask, session: SessionMixin | None, response: Response) -> None:
+        if session is None:
+            # It could not be opened.
+            return
+        session = lazy.itself(session)
         handle = lazy.handle(session)
         if handle is None:
             # Nobody reached for it.
             return
         state = session.__dict__
-        set_cookie, varies = handle.close(
-            self._engine_for(app),
-            session,
-            state.pop("_cleared", False),
-            session.modified,
-            session.accessed,
-        )
+        if "_failed" in state:
+            # Flask saves again with the response that tells of the error.
+            return
+        try:
+            set_cookie, varies = handle.close(
+                self._engine_for(app),
+                session,
+                state.pop("_cleared", False),
+                session.modified,
+                session.accessed,
+            )
+        except StoreError:
+            state["_failed"] = True
+            raise
         if set_cookie is not None:
             self._set_cookie(app, session, response, set_cookie)
         if varies:
@@ -270,6 +287,13 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
             removed, more = self.store.delete_expired(time.time(), CLEANUP_STEP)
             total += removed
         return total
+
+
+def log_warnings(app: Flask, overrides: dict[str, Any]) -> None:
+    """Logs what is doubtful in a configuration; `overrides` win over `app.config`."""
+    for finding in check(app.config, overrides):
+        if finding["severity"] == "warning":
+            app.logger.warning("%s: %s (%s)", finding["key"], finding["what"], finding["fix"])
 
 
 def replaces(interface: SessionInterface, name: str) -> bool:

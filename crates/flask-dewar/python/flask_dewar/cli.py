@@ -11,12 +11,16 @@ from typing import Any, Protocol, TypeAlias
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from . import diagnosis, doctor
+from .errors import ConfigurationError, StoreError
 
 #: Characters of a handle: enough to tell sessions apart, and of no use to log in.
 HANDLE = 12
+
+#: The findings in the source that are about keys.
+ABOUT_KEYS = ("DW0915", "DW0916")
 
 #: What is printed of each session.
 Entries: TypeAlias = "list[dict[str, object]]"
@@ -47,11 +51,20 @@ def register(app: Flask) -> None:
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-@with_appcontext
-def examine_command(as_json: bool) -> None:
+@click.pass_context
+def examine_command(context: click.Context, as_json: bool) -> None:
     """Find out why sessions do not work, or that they do."""
-    app = current_app
-    found = doctor.examine(app, store_of(app), configuration_problems(app))
+    try:
+        app = context.ensure_object(ScriptInfo).load_app()
+    except (ConfigurationError, StoreError) as error:
+        show(doctor.not_started(error), as_json)
+    else:
+        with app.app_context():
+            show(doctor.examine(app), as_json)
+
+
+def show(found: doctor.Examination, as_json: bool) -> None:
+    """Prints an examination; exits with 1 if something is bad."""
     if as_json:
         document = {
             "problems": [finding.as_dict() for finding in found.findings],
@@ -67,17 +80,22 @@ def examine_command(as_json: bool) -> None:
             click.echo(f"{finding}\n")
         for check in found.checks:
             click.echo(str(check))
-        click.echo(f"\n{verdict(found)}")
+        if found.checks:
+            click.echo()
+        click.echo(verdict(found))
     if found.bad:
         raise SystemExit(1)
 
 
 def verdict(found: doctor.Examination) -> str:
     """The last line of an examination."""
-    if not found.bad and not found.doubtful:
-        return "good: sessions work"
-    first = f"{found.bad} to put right first, {found.doubtful} to look at; each says how"
-    return f"bad: {first}" if found.bad else f"good: sessions work; {found.doubtful} to look at"
+    if found.bad:
+        return f"bad: {found.bad} to put right first, {found.doubtful} to look at; each says how"
+    if any(check.name == "store" and check.verdict == "doubtful" for check in found.checks):
+        return f"doubtful: the store was not tried; {found.doubtful} to look at"
+    if found.doubtful:
+        return f"good: sessions work; {found.doubtful} to look at"
+    return "good: sessions work"
 
 
 @click.group("key")
@@ -105,8 +123,8 @@ def new_key(form: str) -> None:
 def check_key() -> None:
     """Check the application's secret key and its fallbacks; no key is shown."""
     app = current_app
-    findings = doctor.key_findings(app)
-    findings += [one for one in diagnosis.source_findings(app) if one.code == "DW0915"]
+    findings = doctor.key_findings(app.config)
+    findings += [one for one in diagnosis.source_findings(app) if one.code in ABOUT_KEYS]
     if app.config.get("SECRET_KEY") is None:
         click.echo("bad: SECRET_KEY is not set")
         click.echo("hint: make one with: flask dewar key new", err=True)
@@ -210,19 +228,6 @@ def opened() -> tuple[Store, str]:
 def store_of(app: Flask) -> Any:
     """The store of the application's session interface."""
     return getattr(app.session_interface, "store", None)
-
-
-def configuration_problems(app: Flask) -> list[diagnosis.Finding]:
-    """What the engine's own check of the configuration finds, where the engine is there."""
-    try:
-        from ._native import check
-    except ImportError:
-        return []
-    fields = ("severity", "code", "key", "origin", "what", "fix")
-    return [
-        diagnosis.Finding(*(str(problem.get(name, "")) for name in fields))  # type: ignore[arg-type]
-        for problem in check(app.config, {})
-    ]
 
 
 def entries(store: Store, prefix: str) -> Iterator[tuple[str, int | None, float | None]]:

@@ -87,7 +87,11 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
             return super().open_session(app, request)
         return lazy.opened(self.session_class, engine, request)
 
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+    def save_session(self, app: Flask, session: SessionMixin | None, response: Response) -> None:
+        if session is None:
+            # It could not be opened.
+            return
+        session = lazy.itself(session)
         handle = lazy.handle(session)
         if handle is None and lazy.is_pending(session):
             if not extends(app) or not lazy.is_permanent(session):

@@ -6,14 +6,29 @@ What is found is a `Finding`, of the same shape as those of the configuration's 
 from __future__ import annotations
 
 import ast
+import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from flask import Flask
+from flask.sansio.app import App
+
 from ._native import check
-from .source import Module, Program, application_files, constant, is_key, loaded_files
+from .source import (
+    Module,
+    Name,
+    Program,
+    Setting,
+    application_files,
+    constant,
+    is_key,
+    is_random,
+    loaded_files,
+)
 
 DOCUMENTATION = "https://github.com/dewar-rs/dewar/blob/main/docs"
 
@@ -38,6 +53,16 @@ class Finding:
         lines += [f"   fix: {self.fix}", f"  page: {self.page}"]
         return "\n".join(lines)
 
+    @classmethod
+    def parse(cls, text: str) -> Finding | None:
+        """The finding that errors show as this text; None if it is none."""
+        found = FORM.match(text)
+        if found is None:
+            return None
+        severity: Any = found["severity"]
+        what, fix = found["what"], found["fix"]
+        return cls(severity, found["code"], found["key"], found["origin"] or "", what, fix)
+
     @property
     def page(self) -> str:
         """Where the documentation explains it."""
@@ -52,6 +77,22 @@ class Finding:
         }
 
 
+#: A finding as errors show it, the engine's own and those of this package.
+FORM = re.compile(
+    r"(?P<severity>error|warning)\[(?P<code>DW\d+)\] (?P<key>\S+): (?P<what>.*?)(\n  from: (?P<origin>.*?))?"
+    r"\n   fix: (?P<fix>.*?)\n  page: ",
+    re.DOTALL,
+)
+
+
+def configuration_findings(
+    config: Mapping[str, Any], overrides: Mapping[str, Any] | None = None
+) -> list[Finding]:
+    """What the engine's own check of a configuration finds; `overrides` win."""
+    problems = check(dict(config), dict(overrides or {}))
+    return [Finding(**problem) for problem in problems]  # type: ignore[arg-type]
+
+
 #: What is said where `Session(app)` is called without a session type.
 NO_SESSION_TYPE = Finding(
     "error",
@@ -63,6 +104,62 @@ NO_SESSION_TYPE = Finding(
     "'sqlalchemy', 'postgresql', 'mysql', 'sqlite', 'mongodb', 'dynamodb', 'cachelib', 'memory', or 'cookie' for sessions "
     "in signed cookies",
 )
+
+
+def no_session_type(app: Any) -> Finding:
+    """The finding for a missing session type, with where it stands instead, if it stands anywhere."""
+    elsewhere = in_a_class(app) or in_lower_case(app.config) or in_the_environment(os.environ)
+    if elsewhere is None:
+        return NO_SESSION_TYPE
+    origin, what, fix = elsewhere
+    return replace(NO_SESSION_TYPE, origin=origin, what=f"{NO_SESSION_TYPE.what}; {what}", fix=fix)
+
+
+def in_a_class(app: Any) -> tuple[str, str, str] | None:
+    """Place, finding and fix of a session type in a class that nobody loads."""
+    program = Program(application_modules(app))
+    for module in program.modules:
+        for name in module.class_names:
+            if name.key == "SESSION_TYPE" and not is_named(name.of, program.loads):
+                return (
+                    module.at(name.line),
+                    f"class {name.of} has it, and app.config.from_object({name.of}) is missing",
+                    f"call app.config.from_object({name.of}) before Session(app) or init_app(app)",
+                )
+    return None
+
+
+def in_lower_case(config: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """The same for a key that is not in upper case."""
+    for key in config:
+        if key != "SESSION_TYPE" and str(key).upper() == "SESSION_TYPE":
+            what = f"{key!r} is, which is another key: Flask's are in upper case"
+            return f"app.config[{key!r}]", what, "set app.config['SESSION_TYPE']"
+    return None
+
+
+def in_the_environment(environment: Mapping[str, str]) -> tuple[str, str, str] | None:
+    """The same for a variable that nobody reads."""
+    for variable in sorted(environment):
+        found = re.fullmatch(r"(?:(\w+)_)?SESSION_TYPE", variable)
+        # That one is the desktop's.
+        if found is None or found[1] == "XDG":
+            continue
+        prefix = "" if found[1] in (None, "FLASK") else repr(found[1])
+        fix = f"call app.config.from_prefixed_env({prefix}) before Session(app) or init_app(app)"
+        if found[1] is None:
+            fix = f"name it FLASK_SESSION_TYPE, and {fix}"
+        return (
+            f"environment variable {variable}",
+            f"the variable {variable} is, and is not read",
+            fix,
+        )
+    return None
+
+
+def is_named(name: str, loads: Iterable[str]) -> bool:
+    """Whether what is loaded into a configuration is called so."""
+    return any(name in re.findall(r"\w+", load) for load in loads)
 
 
 #: What is said at the first request of an application that no `Session()` was given.
@@ -79,16 +176,19 @@ FORGOTTEN_INIT_APP = Finding(
 def explain_null_session(app: Any) -> str:
     """Why the sessions of this application cannot be written, with file and line where the source tells."""
     findings = [finding for finding in source_findings(app) if finding.severity == "error"]
-    if not any(finding.key in ("SECRET_KEY", "SESSION_TYPE") for finding in findings):
+    # A key that changes does not say why there is none.
+    explaining = [finding for finding in findings if finding.code != "DW0916"]
+    if not any(finding.key in ("SECRET_KEY", "SESSION_TYPE") for finding in explaining):
         # What else the source shows does not say why there is no key.
+        missing = app.config.get("SECRET_KEY") is None
         findings[:0] = [
             Finding(
                 "error",
-                "DW0201",
+                "DW0201" if missing else "DW0203",
                 "SECRET_KEY",
                 "",
-                "app.config['SECRET_KEY'] is not set, and sessions in signed cookies (app.config['SESSION_TYPE'] is "
-                "'cookie', or not set) need one",
+                f"app.config['SECRET_KEY'] is {'not set' if missing else 'empty'}, and sessions in signed cookies "
+                "(app.config['SESSION_TYPE'] is 'cookie', or not set) need one",
                 f"set app.config['SECRET_KEY'] (make a key with: {NEW_KEY}), or app.config['SESSION_TYPE'] for a "
                 "store, before Session(app)",
             )
@@ -132,7 +232,10 @@ def explain_configuration(app: Any, problems: str) -> str:
 
 def source_findings(app: Any) -> list[Finding]:
     """What the source of an application shows, errors first."""
-    return findings_in(application_modules(app), getattr(app, "config", {}))
+    # An interface that was made by its class says itself what it keeps sessions in.
+    interface = getattr(app, "session_interface", None)
+    config = {**getattr(app, "config", {}), **getattr(interface, "_overrides", {})}
+    return findings_in(application_modules(app), config)
 
 
 def application_modules(app: Any) -> list[Module]:
@@ -141,12 +244,23 @@ def application_modules(app: Any) -> list[Module]:
     for name, path in loaded_files():
         names.setdefault(Path(path).resolve(), set()).add(name)
     own = getattr(app, "import_name", "")
-    return [
+    modules = [
         module
         for module in map(Module.read, application_files(app))
         if module is not None
         and not module.is_of_another_application(names.get(module.path, set()), own)
     ]
+    for module in modules:
+        for name in names.get(module.path, set()):
+            module.forget(other_applications(name, app))
+    return modules
+
+
+def other_applications(module: str, app: Any) -> set[str]:
+    """The names that an imported module has for applications other than this one."""
+    known = list(vars(sys.modules[module]).items()) if module in sys.modules else []
+    own = {name for name, value in known if value is app}
+    return {name for name, value in known if isinstance(value, App)} - own
 
 
 def findings_of(files: Iterable[Path], config: Mapping[str, Any]) -> list[Finding]:
@@ -162,6 +276,7 @@ def findings_in(modules: list[Module], config: Mapping[str, Any]) -> list[Findin
     found.update(unreached_names(program, config))
     found.update(keys_of_main(program, config))
     found.update(hard_coded_keys(program))
+    found.update(random_keys(program, config))
     found.update(late_settings(program))
     found.update(forgotten_init_app(program))
     found.update(wrong_types(program))
@@ -217,7 +332,9 @@ def keys_of_main(program: Program, config: Mapping[str, Any]) -> Iterator[Findin
     for module in program.modules:
         for one in module.settings:
             if one.in_main and is_key(one.key) and one.key not in program.keys:
-                if config.get(one.key) is not None and program.loads:
+                if config.get(one.key) not in (None, Flask.default_config.get(one.key)):
+                    continue
+                if one.key == "SECRET_KEY" and not signs(config):
                     continue
                 yield Finding(
                     "error",
@@ -245,6 +362,47 @@ def hard_coded_keys(program: Program) -> Iterator[Finding]:
                 )
 
 
+def random_keys(program: Program, config: Mapping[str, Any]) -> Iterator[Finding]:
+    """A secret key that is drawn when the application starts."""
+    if not signs(config) or config.get("SECRET_KEY") in os.environ.values():
+        return
+    in_classes = [
+        name.of
+        for module in program.modules
+        for name in module.class_names
+        if name.key == "SECRET_KEY"
+    ]
+    for module in program.modules:
+        given: list[Setting | Name] = [one for one in module.settings if not one.in_main]
+        # Of several classes only one is loaded, and which one need not be seen.
+        given += [
+            name
+            for name in module.class_names
+            if len(in_classes) == 1 or is_named(name.of, program.loads)
+        ]
+        if is_loaded(program, module) or mentioned(program, "SECRET_KEY"):
+            given += module.names
+        for one in given:
+            if one.key == "SECRET_KEY" and is_random(one.value):
+                yield Finding(
+                    "error",
+                    "DW0916",
+                    one.key,
+                    module.at(one.line),
+                    "the secret key is drawn when the application starts: each worker, and each restart, has another one "
+                    "and refuses the sessions of the others",
+                    f"make one key with: {NEW_KEY}, and read it from the environment, app.config['SECRET_KEY'] = "
+                    "os.environ['SECRET_KEY']",
+                )
+
+
+def signs(config: Mapping[str, Any]) -> bool:
+    """Whether sessions need a secret key: with a store only if it signs ids."""
+    kind = config.get("SESSION_TYPE")
+    in_cookies = not isinstance(kind, str) or kind.lower() in ("", "null", "cookie")
+    return in_cookies or bool(config.get("SESSION_USE_SIGNER"))
+
+
 def late_settings(program: Program) -> Iterator[Finding]:
     """A key that is set after `Session(app)`, in the same function or module body."""
     for module in program.modules:
@@ -255,7 +413,7 @@ def late_settings(program: Program) -> Iterator[Finding]:
                     late
                     and one.app == app
                     and one.key.startswith("SESSION_")
-                    and not is_flasks(one.key)
+                    and not is_followed(one.key)
                 ):
                     yield Finding(
                         "error",
@@ -267,9 +425,18 @@ def late_settings(program: Program) -> Iterator[Finding]:
                     )
 
 
-def is_flasks(key: str) -> bool:
-    """Whether Flask itself reads a key, at each request."""
-    return key.startswith(("SESSION_COOKIE_", "SECRET_KEY", "PERMANENT_", "SESSION_REFRESH_"))
+#: Keys that the engine reads anew when they change, beside those of the cookie.
+FOLLOWED = {
+    "SESSION_ABSOLUTE_LIFETIME",
+    "SESSION_PERMANENT",
+    "SESSION_REFRESH_AFTER",
+    "SESSION_REFRESH_EACH_REQUEST",
+}
+
+
+def is_followed(key: str) -> bool:
+    """Whether a key may change while the application runs."""
+    return key in FOLLOWED or key.startswith("SESSION_COOKIE_")
 
 
 def forgotten_init_app(program: Program) -> Iterator[Finding]:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import pwd
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import metadata
+from itertools import islice
+from pathlib import Path
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
+from ._native import Engine
+from .base import ServerSideSessionInterface
 from .carriers.base import Carrier, describe
 from .clients import LIBRARIES, Connection, ConnectionProblem, connection, library_missing
-from .diagnosis import Finding, source_findings
+from .diagnosis import Finding, configuration_findings, source_findings
+from .errors import ConfigurationError, SessionError, StoreError
 
 Verdict = Literal["good", "doubtful", "bad"]
 
@@ -33,25 +41,6 @@ OLDEST = {
     "cachelib": (0, 10),
 }
 
-#: Keys of tutorials and examples, without anything but letters and digits.
-PLACEHOLDERS = {
-    "dev", "devkey", "secret", "secretkey", "supersecret", "supersecretkey", "verysecret", "verysecretkey", "mysecret",
-    "mysecretkey", "changeme", "changethis", "changethiskey", "changethissecretkey", "yoursecretkey",
-    "yoursecretkeyhere",
-    "thisissecret", "thisisasecret", "thisisasecretkey", "key", "password", "test", "testkey", "testing", "flask",
-    "hardtoguessstring", "youwillneverguess", "todo", "none", "default", "123", "1234", "12345", "123456", "abc",
-}  # fmt: skip
-
-#: Keys that Flask's documentation prints as examples of a good one.
-PRINTED = {
-    b'_5#y2L"F4Q8z\n\xec]/',
-    b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
-    b"192b9bdd45ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
-}
-
-#: The bytes of a key that cannot be found by trying.
-ENOUGH = 16
-
 
 @dataclass(frozen=True)
 class Check:
@@ -64,8 +53,12 @@ class Check:
     next: str = ""
 
     def __str__(self) -> str:
-        line = f"{self.verdict:<9} {self.name:<9} {self.message}"
-        return f"{line}\n{'':<20}next: {self.next}" if self.next else line
+        first, *more = self.message.splitlines()
+        lines = [f"{self.verdict:<9} {self.name:<9} {first}"]
+        lines += [f"{'':<20}{line}" for line in more]
+        if self.next:
+            lines.append(f"{'':<20}next: {self.next}")
+        return "\n".join(lines)
 
 
 @dataclass
@@ -94,26 +87,26 @@ class Readable(Protocol):
     def load(self, key: str) -> object: ...
 
 
-def examine(
-    app: Any,
-    store: Readable | None = None,
-    problems: Iterable[Finding] = (),
-    clock: Callable[[], float] = time.time,
-) -> Examination:
-    """Examines an application; `problems` are those that the configuration's own check found.
-
-    `store` is the one that is in use; without it, the client in the configuration is asked.
-    """
+def examine(app: Any, clock: Callable[[], float] = time.time) -> Examination:
+    """Examines an application, and takes a session through its life, in the store that is in use."""
     found = Examination()
-    findings = {*problems, *source_findings(app), *version_findings(), *key_findings(app)}
+    interface = app.session_interface
+    in_use = interface if isinstance(interface, ServerSideSessionInterface) else None
+    problems = configuration_findings(app.config, {} if in_use is None else in_use._overrides)
+    findings = {*problems, *source_findings(app), *version_findings()}
+    findings |= unused_key_findings(app.config, problems)
     kind = str(app.config.get("SESSION_TYPE") or "").lower()
+    client = app.config.get(f"SESSION_{kind.upper()}")
+    if in_use is not None:
+        kind, client = in_use.session_type, in_use.client
     made: Connection | None = None
-    if kind in LIBRARIES:
-        library = library_finding(kind, app.config)
+    # What is in use may have no client: a cache that is a folder.
+    if kind in LIBRARIES and (in_use is None or client is not None):
+        library = library_finding(kind, client)
         if library is not None:
             findings.add(library)
         try:
-            made = connection(kind, app.config.get(f"SESSION_{kind.upper()}"), app.config)
+            made = connection(kind, client, app.config)
         except ConnectionProblem as wrong:
             findings.add(wrong.finding)
         except ImportError:
@@ -123,11 +116,17 @@ def examine(
         way = "the engine's own connection" if made.path == "native" else "the application's client"
         found.checks.append(Check("good", "way", f"{way}: {made.why}"))
     found.findings = sorted(findings)
-    address = address_of(made, app.config.get(f"SESSION_{kind.upper()}"))
-    if made is not None and made.carrier is not None:
-        found.checks += tried(made.carrier, app, address, clock)
+    store = getattr(interface, "store", None)
+    if in_use is not None:
+        checks = examined(in_use, app, made)
+        found.checks += checks
+        works = all(check.verdict == "good" for check in checks)
+        if works and made is not None and made.carrier is not None and made.path == "client":
+            found.checks += tried(made.carrier, app, address_of(made, client), clock)
+    elif made is not None and made.carrier is not None:
+        found.checks += tried(made.carrier, app, address_of(made, client), clock)
     elif store is not None:
-        found.checks += asked(store, app, address)
+        found.checks += asked(store, app, address_of(made, client))
     elif kind in ("", "null", "cookie") and app.config.get("SECRET_KEY"):
         found.checks.append(Check("good", "cookie", "sessions live in signed cookies"))
     elif kind in ("", "null"):
@@ -136,6 +135,129 @@ def examine(
                   "set SECRET_KEY (flask dewar key new), or SESSION_TYPE for a store")
         )  # fmt: skip
     return found
+
+
+def not_started(error: ConfigurationError | StoreError) -> Examination:
+    """What an application has that does not start: what it was refused for."""
+    found = Examination()
+    for part in str(error).split("\n\n"):
+        finding = Finding.parse(part)
+        if finding is not None:
+            found.findings.append(finding)
+        elif not part.startswith("the configuration has "):
+            found.checks.append(Check("bad", "start", f"the application does not start: {part}"))
+    return found
+
+
+def examined(
+    interface: ServerSideSessionInterface, app: Any, made: Connection | None
+) -> list[Check]:
+    """Takes a session through its life in the store that is in use, unless that would leave what the application cannot
+    open."""
+    client = interface.client if made is None or made.url is None else made.url
+    path = files_of(interface, client)
+    if path is None:
+        memory = interface.session_type == "memory"
+        return lived(interface, app, "this process" if memory else address_of(made, client))
+    strange = stranger(path)
+    if strange is None:
+        return lived(interface, app, named(path))
+    other, me = user(strange.stat().st_uid), user(os.geteuid())
+    return [
+        Check(
+            "doubtful",
+            "store",
+            f"{named(strange)} belongs to {other}, and this command runs as {me}: no session was written, since the "
+            "application could not open what this command leaves there",
+            "run it as the user of the application",
+        )
+    ]
+
+
+def lived(interface: ServerSideSessionInterface, app: Any, place: str) -> list[Check]:
+    """Makes, saves, reads and removes a session of its own, as requests do."""
+    # An application may want to go on without its store; here it is to say why it fails.
+    settings = {**interface._settings(app), "SESSION_ON_STORE_FAILURE": "fail"}
+    store = interface._store
+    data: dict[str, Any] = {}
+    try:
+        engine = Engine(app.config, settings, store)
+        session = engine.open(None, data)
+    except ConfigurationError as error:
+        # What was configured after the start.
+        return [unreachable("open", place, error, [])]
+    data["doctor"] = 1
+    key = f"{interface.key_prefix}{session.sid}"
+
+    def attempt(name: str, do: Callable[[], object], message: str) -> Check:
+        started = time.perf_counter()
+        try:
+            do()
+        except Exception as error:  # noqa: BLE001
+            return unreachable(name, place, error, [key])
+        return Check("good", name, f"{message}, after {milliseconds_since(started):.1f} ms")
+
+    def read() -> None:
+        if store.load(key) is None:
+            raise StoreError(f"{place}: the session that was just saved is not there")
+
+    done: list[Check] = []
+    try:
+        save = partial(session.close, engine, data, False, True, True)
+        done.append(attempt("save", save, f"a session is saved in {place}"))
+        if done[-1].verdict == "good":
+            done.append(attempt("load", read, "it is read back"))
+    finally:
+        removed = attempt("delete", partial(store.delete, key), "it is removed")
+    # What could not be saved or read need not be said once more.
+    return [*done, removed] if done[-1].verdict == "good" else done
+
+
+def milliseconds_since(started: float) -> float:
+    """How long ago that was, by the performance counter."""
+    return (time.perf_counter() - started) * 1000
+
+
+def files_of(interface: ServerSideSessionInterface, client: object) -> Path | None:
+    """The folder or the file that sessions are kept in, where they are in files of this machine."""
+    kind = interface.session_type
+    path: object = None
+    if kind == "filesystem" or (kind == "cachelib" and client is None):
+        path = interface._setting("SESSION_FILE_DIR")
+    elif kind == "cachelib":
+        # A cache in files has its folder under this name.
+        path = getattr(client, "_path", client)
+    elif isinstance(client, str) and client.startswith("sqlite:"):
+        path = client.partition(":///")[2].partition("?")[0]
+    elif kind == "sqlite":
+        path = client
+    if not isinstance(path, (str, os.PathLike)) or path in ("", ":memory:"):
+        return None
+    return Path(path).absolute()
+
+
+def named(path: Path) -> str:
+    """A folder or file in words."""
+    return f"the {'folder' if path.is_dir() else 'file'} {path}"
+
+
+def stranger(path: Path) -> Path | None:
+    """The folder or file, or something in it, if that belongs to another user than this process'."""
+    me = os.geteuid()
+    try:
+        # Root can write anywhere, also into a folder of its own that an application may use.
+        inside = list(islice(path.iterdir(), 100)) if me == 0 and path.is_dir() else []
+        return next((one for one in (path, *inside) if one.stat().st_uid != me), None)
+    except OSError:
+        return None
+
+
+def user(number: int) -> str:
+    """A user, by name where there is one."""
+    try:
+        return f"user {pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"user {number}"
 
 
 def tried(carrier: Carrier, app: Any, address: str, clock: Callable[[], float]) -> list[Check]:
@@ -151,11 +273,10 @@ def tried(carrier: Carrier, app: Any, address: str, clock: Callable[[], float]) 
     try:
         started = time.perf_counter()
         found = carrier.load(key)
-        took = (time.perf_counter() - started) * 1000
         expect(
             "load",
             found is None,
-            f"{address} answers, after {took:.1f} ms",
+            f"{address} answers, after {milliseconds_since(started):.1f} ms",
             "a session is there that nobody made",
         )
         later = clock() + 60
@@ -191,7 +312,7 @@ def tried(carrier: Carrier, app: Any, address: str, clock: Callable[[], float]) 
         expect("delete", outcome == "gone" and carrier.load(key) is None, "a deleted session stays deleted",
                "a deleted session comes back")  # fmt: skip
     except Exception as error:  # noqa: BLE001
-        done.append(unreachable(address, error, [key]))
+        done.append(unreachable("store", address, error, [key]))
     return done
 
 
@@ -202,17 +323,20 @@ def asked(store: Readable, app: Any, address: str) -> list[Check]:
         started = time.perf_counter()
         store.load(key)
     except Exception as error:  # noqa: BLE001
-        return [unreachable(address, error, [key])]
-    took = (time.perf_counter() - started) * 1000
+        return [unreachable("store", address, error, [key])]
+    took = milliseconds_since(started)
     return [Check("good", "load", f"{address} answers, after {took:.1f} ms")]
 
 
-def unreachable(address: str, error: BaseException, secrets_: list[object]) -> Check:
+def unreachable(name: str, address: str, error: BaseException, secrets_: list[object]) -> Check:
     """The check of a store that did not answer as it should."""
+    if isinstance(error, (SessionError, ConfigurationError)):
+        # The engine's own words: without secrets, and with the address and what to do.
+        return Check("bad", name, str(error))
     answered = describe(error, secrets_)
     return Check(
         "bad",
-        "store",
+        name,
         answered if address in answered else f"{address}: {answered}",
         "is the server running there, and is the address right?",
     )
@@ -227,6 +351,9 @@ def address_of(made: Connection | None, client: object) -> str:
             if client is not None
             else "the store"
         )
+    if "://" not in url:
+        # Words of a driver may hold a password.
+        return "the store" if set("=@").intersection(url) else url
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -235,12 +362,10 @@ def address_of(made: Connection | None, client: object) -> str:
     return f"{parts.scheme} at {hosts or parts.path}{parts.path if hosts and parts.path != '/' else ''}"
 
 
-def library_finding(kind: str, config: Mapping[str, Any]) -> Finding | None:
+def library_finding(kind: str, client: object) -> Finding | None:
     """The finding for a client library that is not installed; a URL needs none."""
     _, modules = LIBRARIES[kind]
-    if config.get(f"SESSION_{kind.upper()}") is not None or any(
-        importlib.util.find_spec(module) for module in modules
-    ):
+    if client is not None or any(importlib.util.find_spec(module) for module in modules):
         return None
     return library_missing(kind)
 
@@ -275,32 +400,17 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-def key_findings(app: Any) -> list[Finding]:
-    """The findings for the secret key and its fallbacks; no key is shown."""
-    given = [("SECRET_KEY", app.config.get("SECRET_KEY"))]
-    given += [("SECRET_KEY_FALLBACKS", key) for key in app.config.get("SECRET_KEY_FALLBACKS") or []]
-    found = []
-    for name, key in given:
-        what = weakness(key)
-        if key is not None and what is not None:
-            fix = "make a new one with: flask dewar key new"
-            code = "DW0203" if not key else "DW0204"
-            found.append(Finding("warning", code, name, "app.config", what, fix))
-    return found
+def key_findings(config: Mapping[str, Any]) -> list[Finding]:
+    """The findings for the secret key and its fallbacks, as if cookies were signed with them; no key is shown."""
+    keys = {name: config.get(name) for name in ("SECRET_KEY", "SECRET_KEY_FALLBACKS")}
+    findings = configuration_findings({**keys, "SESSION_TYPE": "cookie"})
+    return [one for one in findings if one.key in keys and one.code != "DW0202"]
 
 
-def weakness(key: object) -> str | None:
-    """Why a key is no good; None for one that is."""
-    if not isinstance(key, (str, bytes)):
-        return f"the key is a {type(key).__name__}, neither text nor bytes"
-    raw = key.encode() if isinstance(key, str) else key
-    folded = "".join(
-        letter for letter in raw.decode("utf-8", "replace").lower() if letter.isalnum()
-    )
-    if not raw:
-        return "the key is empty: anybody can sign with it"
-    if raw in PRINTED or folded in PLACEHOLDERS:
-        return "the key is well known, from tutorials and examples: anybody can sign with it"
-    if len(raw) < ENOUGH or len(set(raw)) < 6:
-        return f"the key has {len(raw)} bytes, {len(set(raw))} different: it can be found by trying"
-    return None
+def unused_key_findings(config: Mapping[str, Any], known: Container[Finding]) -> set[Finding]:
+    """What is wrong with a key that signs no session, and signs something else if it is there at all."""
+    return {
+        replace(finding, severity="warning")
+        for finding in key_findings(config)
+        if finding not in known
+    }

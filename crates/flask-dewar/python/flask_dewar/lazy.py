@@ -52,12 +52,10 @@ def made_by_itself(session_class: type[Any]) -> Any:
     return session
 
 
-def itself(session: SessionMixin) -> SessionMixin:
+def itself(session: S) -> S:
     """The session, where `flask.session` may stand for it."""
-    if type(session) is LocalProxy:
-        found: SessionMixin = session._get_current_object()
-        return found
-    return session
+    given: Any = session
+    return cast(S, given._get_current_object()) if type(given) is LocalProxy else session
 
 
 def handle(session: SessionMixin) -> Handle | None:

@@ -80,12 +80,14 @@ class Setting:
 
 @dataclass(frozen=True)
 class Name:
-    """A module-level name that looks like a configuration key."""
+    """A name of a module, or of a class in it, that looks like a configuration key."""
 
     key: str
     value: ast.expr
     line: int
     in_main: bool
+    #: The class, where it is the name of one.
+    of: str = ""
 
 
 @dataclass
@@ -129,6 +131,11 @@ class Module:
             made |= names if ast.unparse(one) == "__name__" else {constant(one)}
         # A name that is computed may be any.
         return bool(made) and own not in made and None not in made
+
+    def forget(self, apps: set[str]) -> None:
+        """Drops what is said about these applications of the file."""
+        self.settings = [one for one in self.settings if one.app not in apps]
+        self.bound = [one for one in self.bound if one[2] not in apps]
 
     def given(self) -> list[tuple[str, ast.expr | None, int]]:
         """Key, value and line of all settings and of all names that look like one."""
@@ -174,6 +181,7 @@ class Reader:
         self.module = module
         self.sessions: set[str] = set()
         self.scope = 0
+        self.class_name = ""
 
     def read(self, body: list[ast.stmt], in_main: bool = False, level: str = "module") -> None:
         for statement in body:
@@ -186,7 +194,9 @@ class Reader:
             self.scope = outer
             return
         if isinstance(node, ast.ClassDef):
+            outer_class, self.class_name = self.class_name, node.name
             self.read(node.body, in_main, "class")
+            self.class_name = outer_class
             return
         if isinstance(node, ast.If):
             self.read(node.body, in_main or is_main(node.test), level)
@@ -213,7 +223,8 @@ class Reader:
             if isinstance(target, ast.Name):
                 if level in ("module", "class") and is_key(target.id):
                     names = self.module.names if level == "module" else self.module.class_names
-                    names.append(Name(target.id, node.value, target.lineno, in_main))
+                    of = self.class_name if level == "class" else ""
+                    names.append(Name(target.id, node.value, target.lineno, in_main, of))
                 if self.is_session(node.value) and not node.value.args:  # type: ignore[attr-defined]
                     self.module.unbound.append((target.id, target.lineno))
             elif isinstance(target, ast.Subscript) and is_config(target.value):
@@ -317,6 +328,30 @@ def is_config(node: ast.expr) -> bool:
 def owner(config: ast.expr) -> str:
     """The `app` of `app.config`."""
     return ast.unparse(config.value) if isinstance(config, ast.Attribute) else ""
+
+
+#: What gives something else each time it is called.
+CHANCE = {"urandom", "token_bytes", "token_hex", "token_urlsafe", "uuid1", "uuid4"}
+
+#: What gives the same in another form.
+FORMS = {"b64encode", "bytes", "hexlify", "repr", "str", "urlsafe_b64encode"}
+
+
+def is_random(node: ast.AST | None) -> bool:
+    """Whether an expression is something else each time: `os.urandom(24)`, `uuid.uuid4().hex`, `str(uuid.uuid4())`.
+
+    One that is random only where something else is missing, such as a variable of the environment, is not.
+    """
+    if isinstance(node, ast.Attribute):
+        return is_random(node.value)
+    if not isinstance(node, ast.Call):
+        return False
+    name = ast.unparse(node.func).rpartition(".")[2]
+    if name in CHANCE:
+        return True
+    if name in FORMS:
+        return any(is_random(argument) for argument in node.args)
+    return isinstance(node.func, ast.Attribute) and is_random(node.func.value)
 
 
 def constant(node: ast.AST | None) -> Any:
