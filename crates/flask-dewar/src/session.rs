@@ -37,7 +37,7 @@ impl Session {
     /// Whether the session did not exist before this request.
     #[getter(new)]
     fn is_new(&self) -> bool {
-        self.session.is_new()
+        self.session.is_mirror_new()
     }
 
     /// Gives the session a new id at the end of the request.

@@ -14,6 +14,11 @@ impl Session {
         self.lock().document.clone()
     }
 
+    /// As [`is_new`](Session::is_new), without counting as an access.
+    pub fn is_mirror_new(&self) -> bool {
+        self.lock().is_new
+    }
+
     /// Counts as an access, so that caches are told to tell cookies apart.
     pub fn set_accessed(&self) {
         drop(self.accessed());

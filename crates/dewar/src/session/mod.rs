@@ -260,9 +260,10 @@ impl Session {
         self.lock().accessed
     }
 
-    /// Whether the session did not exist before this request: Flask's `new`.
+    /// Whether the session did not exist before this request: Flask's `new`. A page that depends on it depends on the
+    /// cookie, so it counts as reading.
     pub fn is_new(&self) -> bool {
-        self.lock().is_new
+        self.accessed().is_new
     }
 
     /// The id under which the store keeps the session, or will: Flask-Session's `sid`; `None` if it is kept in the cookie.

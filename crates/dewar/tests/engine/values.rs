@@ -167,11 +167,21 @@ async fn an_update_to_none_takes_the_key_out() {
 }
 
 #[tokio::test]
+async fn a_page_that_asks_whether_the_session_is_new_differs_by_its_cookie() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    let reply = browser
+        .request(&bench.engine, |session| assert!(session.is_new()))
+        .await;
+    assert!(reply.varies());
+}
+
+#[tokio::test]
 async fn the_flags_are_flasks() {
     let bench = server_bench(Config::new().set("SESSION_PERMANENT", false));
     let mut browser = Browser::default();
     let session = browser.open(&bench.engine).await;
-    assert!(session.is_new() && !session.is_accessed() && !session.is_modified());
+    assert!(session.is_mirror_new() && !session.is_accessed() && !session.is_modified());
     assert_eq!(session.get::<u32>("absent").unwrap(), None);
     assert!(session.is_accessed() && !session.is_modified());
     session.insert("n", 1).unwrap();
