@@ -44,8 +44,12 @@ impl Engine {
             return None;
         }
         let now = self.now();
-        let decision = plan(&session.lock().snapshot(), &self.0.policy, now);
+        let mut state = session.lock();
+        if state.saving {
+            return None;
+        }
+        let decision = plan(&state.snapshot(), &self.0.policy, now);
         let done = Outcome::Done { merges: 0 };
-        (decision.plan == Plan::Nothing).then(|| self.reply(session, decision, done, now))
+        (decision.plan == Plan::Nothing).then(|| self.reply(&mut state, decision, done, now))
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::execute::{Outcome, end_gone};
+use super::saving::Saving;
 use super::{Engine, Interface};
 use crate::config::OnStoreFailure;
 use crate::cookie::SessionCookie;
@@ -83,24 +84,33 @@ impl fmt::Debug for Reply {
 }
 
 impl Engine {
-    /// Decides what becomes of the session, does it, and says what to put into the response.
+    /// Decides what becomes of the session, does it, and says what to put into the response. A [`Session::save`] that is under
+    /// way is waited for.
     ///
     /// # Errors
     /// [`ErrorKind::Store`] if the store fails (unless the policy is to go on), [`ErrorKind::CookieTooLarge`],
     /// [`ErrorKind::Value`] if a value cannot be stored in the format, [`ErrorKind::Contention`]. The changes stay
     /// in the session, so that the call can be repeated.
     pub async fn close(&self, session: &Session) -> Result<Reply> {
+        let _saving = self.begin_saving(session).await;
         let now = self.now();
         let (decision, outcome) = self.settle(session, now, Deadline::Response).await?;
-        let reply = self.reply(session, decision, outcome, now)?;
         self.cleanup(now).await;
-        Ok(reply)
+        // Nothing is waited for from here on: who gives up before this can close the session again.
+        self.reply(&mut session.lock(), decision, outcome, now)
+    }
+
+    async fn begin_saving<'s>(&self, session: &'s Session) -> Option<Saving<'s>> {
+        match &self.0.interface {
+            Interface::Server(server) => Some(server.begin_saving(session).await),
+            Interface::Null { .. } | Interface::Cookie(_) => None,
+        }
     }
 
     /// Says what to put into the response, when the store has done its part.
     pub(super) fn reply(
         &self,
-        session: &Session,
+        state: &mut State,
         mut decision: Decision,
         outcome: Outcome,
         now: UnixTime,
@@ -116,15 +126,11 @@ impl Engine {
                 0
             }
         };
-        let set_cookie = {
-            let mut state = session.lock();
-            let set_cookie = self.cookie(&mut state, &decision, now)?;
-            if decision.cookie == CookieAction::Set {
-                state.announced = true;
-            }
-            state.closed = true;
-            set_cookie
-        };
+        let set_cookie = self.cookie(state, &decision, now)?;
+        if decision.cookie == CookieAction::Set {
+            state.announced = true;
+        }
+        state.closed = true;
         events::closed(&decision);
         Ok(Reply {
             set_cookie,
@@ -135,6 +141,7 @@ impl Engine {
 
     /// Saves in the middle of a request; see [`Session::save`].
     pub(crate) async fn save(&self, session: &Session) -> Result<()> {
+        let _saving = self.begin_saving(session).await;
         let now = self.now();
         let deadline = {
             let state = session.lock();
@@ -158,6 +165,7 @@ impl Engine {
         let Interface::Server(server) = &self.0.interface else {
             return Ok(());
         };
+        let _saving = server.begin_saving(session).await;
         let key = {
             let state = session.lock();
             match &state.saved {

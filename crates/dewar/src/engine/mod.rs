@@ -7,6 +7,7 @@ mod close;
 mod execute;
 mod keys;
 mod open;
+mod saving;
 mod turns;
 
 use std::fmt;

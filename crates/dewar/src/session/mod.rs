@@ -278,6 +278,9 @@ impl Session {
     /// Saves what was changed so far, for handlers that go on after the response has started (streams, server-sent
     /// events, WebSockets). At the end of a usual request the adapter saves by itself.
     ///
+    /// Saves of one session, its [`close`](Engine::close) and [`reload`](Session::reload) come one after the other, so a save
+    /// that was begun is to be awaited or dropped: one that is kept and no longer polled holds up those that come after it.
+    ///
     /// # Errors
     /// As [`Engine::close`]; [`ErrorKind::Gone`](crate::ErrorKind::Gone) if another request ended the session;
     /// [`ErrorKind::ReadOnly`](crate::ErrorKind::ReadOnly) if the response has started and the browser does not know

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::task::Waker;
 
 use super::changes::{Changes, appended};
 use crate::config::Permanence;
@@ -57,6 +58,9 @@ pub(crate) struct State {
     pub(crate) closed: bool,
     pub(crate) accessed: bool,
     pub(crate) is_new: bool,
+    /// Whether a task of the request saves the session, and who waits for it.
+    pub(crate) saving: bool,
+    pub(crate) waiting: Vec<Waker>,
     permanent_before: bool,
     /// The id that the session will have when it is next created.
     next_id: Option<SessionId>,
@@ -82,6 +86,8 @@ impl State {
             closed: false,
             accessed: false,
             is_new: true,
+            saving: false,
+            waiting: Vec::new(),
             permanent_before: false,
             next_id: None,
             flashes: None,
@@ -102,6 +108,8 @@ impl State {
             closed: false,
             accessed: false,
             is_new: false,
+            saving: false,
+            waiting: Vec::new(),
             next_id: None,
             flashes: None,
         }
@@ -322,6 +330,8 @@ impl State {
             cookie_received: self.cookie_received,
             closed: self.closed,
             accessed: true,
+            saving: self.saving,
+            waiting: std::mem::take(&mut self.waiting),
             permanent_before: self.permanent_before,
             flashes: self.flashes.take(),
             ..State::new(self.kept, permanence, Writable::Yes)

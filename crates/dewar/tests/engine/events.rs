@@ -179,7 +179,7 @@ const SITUATIONS: &[(&str, Rows, Situation)] = &[
         bench.store.fail(&["delete"]);
         browser.request(&stricter, |_| {}).await;
     })),
-    ("expired sessions cannot be removed", &[OPENED, closed!("untouched"), store_error!("delete_expired")], |watch| Box::pin(async move {
+    ("expired sessions cannot be removed", &[OPENED, store_error!("delete_expired"), closed!("untouched")], |watch| Box::pin(async move {
         let (bench, mut browser) = watch.known(Config::new().set("SESSION_CLEANUP_N_REQUESTS", 1)).await;
         bench.store.fail(&["delete_expired"]);
         browser.request(&bench.engine, |_| {}).await;

@@ -127,7 +127,7 @@ pub(crate) struct FaultyStore {
     rivals: Arc<Mutex<Rivals>>,
 }
 
-/// One operation that never comes back.
+/// One operation that does not come back before it is let go.
 #[derive(Debug, Default)]
 enum Hanging {
     #[default]
@@ -173,7 +173,8 @@ impl FaultyStore {
         *self.failing.lock().unwrap() = operations.to_vec();
     }
 
-    /// After so many more of these operations, one never comes back.
+    /// After so many more of these operations, one does not come back before it is let go. `"answer to create"` is one whose
+    /// work is done.
     pub(crate) fn hang_after(&self, operation: &'static str, times: u32) {
         *self.hanging.lock().unwrap() = Hanging::After(operation, times);
     }
@@ -181,6 +182,11 @@ impl FaultyStore {
     /// Whether it is under way.
     pub(crate) fn hangs(&self) -> bool {
         matches!(*self.hanging.lock().unwrap(), Hanging::Now)
+    }
+
+    /// Lets the operation go on that hangs.
+    pub(crate) fn let_go(&self) {
+        *self.hanging.lock().unwrap() = Hanging::None;
     }
 
     /// From now on operations let others go first, and a pause never ends.
@@ -226,11 +232,17 @@ impl FaultyStore {
         overtaken
     }
 
+    async fn hang(&self, operation: &'static str) {
+        if self.hangs_now(operation) {
+            while self.hangs() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
     async fn check(&self, operation: &'static str) -> Result<()> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        if self.hangs_now(operation) {
-            return std::future::pending().await;
-        }
+        self.hang(operation).await;
         if self.is_slow() {
             tokio::task::yield_now().await;
         }
@@ -253,7 +265,9 @@ impl Store for FaultyStore {
 
     async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
         self.check("create").await?;
-        self.inner.create(key, blob, expires).await
+        let answer = self.inner.create(key, blob, expires).await;
+        self.hang("answer to create").await;
+        answer
     }
 
     async fn replace(
@@ -267,7 +281,9 @@ impl Store for FaultyStore {
         if self.overtaken() {
             return Ok(Replaced::Conflict);
         }
-        self.inner.replace(key, blob, expires, seen).await
+        let answer = self.inner.replace(key, blob, expires, seen).await;
+        self.hang("answer to replace").await;
+        answer
     }
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
@@ -282,7 +298,9 @@ impl Store for FaultyStore {
 
     async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
         self.check("delete_unchanged").await?;
-        self.inner.delete_unchanged(key, seen).await
+        let answer = self.inner.delete_unchanged(key, seen).await;
+        self.hang("answer to delete_unchanged").await;
+        answer
     }
 
     async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
