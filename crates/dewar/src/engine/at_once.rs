@@ -45,7 +45,7 @@ impl Engine {
         }
         let now = self.now();
         let mut state = session.lock();
-        if state.saving {
+        if state.saving || state.leftover.is_some() {
             return None;
         }
         let decision = plan(&state.snapshot(), &self.0.policy, now);

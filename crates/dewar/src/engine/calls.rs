@@ -1,5 +1,7 @@
 //! Calls to the store, without a future of the contract where the store answers at once.
 
+use bytes::Bytes;
+
 use super::Server;
 use crate::store::{Created, Deleted, Key, Purged, Record, Replaced, Touched, Version};
 use crate::{Result, UnixTime};
@@ -25,16 +27,24 @@ impl Server {
         }
     }
 
+    /// What is written is in `sent` until a store that may wait has answered.
     pub(super) async fn replace(
         &self,
         key: &Key,
         blob: Vec<u8>,
         expires: UnixTime,
         seen: &Version,
+        sent: &mut Option<Bytes>,
     ) -> Result<Replaced> {
         match self.store.immediate() {
             Some(store) => store.replace(key, &blob, expires, seen),
-            None => self.store.replace(key, blob.into(), expires, seen).await,
+            None => {
+                let blob = Bytes::from(blob);
+                *sent = Some(blob.clone());
+                let answer = self.store.replace(key, blob, expires, seen).await?;
+                *sent = None;
+                Ok(answer)
+            }
         }
     }
 

@@ -173,10 +173,7 @@ impl Engine {
                 Saved::Nowhere | Saved::InCookie { .. } => return Ok(()),
             }
         };
-        if self
-            .merge(server, session, &key, &Changes::default())
-            .await?
-        {
+        if self.look_again(server, session, &key).await? {
             Ok(())
         } else {
             end_gone(session);
@@ -191,19 +188,29 @@ impl Engine {
         now: UnixTime,
         deadline: Deadline,
     ) -> Result<(Decision, Outcome)> {
-        let decision = {
-            let mut state = session.lock();
-            let decision = plan(&state.snapshot(), &self.0.policy, now);
-            if deadline == Deadline::Passed && needs_cookie(decision.plan) {
-                return Err(headers_sent());
-            }
-            if self.0.policy.absolute_lifetime.is_some() && writes(decision.plan) {
-                state.stamp_created(now);
-            }
-            decision
-        };
         let Interface::Server(server) = &self.0.interface else {
+            let decision = self.decide(&mut session.lock(), now, deadline)?;
             return Ok((decision, Outcome::Done { merges: 0 }));
+        };
+        let decided = {
+            let mut state = session.lock();
+            let up_to_date = state.leftover.is_none();
+            up_to_date.then(|| self.decide(&mut state, now, deadline))
+        };
+        let decision = match decided {
+            Some(decision) => decision?,
+            None => {
+                // In a place of its own: most requests never get here, and would carry it about.
+                let caught_up = Box::pin(self.catch_up(server, session, now)).await;
+                let decision = self.decide(&mut session.lock(), now, deadline)?;
+                match caught_up {
+                    Ok(true) => decision,
+                    Ok(false) => return Ok((GONE, Outcome::Gone)),
+                    // Nobody may be told that they are logged out while a record lives.
+                    Err(error) if ends(decision.reason) => return Err(error),
+                    Err(_) => decision,
+                }
+            }
         };
         match self.execute(server, session, decision.plan, now).await {
             Ok(outcome) => Ok((decision, outcome)),
@@ -219,6 +226,17 @@ impl Engine {
                 Err(error)
             }
         }
+    }
+
+    fn decide(&self, state: &mut State, now: UnixTime, deadline: Deadline) -> Result<Decision> {
+        let decision = plan(&state.snapshot(), &self.0.policy, now);
+        if deadline == Deadline::Passed && needs_cookie(decision.plan) {
+            return Err(headers_sent());
+        }
+        if self.0.policy.absolute_lifetime.is_some() && writes(decision.plan) {
+            state.stamp_created(now);
+        }
+        Ok(decision)
     }
 
     /// The `Set-Cookie` header's value, as decided.
@@ -332,6 +350,13 @@ fn writes(plan: Plan) -> bool {
     matches!(
         plan,
         Plan::Create | Plan::Replace | Plan::Rotate | Plan::Restart
+    )
+}
+
+fn ends(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Destroyed | Reason::DestroyedThenWritten | Reason::Emptied
     )
 }
 

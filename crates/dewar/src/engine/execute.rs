@@ -1,18 +1,19 @@
 //! Carrying out a plan on the store: nothing is lost on a conflict, nothing that ended comes back.
 
+use super::in_flight::InFlight;
 use super::turns::Turns;
 use super::{Engine, Server};
 use crate::data::Document;
 use crate::events;
 use crate::plan::{Content, Fate, Plan};
 use crate::session::Session;
-use crate::session::changes::Changes;
+use crate::session::changes::Pending;
 use crate::session::state::{Saved, State, StoredAs, Writable};
-use crate::store::{Created, Deleted, Key, Replaced, Touched, Version};
+use crate::store::{Created, Deleted, Key, Record, Replaced, Touched, Version};
 use crate::{Error, ErrorKind, Result, UnixTime};
 
 /// How often a write is merged with those of other requests and tried again.
-const MAX_MERGES: u32 = 128;
+pub(super) const MAX_MERGES: u32 = 128;
 /// How often another id is tried when one is taken, which a working random source never lets happen.
 const MAX_IDS: u32 = 3;
 
@@ -104,9 +105,17 @@ impl Engine {
                 (stored.key.clone(), stored.version.clone())
             };
             turns.let_pass(&key).await;
-            match server.delete_unchanged(&key, &version).await? {
+            let unanswered = std::mem::replace(&mut session.lock().removing, true);
+            let answer = server.delete_unchanged(&key, &version).await?;
+            session.lock().removing = false;
+            match answer {
                 Deleted::Done => {
                     events::destroyed();
+                    session.lock().end_deleted();
+                    return Ok(Outcome::Done { merges: 0 });
+                }
+                // By the call before, whose answer nobody waited for.
+                Deleted::Gone if unanswered => {
                     session.lock().end_deleted();
                     return Ok(Outcome::Done { merges: 0 });
                 }
@@ -115,10 +124,7 @@ impl Engine {
             }
             events::merged();
             turns.step_aside(&key).await;
-            if !self
-                .merge(server, session, &key, &Changes::default())
-                .await?
-            {
+            if !self.look_again(server, session, &key).await? {
                 return Ok(end_gone(session));
             }
             if session.lock().snapshot().content == Content::Filled {
@@ -133,45 +139,60 @@ impl Engine {
         Err(contention())
     }
 
-    /// Keeps the session under its next id.
-    async fn create(
+    /// Keeps the session under its next id, and gives what was written; `None` if another task of this request ended it meanwhile.
+    pub(super) async fn create(
         &self,
         server: &Server,
         session: &Session,
         now: UnixTime,
-    ) -> Result<(StoredAs, InFlight)> {
+    ) -> Result<Option<Pending>> {
+        let mut in_flight = InFlight::take(session, &mut session.lock());
+        // The record that an earlier try has made.
+        let mut own: Option<Version> = None;
         for _ in 0..MAX_IDS {
-            let (key, blob, expires, in_flight) = {
+            let (key, blob, expires, doubted) = {
                 let mut state = session.lock();
-                let key = match state.stored() {
-                    Some(stored) => stored.key.clone(),
-                    None => server.key(state.next_id(|| self.generate_id(server))?.expose()),
-                };
+                if state.fate == Fate::Destroyed {
+                    return Ok(None);
+                }
+                let key = server.key(state.next_id(|| self.generate_id(server))?.expose());
                 let blob = state.document.encode(server.format)?;
-                let expires = self.expires(&state, now);
-                (key, blob, expires, InFlight::take(&mut state))
+                let doubted = state.may_have_created(&key);
+                (key, blob, self.expires(&state, now), doubted)
             };
-            match server.create(&key, blob, expires).await {
-                Ok(Created::Done(version)) => {
-                    let stored = StoredAs {
+            in_flight.creating = Some(key.clone());
+            let created = match own.take() {
+                None => server.create(&key, blob, expires).await?,
+                Some(seen) => {
+                    let sent = &mut None;
+                    match server.replace(&key, blob, expires, &seen, sent).await? {
+                        Replaced::Done(version) => Created::Done(version),
+                        Replaced::Conflict | Replaced::Gone => Created::Taken,
+                    }
+                }
+            };
+            match created {
+                Created::Done(version) => {
+                    in_flight.creating = None;
+                    let mut state = session.lock();
+                    state.saved = Saved::InStore(StoredAs {
                         key,
                         version,
                         extended: Some(now),
-                    };
-                    let mut state = session.lock();
-                    state.saved = Saved::InStore(stored.clone());
+                    });
                     state.announced = false;
+                    state.know_created();
                     events::created();
-                    return Ok((stored, in_flight));
+                    drop(state);
+                    return Ok(Some(in_flight.landed()));
                 }
-                Ok(Created::Taken) => {
-                    let mut state = session.lock();
-                    in_flight.put_back(&mut state);
-                    state.forget_next_id();
+                // Nobody else knows the id.
+                Created::Taken if doubted => {
+                    own = server.load(&key).await?.map(|record| record.version);
                 }
-                Err(error) => {
-                    in_flight.put_back(&mut session.lock());
-                    return Err(error);
+                Created::Taken => {
+                    in_flight.creating = None;
+                    session.lock().forget_next_id();
                 }
             }
         }
@@ -183,36 +204,47 @@ impl Engine {
 
     /// Writes the changes; on a conflict applies them to what the other request wrote.
     async fn replace(&self, server: &Server, session: &Session, now: UnixTime) -> Result<Outcome> {
-        let in_flight = InFlight::take(&mut session.lock());
-        match self.replace_merging(server, session, &in_flight, now).await {
-            Ok(outcome) => Ok(outcome),
-            Err(error) => {
-                in_flight.put_back(&mut session.lock());
-                Err(error)
-            }
-        }
+        let mut in_flight = InFlight::take(session, &mut session.lock());
+        let outcome = self
+            .replace_merging(server, session, &mut in_flight, now)
+            .await?;
+        in_flight.landed();
+        Ok(outcome)
     }
 
     async fn replace_merging(
         &self,
         server: &Server,
         session: &Session,
-        in_flight: &InFlight,
+        in_flight: &mut InFlight<'_>,
         now: UnixTime,
     ) -> Result<Outcome> {
         let mut turns = Turns::new(self, server, now);
         for merges in 0..=MAX_MERGES {
             let (key, blob, expires, version) = {
-                let state = session.lock();
+                let mut guard = session.lock();
+                let state = &mut *guard;
+                if state.fate == Fate::Destroyed {
+                    // Another task of this request ended the session meanwhile; the next save does it.
+                    return Ok(Outcome::Done { merges });
+                }
                 let Saved::InStore(stored) = &state.saved else {
                     return Ok(Outcome::Done { merges });
                 };
+                let (key, version) = (stored.key.clone(), stored.version.clone());
+                // What was changed since is written with it.
+                let newer = std::mem::take(&mut state.changes);
+                in_flight.pending.changes.absorb(newer);
+                if merges > 0 && in_flight.pending.is_empty() {
+                    // An earlier write turned out to have arrived.
+                    return Ok(Outcome::Done { merges });
+                }
                 let blob = state.document.encode(server.format)?;
-                let expires = self.expires(&state, now);
-                (stored.key.clone(), blob, expires, stored.version.clone())
+                (key, blob, self.expires(state, now), version)
             };
             turns.let_pass(&key).await;
-            match server.replace(&key, blob, expires, &version).await? {
+            let sent = &mut in_flight.sent;
+            match server.replace(&key, blob, expires, &version, sent).await? {
                 Replaced::Done(version) => {
                     if let Saved::InStore(stored) = &mut session.lock().saved {
                         stored.version = version;
@@ -222,17 +254,16 @@ impl Engine {
                 }
                 Replaced::Gone => return Ok(end_gone(session)),
                 Replaced::Conflict => {
-                    events::merged();
                     turns.step_aside(&key).await;
-                    if !self
-                        .merge(server, session, &key, &in_flight.changes)
-                        .await?
-                    {
+                    let Some(record) = server.load(&key).await? else {
                         return Ok(end_gone(session));
+                    };
+                    if !in_flight.pending.recognise(&record.blob) {
+                        events::merged();
                     }
-                    if session.lock().fate == Fate::Destroyed {
-                        // Another task of this request ended the session meanwhile; the next save does it.
-                        return Ok(Outcome::Done { merges });
+                    let mut state = session.lock();
+                    if state.fate != Fate::Destroyed {
+                        server.merge(&mut state, record, &in_flight.pending);
                     }
                 }
             }
@@ -240,149 +271,45 @@ impl Engine {
         Err(contention())
     }
 
-    /// Loads the record again and applies this request's changes to it; `false` if it is no longer there.
-    pub(super) async fn merge(
+    /// Loads the record again, without writing; `false` if it is no longer there.
+    pub(super) async fn look_again(
         &self,
         server: &Server,
         session: &Session,
         key: &Key,
-        changes: &Changes,
     ) -> Result<bool> {
         let Some(record) = server.load(key).await? else {
             return Ok(false);
         };
         let mut state = session.lock();
-        if state.fate == Fate::Destroyed {
-            return Ok(true);
+        if state.fate != Fate::Destroyed {
+            let mut pending = state.take_pending();
+            pending.recognise(&record.blob);
+            server.merge(&mut state, record, &pending);
+            state.put_back(pending, None);
         }
-        match Document::detect(server.format, record.blob) {
-            Ok(base) => {
-                state.rebase(base, changes);
-            }
+        Ok(true)
+    }
+}
+
+impl Server {
+    /// Applies this request's changes to what is in the record now.
+    fn merge(&self, state: &mut State, record: Record, pending: &Pending) {
+        match Document::detect(self.format, record.blob) {
+            Ok(base) => state.rebase(base, pending),
             // Nobody can read what the other side wrote: this request's data is the better one.
             Err(_) => events::undecodable(),
         }
         if let Saved::InStore(stored) = &mut state.saved {
             stored.version = record.version;
         }
-        Ok(true)
     }
 
-    /// Writes everything under a new id, then removes the old record. If the second step fails, the data is safe
-    /// under the new id and the old record is left to expire.
-    async fn rotate(&self, server: &Server, session: &Session, now: UnixTime) -> Result<Outcome> {
-        let old = {
-            let state = session.lock();
-            match &state.saved {
-                Saved::InStore(stored) => stored.clone(),
-                _ => return Err(contention()),
-            }
-        };
-        let (new, in_flight) = self.create(server, session, now).await?;
-        match self
-            .retire(server, session, &old.key, old.version, &in_flight, now)
-            .await
-        {
-            Ok(Some(merges)) => {
-                events::regenerated();
-                Ok(Outcome::Done { merges })
-            }
-            Ok(None) => {
-                // The session was ended meanwhile: the new record must not bring it back.
-                if let Err(error) = server.delete(&new.key).await {
-                    events::store_failed("delete", &error);
-                }
-                Ok(end_gone(session))
-            }
-            Err(error) => {
-                events::rotation_incomplete(&error);
-                Ok(Outcome::Done { merges: 0 })
-            }
-        }
-    }
-
-    /// Removes the old record of a rotated session, after taking over what other requests wrote to it meanwhile.
-    /// `None` if it was gone.
-    async fn retire(
-        &self,
-        server: &Server,
-        session: &Session,
-        old_key: &Key,
-        mut seen: Version,
-        in_flight: &InFlight,
-        now: UnixTime,
-    ) -> Result<Option<u32>> {
-        let mut turns = Turns::new(self, server, now);
-        for merges in 0..=MAX_MERGES {
-            turns.let_pass(old_key).await;
-            match server.delete_unchanged(old_key, &seen).await? {
-                Deleted::Done => return Ok(Some(merges)),
-                Deleted::Gone => return Ok(None),
-                Deleted::Conflict => turns.step_aside(old_key).await,
-            }
-            let Some(record) = server.load(old_key).await? else {
-                return Ok(None);
-            };
-            seen = record.version;
-            events::merged();
-            let Ok(base) = Document::detect(server.format, record.blob) else {
-                events::undecodable();
-                continue;
-            };
-            let (key, blob, expires, version) = {
-                let mut state = session.lock();
-                state.rebase(base, &in_flight.changes);
-                let Saved::InStore(stored) = &state.saved else {
-                    return Ok(Some(merges));
-                };
-                let blob = state.document.encode(server.format)?;
-                let expires = self.expires(&state, now);
-                (stored.key.clone(), blob, expires, stored.version.clone())
-            };
-            // Nobody else knows the new id, so there is nobody to conflict with.
-            if let Replaced::Done(version) = server.replace(&key, blob, expires, &version).await?
-                && let Saved::InStore(stored) = &mut session.lock().saved
-            {
-                stored.version = version;
-            }
-        }
-        Err(contention())
-    }
-}
-
-impl Server {
     fn stored_key(&self, state: &State) -> Key {
         match &state.saved {
             Saved::InStore(stored) => stored.key.clone(),
             // Not reached: the plan touches and deletes only what is kept. An absent key is harmless.
             Saved::Nowhere | Saved::InCookie { .. } => Key::new(self.key_prefix.as_str()),
-        }
-    }
-}
-
-/// Changes that are on their way to the store, with what the application asked for meanwhile kept apart.
-struct InFlight {
-    changes: Changes,
-    fate: Fate,
-}
-
-impl InFlight {
-    fn take(state: &mut State) -> InFlight {
-        InFlight {
-            changes: std::mem::take(&mut state.changes),
-            fate: std::mem::replace(&mut state.fate, Fate::Kept),
-        }
-    }
-
-    /// The write failed: the changes are pending again, under those made since.
-    fn put_back(self, state: &mut State) {
-        if state.fate == Fate::Destroyed {
-            return;
-        }
-        let newer = std::mem::replace(&mut state.changes, self.changes);
-        state.changes.absorb(newer);
-        if state.fate == Fate::Kept {
-            state.fate = self.fate;
         }
     }
 }
@@ -396,7 +323,7 @@ pub(super) fn end_gone(session: &Session) -> Outcome {
     Outcome::Gone
 }
 
-fn contention() -> Error {
+pub(super) fn contention() -> Error {
     Error::new(
         ErrorKind::Contention,
         format!(

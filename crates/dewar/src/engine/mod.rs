@@ -5,8 +5,10 @@ mod build;
 mod calls;
 mod close;
 mod execute;
+mod in_flight;
 mod keys;
 mod open;
+mod rotate;
 mod saving;
 mod turns;
 

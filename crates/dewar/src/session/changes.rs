@@ -1,10 +1,12 @@
 //! What a request changed, key by key, so that it can be applied again to what another request wrote.
 
+use bytes::Bytes;
+
 use crate::data::{Document, Text, Value};
 use crate::flash::FLASHES;
 
 /// The keys that a request set and removed since the session was loaded or last saved.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Changes {
     cleared: bool,
     set: Vec<Text>,
@@ -106,7 +108,10 @@ impl Changes {
         for (key, appended) in &newer.grown {
             self.record_grown(key, appended);
         }
-        self.record_shown(newer.shown);
+        // Whoever reads messages reads all of them.
+        if !newer.shown.is_empty() {
+            self.record_shown(newer.shown);
+        }
         self.flashed.extend(newer.flashed);
         self.marked |= newer.marked;
     }
@@ -160,6 +165,55 @@ pub(crate) fn appended<'a>(before: Option<&Value>, after: &'a Value) -> Option<&
         (None, Value::List(after)) => Some(after),
         (Some(Value::List(before)), Value::List(after)) => after.strip_prefix(before.as_slice()),
         _ => None,
+    }
+}
+
+/// What is still to be saved: the changes of writes that nobody waited for until the store had answered, then those made since.
+#[derive(Default)]
+pub(crate) struct Pending {
+    pub(crate) unanswered: Vec<Unanswered>,
+    pub(crate) changes: Changes,
+}
+
+/// A write that may have arrived: what was written, and what it changes beyond the one before.
+pub(crate) struct Unanswered {
+    blob: Bytes,
+    changes: Changes,
+}
+
+impl Pending {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.unanswered.is_empty() && self.changes.is_empty()
+    }
+
+    /// Drops what is in this record already; whether the record is as one of the writes left it, with nothing written since.
+    pub(crate) fn recognise(&mut self, record: &[u8]) -> bool {
+        let arrived = self.unanswered.iter().rposition(|w| w.blob == record);
+        if let Some(last) = arrived {
+            self.unanswered.drain(..=last);
+        }
+        arrived.is_some()
+    }
+
+    /// These were written as `blob`, and nobody waited for the answer.
+    pub(crate) fn doubt(&mut self, blob: Bytes) {
+        let changes = std::mem::take(&mut self.changes);
+        match self.unanswered.last_mut() {
+            // The same once more.
+            Some(last) if last.blob == blob => last.changes.absorb(changes),
+            _ => self.unanswered.push(Unanswered { blob, changes }),
+        }
+    }
+
+    /// `base` with these changes and the newer ones; the values of set keys are taken from `current`.
+    pub(crate) fn apply(&self, base: Document, newer: &Changes, current: &Document) -> Document {
+        let mut all = Changes::default();
+        for write in &self.unanswered {
+            all.absorb(write.changes.clone());
+        }
+        all.absorb(self.changes.clone());
+        all.absorb(newer.clone());
+        all.apply(base, current)
     }
 }
 

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::changes::{Changes, appended};
+use bytes::Bytes;
+
+use super::changes::{Changes, Pending, Unanswered, appended};
 use crate::config::Permanence;
 use crate::data::{Document, Text, Value};
 use crate::flash::{FLASHES, Flash};
@@ -44,6 +46,33 @@ pub(crate) struct StoredAs {
     pub(crate) extended: Option<UnixTime>,
 }
 
+/// What saves that were given up left in the store, besides the session.
+#[derive(Default)]
+pub(crate) struct Leftover {
+    /// The record that may have been made under the next id.
+    pub(crate) created: Option<Key>,
+    /// The session's record before it got a new id.
+    pub(crate) retired: Option<Retired>,
+    /// Records that are to be removed, whatever is in them.
+    pub(crate) keys: Vec<Key>,
+}
+
+/// A record that is to be removed once what others wrote to it is taken over.
+pub(crate) struct Retired {
+    pub(crate) key: Key,
+    pub(crate) seen: Version,
+    /// What the session has beyond this record.
+    pub(crate) pending: Pending,
+    /// Whether it may be removed already.
+    pub(crate) unanswered: bool,
+}
+
+impl Leftover {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.created.is_none() && self.retired.is_none() && self.keys.is_empty()
+    }
+}
+
 pub(crate) struct State {
     pub(crate) kept: Kept,
     pub(crate) saved: Saved,
@@ -51,6 +80,11 @@ pub(crate) struct State {
     pub(crate) announced: bool,
     pub(crate) document: Document,
     pub(crate) changes: Changes,
+    /// What was changed before, by writes that may have arrived.
+    unanswered: Vec<Unanswered>,
+    /// Whether the record of an emptied session may be removed already.
+    pub(crate) removing: bool,
+    pub(crate) leftover: Option<Box<Leftover>>,
     pub(crate) fate: Fate,
     pub(crate) writable: Writable,
     pub(crate) cookie_received: bool,
@@ -80,6 +114,9 @@ impl State {
             announced: false,
             document,
             changes: Changes::default(),
+            unanswered: Vec::new(),
+            removing: false,
+            leftover: None,
             fate: Fate::Kept,
             writable,
             cookie_received: false,
@@ -102,6 +139,9 @@ impl State {
             permanent_before: permanent(&document),
             document,
             changes: Changes::default(),
+            unanswered: Vec::new(),
+            removing: false,
+            leftover: None,
             fate: Fate::Kept,
             writable: Writable::Yes,
             cookie_received: true,
@@ -160,7 +200,7 @@ impl State {
             },
             content: self.content(),
             accessed: self.accessed,
-            modified: !self.changes.is_empty(),
+            modified: self.is_changed(),
             permanent: match (self.permanent_before, self.permanent()) {
                 (true, true) => Permanent::Yes,
                 (false, false) => Permanent::No,
@@ -179,7 +219,75 @@ impl State {
     /// Whether something is still to be saved: data, a new id, or that the session has ended.
     pub(crate) fn is_modified(&self) -> bool {
         let ends_or_moves = self.fate != Fate::Kept && !matches!(self.saved, Saved::Nowhere);
-        ends_or_moves || !self.changes.is_empty()
+        let left = self.leftover.as_ref().is_some_and(|left| !left.is_empty());
+        ends_or_moves || self.is_changed() || left
+    }
+
+    fn is_changed(&self) -> bool {
+        !self.changes.is_empty() || !self.unanswered.is_empty()
+    }
+
+    /// What is to be saved, which is then on its way.
+    pub(crate) fn take_pending(&mut self) -> Pending {
+        Pending {
+            unanswered: std::mem::take(&mut self.unanswered),
+            changes: std::mem::take(&mut self.changes),
+        }
+    }
+
+    /// What was on its way is to be saved again, under what was changed since.
+    pub(crate) fn put_back(&mut self, mut pending: Pending, sent: Option<Bytes>) {
+        if let Some(blob) = sent {
+            pending.doubt(blob);
+        }
+        pending.changes.absorb(std::mem::take(&mut self.changes));
+        self.changes = pending.changes;
+        self.unanswered = pending.unanswered;
+    }
+
+    pub(crate) fn leftover_mut(&mut self) -> &mut Leftover {
+        self.leftover.get_or_insert_default()
+    }
+
+    pub(crate) fn retired_mut(&mut self) -> Option<&mut Retired> {
+        self.leftover.as_mut()?.retired.as_mut()
+    }
+
+    /// The record that may have been made under this key, and nobody waited for the answer.
+    pub(crate) fn doubt_created(&mut self, key: Key) {
+        let planned = self.next_id.is_some();
+        let leftover = self.leftover_mut();
+        match planned {
+            true => leftover.created = Some(key),
+            // Another id was asked for meanwhile.
+            false => leftover.keys.push(key),
+        }
+    }
+
+    /// Whether a record may have been made under this key by a try whose answer nobody waited for.
+    pub(crate) fn may_have_created(&self, key: &Key) -> bool {
+        let leftover = self.leftover.as_ref();
+        leftover.is_some_and(|leftover| leftover.created.as_ref() == Some(key))
+    }
+
+    /// It is known now what became of the record under the next id.
+    pub(crate) fn know_created(&mut self) {
+        if let Some(leftover) = &mut self.leftover {
+            leftover.created = None;
+        }
+        self.tidy();
+    }
+
+    /// Forgets what is left, if that is nothing.
+    pub(crate) fn tidy(&mut self) {
+        self.leftover.take_if(|leftover| leftover.is_empty());
+    }
+
+    /// A record that may have been made under the next id is not the session's.
+    pub(crate) fn abandon_created(&mut self) {
+        if let Some(leftover) = &mut self.leftover {
+            leftover.keys.extend(leftover.created.take());
+        }
     }
 
     /// The record under which the session is kept and stays.
@@ -205,14 +313,14 @@ impl State {
 
     /// Takes over what another request wrote, and makes this one's changes to it: those on their way to the store, then
     /// those made since.
-    pub(crate) fn rebase(&mut self, base: Document, in_flight: &Changes) {
-        let merged = in_flight.apply(base, &self.document);
-        self.document = self.changes.apply(merged, &self.document);
+    pub(crate) fn rebase(&mut self, base: Document, in_flight: &Pending) {
+        self.document = in_flight.apply(base, &self.changes, &self.document);
     }
 
-    /// Forgets the id that was planned, because it is taken or is in use now.
+    /// Forgets the id that was planned: it is taken, or another one is asked for.
     pub(crate) fn forget_next_id(&mut self) {
         self.next_id = None;
+        self.abandon_created();
     }
 
     /// The session is no longer kept anywhere, and its data is dropped.
@@ -221,8 +329,10 @@ impl State {
         self.announced = false;
         self.document.clear();
         self.changes = Changes::default();
+        self.unanswered.clear();
+        self.removing = false;
         self.fate = Fate::Kept;
-        self.next_id = None;
+        self.forget_next_id();
     }
 
     /// The record is deleted; the browser is still to be told.
@@ -323,6 +433,11 @@ impl State {
 
     pub(crate) fn destroy(&mut self, permanence: Permanence) -> Result<()> {
         self.check_writable()?;
+        self.abandon_created();
+        if let Some(leftover) = &mut self.leftover {
+            let retired = leftover.retired.take();
+            leftover.keys.extend(retired.map(|retired| retired.key));
+        }
         *self = State {
             saved: std::mem::replace(&mut self.saved, Saved::Nowhere),
             announced: self.announced,
@@ -330,6 +445,7 @@ impl State {
             cookie_received: self.cookie_received,
             closed: self.closed,
             accessed: true,
+            leftover: self.leftover.take(),
             saving: self.saving,
             waiting: std::mem::take(&mut self.waiting),
             permanent_before: self.permanent_before,
@@ -344,7 +460,7 @@ impl State {
         if self.fate == Fate::Kept {
             self.fate = Fate::Regenerated;
         }
-        self.next_id = None;
+        self.forget_next_id();
         Ok(())
     }
 

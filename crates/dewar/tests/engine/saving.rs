@@ -3,6 +3,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use dewar::config::Config;
+use dewar::plan::Plan;
 use dewar::{Engine, ErrorKind, Session};
 use tokio::task::JoinHandle;
 
@@ -157,5 +158,294 @@ fn threads_that_save_a_session_in_memory_come_one_after_the_other() {
             assert!(reply.set_cookie().is_some(), "{reply:?}");
             assert!(matches!(saving.join().unwrap(), Poll::Ready(Ok(()))));
         });
+    }
+}
+
+/// Starts to save, and gives up while the store is at this operation.
+async fn give_up(bench: &Bench, operation: &'static str, session: &Session) {
+    let saving = save_begun(bench, operation, session).await;
+    saving.abort();
+    assert!(saving.await.unwrap_err().is_cancelled());
+    bench.store.let_go();
+    assert!(session.is_modified(), "{operation}: it counts as saved");
+}
+
+fn append(session: &Session, item: u32) {
+    session
+        .update("cart", |cart: &mut Vec<u32>| cart.push(item))
+        .unwrap();
+}
+
+/// A write that does not arrive, and one that does.
+const REPLACED: [&str; 2] = ["replace", "answer to replace"];
+const CREATED: [&str; 2] = ["create", "answer to create"];
+const REMOVED: [&str; 2] = ["delete_unchanged", "answer to delete_unchanged"];
+
+#[tokio::test]
+async fn a_save_that_is_given_up_loses_nothing_and_does_nothing_twice() {
+    for operation in REPLACED {
+        for again in [false, true] {
+            let bench = server_bench(Config::new());
+            let mut browser = Browser::default();
+            browser.write(&bench.engine, "cart", [1]).await;
+            let session = browser.open(&bench.engine).await;
+            append(&session, 2);
+            session.insert("paid", true).unwrap();
+            session.flash("info", "thank you").unwrap();
+            give_up(&bench, operation, &session).await;
+            if again {
+                give_up(&bench, operation, &session).await;
+                append(&session, 3);
+                give_up(&bench, "replace", &session).await;
+                session.reload().await.unwrap();
+                assert!(session.is_modified());
+            }
+            append(&session, 4);
+            browser.close(&session).await;
+            assert!(!session.is_modified());
+            let expected = if again {
+                vec![1, 2, 3, 4]
+            } else {
+                vec![1, 2, 4]
+            };
+            assert_eq!(
+                browser.see(&bench.engine, "cart").await,
+                Some(expected),
+                "{operation}"
+            );
+            assert_eq!(browser.see(&bench.engine, "paid").await, Some(true));
+            assert_eq!(browser.open(&bench.engine).await.flashes().len(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_save_that_arrived_though_it_was_given_up_is_not_written_again() {
+    let bench = server_bench(Config::new());
+    let browser = logged_in(&bench).await;
+    let session = browser.open(&bench.engine).await;
+    append(&session, 1);
+    give_up(&bench, "answer to replace", &session).await;
+    let before = bench.store.calls();
+    session.save().await.unwrap();
+    assert_eq!(bench.store.calls() - before, 2, "a try and a look");
+    assert!(!session.is_modified());
+    assert_eq!(browser.see(&bench.engine, "cart").await, Some(vec![1]));
+}
+
+#[tokio::test]
+async fn a_save_that_is_given_up_is_merged_with_what_others_write() {
+    for operation in REPLACED {
+        let bench = server_bench(Config::new());
+        let mut browser = logged_in(&bench).await;
+        let session = browser.open(&bench.engine).await;
+        session.insert("paid", true).unwrap();
+        give_up(&bench, operation, &session).await;
+        browser.write(&bench.engine, "other", 1).await;
+        session.remove("user").unwrap();
+        browser.close(&session).await;
+        let session = browser.open(&bench.engine).await;
+        assert_eq!(session.get("paid").unwrap(), Some(true), "{operation}");
+        assert_eq!(session.get("other").unwrap(), Some(1));
+        assert!(!session.contains("user"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_appended_while_a_list_is_being_set_is_appended_once() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench).await;
+    let session = browser.open(&bench.engine).await;
+    session.insert("cart", [1]).unwrap();
+    browser.write(&bench.engine, "other", 1).await;
+    let saving = save_begun(&bench, "replace", &session).await;
+    append(&session, 2);
+    bench.store.let_go();
+    saving.await.unwrap().unwrap();
+    browser.write(&bench.engine, "other", 2).await;
+    browser.close(&session).await;
+    assert_eq!(browser.see(&bench.engine, "cart").await, Some(vec![1, 2]));
+}
+
+#[tokio::test]
+async fn a_new_session_whose_save_is_given_up_is_one_record_in_the_end() {
+    for operation in CREATED {
+        let bench = server_bench(Config::new());
+        let mut browser = Browser::default();
+        let session = browser.open(&bench.engine).await;
+        let id = session.id().unwrap();
+        session.insert("first", 1).unwrap();
+        give_up(&bench, operation, &session).await;
+        session.insert("second", 2).unwrap();
+        assert!(browser.close(&session).await.set_cookie().is_some());
+        assert_eq!(session.id().unwrap(), id);
+        assert_eq!(browser.see(&bench.engine, "first").await, Some(1));
+        assert_eq!(browser.see(&bench.engine, "second").await, Some(2));
+        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_session_that_ends_after_its_save_was_given_up_leaves_no_record() {
+    for operation in CREATED {
+        for (end, sessions) in [
+            (Session::destroy as fn(&Session) -> dewar::Result<()>, 0),
+            (Session::clear, 0),
+            (Session::regenerate, 1),
+        ] {
+            let bench = server_bench(Config::new());
+            let mut browser = Browser::default();
+            let session = browser.open(&bench.engine).await;
+            session.insert("first", 1).unwrap();
+            give_up(&bench, operation, &session).await;
+            end(&session).unwrap();
+            browser.close(&session).await;
+            assert_eq!(bench.store.sessions().await, sessions, "{operation}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_logout_that_cannot_remove_what_a_save_left_is_never_reported_as_done() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    let session = browser.open(&bench.engine).await;
+    session.insert("user", "ada").unwrap();
+    give_up(&bench, "answer to create", &session).await;
+    session.destroy().unwrap();
+    bench.store.fail(&["delete"]);
+    let error = bench.engine.close(&session).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+    bench.store.fail(&[]);
+    browser.close(&session).await;
+    assert_eq!(bench.store.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn a_new_id_whose_save_is_given_up_at_any_step_ends_the_old_one() {
+    for operation in [CREATED, REMOVED].concat() {
+        for (end, sessions) in [
+            ((|_| Ok(())) as fn(&Session) -> dewar::Result<()>, 1),
+            (Session::set_modified, 1),
+            (Session::regenerate, 1),
+            (Session::destroy, 0),
+        ] {
+            let bench = server_bench(Config::new());
+            let mut browser = logged_in(&bench).await;
+            let old = browser.clone();
+            let session = browser.open(&bench.engine).await;
+            session.regenerate().unwrap();
+            session.insert("user", "grace").unwrap();
+            give_up(&bench, operation, &session).await;
+            end(&session).unwrap();
+            assert!(bench.engine.close_at_once(&session).is_none());
+            browser.close(&session).await;
+            let seen = old.see::<String>(&bench.engine, "user").await;
+            assert_eq!(seen, None, "{operation}: the old id is good");
+            let seen = browser.see::<String>(&bench.engine, "user").await;
+            assert_eq!(seen.is_some(), sessions == 1, "{operation}");
+            assert_eq!(bench.store.sessions().await, sessions, "{operation}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_id_whose_save_is_given_up_takes_over_once_what_others_wrote() {
+    let all = [&CREATED[..], &REMOVED, &["load"], &REPLACED].concat();
+    for operation in all {
+        let bench = server_bench(Config::new());
+        let mut browser = logged_in(&bench).await;
+        let old = browser.clone();
+        let session = browser.open(&bench.engine).await;
+        session.regenerate().unwrap();
+        append(&session, 2);
+        let mut rival = browser.clone();
+        rival.request(&bench.engine, |other| append(other, 1)).await;
+        give_up(&bench, operation, &session).await;
+        if REMOVED.contains(&operation) {
+            append(&session, 3);
+        } else {
+            rival.request(&bench.engine, |other| append(other, 3)).await;
+        }
+        browser.close(&session).await;
+        assert_ne!(browser.cookie, old.cookie);
+        let cart = browser.see(&bench.engine, "cart").await;
+        let expected = match REMOVED.contains(&operation) {
+            true => [1, 2, 3],
+            false => [1, 3, 2],
+        };
+        assert_eq!(cart, Some(expected.to_vec()), "{operation}");
+        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_id_after_a_save_that_was_given_up_does_nothing_twice() {
+    for operation in REPLACED {
+        let bench = server_bench(Config::new());
+        let mut browser = Browser::default();
+        browser.write(&bench.engine, "cart", [1]).await;
+        let session = browser.open(&bench.engine).await;
+        append(&session, 2);
+        give_up(&bench, operation, &session).await;
+        session.regenerate().unwrap();
+        append(&session, 3);
+        assert_eq!(browser.close(&session).await.decision().plan, Plan::Rotate);
+        let cart = browser.see(&bench.engine, "cart").await;
+        assert_eq!(cart, Some(vec![1, 2, 3]), "{operation}");
+        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_id_whose_save_is_given_up_does_not_undo_a_logout() {
+    for operation in CREATED {
+        let bench = server_bench(Config::new());
+        let mut browser = logged_in(&bench).await;
+        let session = browser.open(&bench.engine).await;
+        session.regenerate().unwrap();
+        give_up(&bench, operation, &session).await;
+        browser
+            .request(&bench.engine, |other| other.destroy().unwrap())
+            .await;
+        let reply = browser.close(&session).await;
+        assert_eq!(reply.set_cookie(), None);
+        assert_eq!(bench.store.sessions().await, 0, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn an_emptied_session_whose_save_is_given_up_ends() {
+    for operation in REMOVED {
+        let bench = server_bench(Config::new());
+        let mut browser = logged_in(&bench).await;
+        let session = browser.open(&bench.engine).await;
+        session.remove("user").unwrap();
+        give_up(&bench, operation, &session).await;
+        browser.close(&session).await;
+        assert_eq!(browser.cookie, None, "{operation}");
+        assert_eq!(bench.store.sessions().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_close_that_is_given_up_can_be_repeated() {
+    for operation in ["create", "answer to create", "delete_expired"] {
+        let bench = server_bench(Config::new().set("SESSION_CLEANUP_N_REQUESTS", 1));
+        let mut browser = Browser::default();
+        let session = browser.open(&bench.engine).await;
+        session.insert("user", "ada").unwrap();
+        let closing = session.clone();
+        let closing = begun(&bench, operation, async move {
+            closing.engine().close(&closing).await.map(drop)
+        });
+        let closing = closing.await;
+        closing.abort();
+        assert!(closing.await.unwrap_err().is_cancelled());
+        bench.store.let_go();
+        browser.close(&session).await;
+        let user = browser.see::<String>(&bench.engine, "user").await;
+        assert_eq!(user.as_deref(), Some("ada"), "{operation}");
+        assert_eq!(bench.store.sessions().await, 1);
     }
 }

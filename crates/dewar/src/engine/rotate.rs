@@ -1,0 +1,225 @@
+//! A new id for a session, in steps of which each can be given up: what is left to do is in the session's state.
+
+use super::execute::{MAX_MERGES, Outcome, contention, end_gone};
+use super::turns::Turns;
+use super::{Engine, Server};
+use crate::data::Document;
+use crate::events;
+use crate::plan::{Content, Fate};
+use crate::session::Session;
+use crate::session::state::{Retired, Saved};
+use crate::store::{Deleted, Key, Record, Replaced};
+use crate::{Result, UnixTime};
+
+/// How often a record is written that nobody else knows.
+const OWN_TRIES: u32 = 3;
+
+impl Engine {
+    /// Writes everything under a new id, then removes the old record. If the second step fails, the data is safe
+    /// under the new id and the old record is left to the next save, or to expire.
+    pub(super) async fn rotate(
+        &self,
+        server: &Server,
+        session: &Session,
+        now: UnixTime,
+    ) -> Result<Outcome> {
+        let old = match &session.lock().saved {
+            Saved::InStore(stored) => stored.clone(),
+            Saved::Nowhere | Saved::InCookie { .. } => return Err(contention()),
+        };
+        let Some(pending) = self.create(server, session, now).await? else {
+            return Ok(Outcome::Done { merges: 0 });
+        };
+        session.lock().leftover_mut().retired = Some(Retired {
+            key: old.key,
+            seen: old.version,
+            pending,
+            unanswered: false,
+        });
+        Ok(match self.retire(server, session, now).await {
+            Some(merges) => Outcome::Done { merges },
+            None => Outcome::Gone,
+        })
+    }
+
+    /// Does what saves that were given up left to do; `false` if the session turns out to have been ended.
+    ///
+    /// # Errors
+    /// If a record that should go cannot be removed. That is left to the next time.
+    pub(super) async fn catch_up(
+        &self,
+        server: &Server,
+        session: &Session,
+        now: UnixTime,
+    ) -> Result<bool> {
+        if session.lock().retired_mut().is_some()
+            && self.retire(server, session, now).await.is_none()
+        {
+            return Ok(false);
+        }
+        self.clear_away(server, session).await?;
+        Ok(true)
+    }
+
+    /// Removes the record of a session before it got its new id, and says how often it was merged with what others wrote; `None`
+    /// if another request has ended the session.
+    async fn retire(&self, server: &Server, session: &Session, now: UnixTime) -> Option<u32> {
+        let retired = self.retire_merging(server, session, now).await;
+        let (old, new) = {
+            let mut state = session.lock();
+            let old = state.leftover_mut().retired.take();
+            let new = match &state.saved {
+                Saved::InStore(stored) => Some(stored.key.clone()),
+                Saved::Nowhere | Saved::InCookie { .. } => None,
+            };
+            (old.map(|retired| retired.key), new)
+        };
+        match retired {
+            Ok(Some(merges)) => {
+                events::regenerated();
+                session.lock().tidy();
+                Some(merges)
+            }
+            Ok(None) => {
+                // The session was ended meanwhile: the new record must not bring it back.
+                end_gone(session);
+                session.lock().leftover_mut().keys.extend(new);
+                // What fails is told, and left.
+                let _ = self.clear_away(server, session).await;
+                None
+            }
+            Err(error) => {
+                events::rotation_incomplete(&error);
+                session.lock().leftover_mut().keys.extend(old);
+                Some(0)
+            }
+        }
+    }
+
+    /// Removes the old record of a rotated session, after taking over what other requests wrote to it meanwhile.
+    /// `None` if it was gone.
+    async fn retire_merging(
+        &self,
+        server: &Server,
+        session: &Session,
+        now: UnixTime,
+    ) -> Result<Option<u32>> {
+        let mut turns = Turns::new(self, server, now);
+        for merges in 0..=MAX_MERGES {
+            let known = session.lock().retired_mut().map(|retired| {
+                let unanswered = std::mem::replace(&mut retired.unanswered, true);
+                (retired.key.clone(), retired.seen.clone(), unanswered)
+            });
+            // Ended by another task of this request, it goes like the session.
+            let Some((key, seen, unanswered)) = known else {
+                return Ok(Some(merges));
+            };
+            turns.let_pass(&key).await;
+            let answer = server.delete_unchanged(&key, &seen).await?;
+            if let Some(retired) = session.lock().retired_mut() {
+                retired.unanswered = false;
+            }
+            match answer {
+                Deleted::Done => return Ok(Some(merges)),
+                // By the call before, whose answer nobody waited for.
+                Deleted::Gone if unanswered => return Ok(Some(merges)),
+                Deleted::Gone => return Ok(None),
+                Deleted::Conflict => turns.step_aside(&key).await,
+            }
+            let Some(record) = server.load(&key).await? else {
+                return Ok(None);
+            };
+            let seen = record.version.clone();
+            if take_over(server, session, record) {
+                self.write_own(server, session, now).await?;
+            }
+            if let Some(retired) = session.lock().retired_mut() {
+                retired.seen = seen;
+            }
+        }
+        Err(contention())
+    }
+
+    /// Writes the record of a session whose id nobody else knows yet.
+    async fn write_own(&self, server: &Server, session: &Session, now: UnixTime) -> Result<()> {
+        for _ in 0..OWN_TRIES {
+            let (key, blob, expires, version) = {
+                let state = session.lock();
+                let Saved::InStore(stored) = &state.saved else {
+                    return Ok(());
+                };
+                let blob = state.document.encode(server.format)?;
+                let expires = self.expires(&state, now);
+                (stored.key.clone(), blob, expires, stored.version.clone())
+            };
+            let replaced = server
+                .replace(&key, blob, expires, &version, &mut None)
+                .await?;
+            let (version, done) = match replaced {
+                Replaced::Done(version) => (version, true),
+                Replaced::Gone => return Ok(()),
+                // There is nobody to conflict with but a write of this session whose answer nobody waited for.
+                Replaced::Conflict => match server.load(&key).await? {
+                    Some(record) => (record.version, false),
+                    None => return Ok(()),
+                },
+            };
+            if let Saved::InStore(stored) = &mut session.lock().saved {
+                stored.version = version;
+            }
+            if done {
+                return Ok(());
+            }
+        }
+        Err(contention())
+    }
+
+    /// Removes the records that are left and are no session's.
+    async fn clear_away(&self, server: &Server, session: &Session) -> Result<()> {
+        while let Some(key) = next_to_clear(session) {
+            if let Err(error) = server.delete(&key).await {
+                events::store_failed("delete", &error);
+                return Err(error);
+            }
+            session
+                .lock()
+                .leftover_mut()
+                .keys
+                .retain(|left| *left != key);
+        }
+        Ok(())
+    }
+}
+
+/// Takes over what others wrote to the old record, if anybody did.
+fn take_over(server: &Server, session: &Session, record: Record) -> bool {
+    let mut state = session.lock();
+    let Some(retired) = state.retired_mut() else {
+        return false;
+    };
+    if retired.pending.recognise(&record.blob) {
+        return false;
+    }
+    let pending = std::mem::take(&mut retired.pending);
+    events::merged();
+    let base = Document::detect(server.format, record.blob);
+    let decoded = base.is_ok();
+    match base {
+        Ok(base) => state.rebase(base, &pending),
+        Err(_) => events::undecodable(),
+    }
+    if let Some(retired) = state.retired_mut() {
+        retired.pending = pending;
+    }
+    decoded
+}
+
+/// A record that is to be removed; with the last one, nothing is left.
+fn next_to_clear(session: &Session) -> Option<Key> {
+    let mut state = session.lock();
+    if state.snapshot().content == Content::Empty || state.fate == Fate::Destroyed {
+        state.abandon_created();
+    }
+    state.tidy();
+    state.leftover.as_ref()?.keys.last().cloned()
+}
