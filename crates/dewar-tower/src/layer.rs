@@ -11,8 +11,12 @@ use crate::future::ResponseFuture;
 /// Gives the services inside their sessions, and the responses their `Set-Cookie` and `Vary: Cookie`.
 ///
 /// If a session cannot be saved, the response is replaced by an empty one with status 500 and the error is logged:
-/// nobody is told that something worked that did not. Where the service inside answers with an error of its own, which axum's never
-/// do, the session is saved in its store all the same; a cookie has no response to go with.
+/// nobody is told that something worked that did not.
+///
+/// Where the service inside gives an error in place of a response, as tower's `Timeout` does and axum's services never do, there is nothing
+/// that a cookie could go with. Changes are saved in the store all the same, and a session that was destroyed ends; but a session that is
+/// new, or was regenerated, is left as it was before the request, under the id that the browser has. To have such a session saved, turn the
+/// error into a response inside of this layer.
 ///
 /// ```
 /// use dewar::{Engine, config::Config};
@@ -87,7 +91,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let inside = Scoped::new(self.engine.clone(), || self.inner.call(request));
+        let inside = Scoped::fallible(self.engine.clone(), || self.inner.call(request));
         ResponseFuture::new(inside, self.replies)
     }
 }

@@ -446,6 +446,49 @@ async fn a_service_that_fails_keeps_what_it_wrote_and_its_error() {
 }
 
 #[tokio::test]
+async fn a_service_that_fails_leaves_the_browser_the_id_that_it_has() {
+    let service = tower::service_fn(|request: Request<()>| async move {
+        let session = Session::open(request.headers()).await.unwrap();
+        match request.uri().path() {
+            "/visit" => session.insert("visited", true).unwrap(),
+            "/login" => {
+                session.regenerate().unwrap();
+                session.insert("user", "ada").unwrap();
+            }
+            _ => {
+                session.insert("cart", 1).unwrap();
+                return Ok(Response::new(String::new()));
+            }
+        }
+        Err("out of time")
+    });
+    let engine = memory_engine();
+    let mut service = SessionLayer::new(engine.clone()).layer(service);
+    let mut send = async |path: &str, cookie: &str| {
+        let request = Request::builder().uri(path).header(COOKIE, cookie);
+        let service = service.ready().await.unwrap();
+        service.call(request.body(()).unwrap()).await
+    };
+    let count = async || {
+        let store = engine.store().unwrap();
+        let page = store.list("session:", Default::default(), 10).await;
+        page.unwrap().unwrap().entries.len()
+    };
+    send("/visit", "").await.unwrap_err();
+    assert_eq!(count().await, 0, "nobody knows this session");
+
+    let response = send("/", "").await.unwrap();
+    let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
+    send("/visit", cookie).await.unwrap_err();
+    send("/login", cookie).await.unwrap_err();
+    let session = engine.open([cookie.as_bytes()]).await.unwrap();
+    assert_eq!(session.get("cart").unwrap(), Some(1));
+    assert_eq!(session.get("visited").unwrap(), Some(true));
+    assert!(!session.contains("user"));
+    assert_eq!(count().await, 1);
+}
+
+#[tokio::test]
 async fn a_panic_in_a_handler_leaves_no_session_behind_for_the_next_request_of_the_thread() {
     let app = Router::new()
         .route(

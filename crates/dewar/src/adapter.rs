@@ -64,6 +64,7 @@ pin_project! {
         #[pin]
         inside: F,
         scope: Scope,
+        fails: fn(&F::Output) -> bool,
         // What the inside gave, while its session is being closed.
         closing: Option<(BoxedClosing, F::Output)>,
     }
@@ -74,12 +75,32 @@ type BoxedClosing = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
 impl<F: Future> Scoped<F> {
     /// Calls what is inside, in a new scope.
     pub fn new(engine: Engine, call: impl FnOnce() -> F) -> Scoped<F> {
+        Scoped::around(engine, call, |_| false)
+    }
+
+    fn around(
+        engine: Engine,
+        call: impl FnOnce() -> F,
+        fails: fn(&F::Output) -> bool,
+    ) -> Scoped<F> {
         let mut scope = Scope::new(engine);
         Scoped {
             inside: scope.enter(call),
             scope,
+            fails,
             closing: None,
         }
+    }
+}
+
+impl<F, R, E> Scoped<F>
+where
+    F: Future<Output = std::result::Result<R, E>>,
+{
+    /// As [`new`](Scoped::new), where an error from the inside takes the place of the response, so that no cookie can be sent:
+    /// the session is closed by [`Engine::close_unanswered`].
+    pub fn fallible(engine: Engine, call: impl FnOnce() -> F) -> Scoped<F> {
+        Scoped::around(engine, call, std::result::Result::is_err)
     }
 }
 
@@ -93,10 +114,19 @@ impl<F: Future> Future for Scoped<F> {
             None => {
                 let inside = this.inside;
                 let output = ready!(this.scope.enter(|| inside.poll(context)));
-                match this.scope.close() {
-                    None => return Poll::Ready((output, None)),
-                    Some(Closing::Done(reply)) => return Poll::Ready((output, Some(reply))),
-                    Some(Closing::Waits(closing)) => (Box::pin(closing) as BoxedClosing, output),
+                if (this.fails)(&output) {
+                    match this.scope.close_unanswered() {
+                        None => return Poll::Ready((output, None)),
+                        Some(closing) => (Box::pin(closing) as BoxedClosing, output),
+                    }
+                } else {
+                    match this.scope.close() {
+                        None => return Poll::Ready((output, None)),
+                        Some(Closing::Done(reply)) => return Poll::Ready((output, Some(reply))),
+                        Some(Closing::Waits(closing)) => {
+                            (Box::pin(closing) as BoxedClosing, output)
+                        }
+                    }
                 }
             }
         };
@@ -177,6 +207,14 @@ impl Scope {
             Some(reply) => Closing::Done(reply),
             None => Closing::Waits(async move { session.engine().close(&session).await }),
         })
+    }
+
+    /// As [`close`](Scope::close), for a request that failed without a response: by [`Engine::close_unanswered`].
+    pub fn close_unanswered(
+        &mut self,
+    ) -> Option<impl Future<Output = Result<Reply>> + Send + use<>> {
+        let session = self.0.take()?.session?;
+        Some(async move { session.engine().close_unanswered(&session).await })
     }
 
     fn current<R>(look: impl FnOnce(&mut Around) -> R) -> Option<R> {

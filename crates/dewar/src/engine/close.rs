@@ -92,9 +92,28 @@ impl Engine {
     /// [`ErrorKind::Value`] if a value cannot be stored in the format, [`ErrorKind::Contention`]. The changes stay
     /// in the session, so that the call can be repeated.
     pub async fn close(&self, session: &Session) -> Result<Reply> {
+        self.end(session, Deadline::Response).await
+    }
+
+    /// As [`close`](Engine::close), for a request that failed without a response: no cookie reaches the browser.
+    ///
+    /// So what needs one is not done. A session that is new is not saved, and one that was regenerated stays as it was before
+    /// the request, under the id that the browser has; other changes are saved, and a session that was destroyed ends. What a
+    /// [`Session::save`] has finished is not undone.
+    ///
+    /// # Errors
+    /// As [`close`](Engine::close).
+    pub async fn close_unanswered(&self, session: &Session) -> Result<Reply> {
+        self.end(session, Deadline::NoResponse).await
+    }
+
+    async fn end(&self, session: &Session, deadline: Deadline) -> Result<Reply> {
         let _saving = self.begin_saving(session).await;
+        if deadline == Deadline::NoResponse {
+            session.lock().forget_new_id();
+        }
         let now = self.now();
-        let (decision, outcome) = self.settle(session, now, Deadline::Response).await?;
+        let (decision, outcome) = self.settle(session, now, deadline).await?;
         self.cleanup(now).await;
         // Nothing is waited for from here on: who gives up before this can close the session again.
         self.reply(&mut session.lock(), decision, outcome, now)
@@ -229,9 +248,15 @@ impl Engine {
     }
 
     fn decide(&self, state: &mut State, now: UnixTime, deadline: Deadline) -> Result<Decision> {
-        let decision = plan(&state.snapshot(), &self.0.policy, now);
-        if deadline == Deadline::Passed && needs_cookie(decision.plan) {
-            return Err(headers_sent());
+        let mut decision = plan(&state.snapshot(), &self.0.policy, now);
+        match deadline {
+            Deadline::Response => {}
+            Deadline::Passed if needs_cookie(decision.plan) => return Err(headers_sent()),
+            Deadline::Passed => {}
+            Deadline::NoResponse => {
+                decision.plan = without_cookie(decision.plan);
+                decision.cookie = CookieAction::Keep;
+            }
         }
         if self.0.policy.absolute_lifetime.is_some() && writes(decision.plan) {
             state.stamp_created(now);
@@ -315,6 +340,8 @@ impl Engine {
 enum Deadline {
     Response,
     Passed,
+    /// There is no response.
+    NoResponse,
 }
 
 /// The browser's cookie is as good as before.
@@ -344,6 +371,15 @@ fn store_failed(decision: Decision) -> Decision {
 
 fn needs_cookie(plan: Plan) -> bool {
     matches!(plan, Plan::Create | Plan::Rotate | Plan::Restart)
+}
+
+/// As much of a plan as makes sense where the browser learns of no new id.
+fn without_cookie(plan: Plan) -> Plan {
+    match plan {
+        Plan::Create | Plan::Rotate => Plan::Nothing,
+        Plan::Restart => Plan::Delete,
+        Plan::Nothing | Plan::Touch | Plan::Replace | Plan::Delete => plan,
+    }
 }
 
 fn writes(plan: Plan) -> bool {

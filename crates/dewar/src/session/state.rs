@@ -264,6 +264,17 @@ impl State {
         }
     }
 
+    /// The browser will not learn of a new id: what was begun under one goes, and the record under the old one stays.
+    pub(crate) fn forget_new_id(&mut self) {
+        self.abandon_created();
+        if let Some(leftover) = &mut self.leftover
+            && leftover.retired.take().is_some()
+            && let Saved::InStore(new) = std::mem::replace(&mut self.saved, Saved::Nowhere)
+        {
+            leftover.keys.push(new.key);
+        }
+    }
+
     /// Whether a record may have been made under this key by a try whose answer nobody waited for.
     pub(crate) fn may_have_created(&self, key: &Key) -> bool {
         let leftover = self.leftover.as_ref();

@@ -449,3 +449,27 @@ async fn a_close_that_is_given_up_can_be_repeated() {
         assert_eq!(bench.store.sessions().await, 1);
     }
 }
+
+#[tokio::test]
+async fn a_new_id_whose_save_is_given_up_is_none_without_a_response() {
+    for operation in [&CREATED[..], &["delete_unchanged"]].concat() {
+        let bench = server_bench(Config::new());
+        let browser = logged_in(&bench).await;
+        let session = browser.open(&bench.engine).await;
+        session.regenerate().unwrap();
+        session.insert("user", "grace").unwrap();
+        give_up(&bench, operation, &session).await;
+        bench.engine.close_unanswered(&session).await.unwrap();
+        let user = browser.see::<String>(&bench.engine, "user").await;
+        assert_eq!(user.as_deref(), Some("ada"), "{operation}");
+        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+    }
+    for operation in CREATED {
+        let bench = server_bench(Config::new());
+        let session = Browser::default().open(&bench.engine).await;
+        session.insert("user", "ada").unwrap();
+        give_up(&bench, operation, &session).await;
+        bench.engine.close_unanswered(&session).await.unwrap();
+        assert_eq!(bench.store.sessions().await, 0, "{operation}");
+    }
+}

@@ -3,7 +3,7 @@ use std::time::Duration;
 use dewar::config::Config;
 use dewar::plan::{CookieAction, Plan};
 use dewar::store::{Created, Key, Store};
-use dewar::{Engine, ErrorKind};
+use dewar::{Engine, ErrorKind, Session};
 
 use crate::support::{Browser, START, server_bench};
 
@@ -255,6 +255,42 @@ async fn what_needs_a_cookie_cannot_be_saved_once_the_headers_are_sent() {
     session.insert("late", true).unwrap();
     let error = session.save().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnly);
+    assert_eq!(bench.store.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn without_a_response_nothing_is_done_that_needs_a_cookie() {
+    type Handle = fn(&Session) -> dewar::Result<()>;
+    let handles: [(Handle, Plan, bool); 4] = [
+        (Session::regenerate, Plan::Nothing, true),
+        (|session| session.insert("n", 1), Plan::Replace, true),
+        (Session::destroy, Plan::Delete, false),
+        (
+            |session| session.destroy().and_then(|()| session.insert("bye", 1)),
+            Plan::Delete,
+            false,
+        ),
+    ];
+    for (handle, plan, lives) in handles {
+        let bench = server_bench(Config::new());
+        let mut browser = Browser::default();
+        browser.write(&bench.engine, "user", "ada").await;
+        let session = browser.open(&bench.engine).await;
+        handle(&session).unwrap();
+        let reply = bench.engine.close_unanswered(&session).await.unwrap();
+        assert_eq!((reply.decision().plan, reply.set_cookie()), (plan, None));
+        let user = browser.see::<String>(&bench.engine, "user").await;
+        assert_eq!(user.is_some(), lives);
+        assert_eq!(bench.store.sessions().await, usize::from(lives));
+    }
+    let bench = server_bench(Config::new());
+    let session = Browser::default().open(&bench.engine).await;
+    session.insert("n", 1).unwrap();
+    let reply = bench.engine.close_unanswered(&session).await.unwrap();
+    assert_eq!(
+        (reply.decision().plan, reply.set_cookie()),
+        (Plan::Nothing, None)
+    );
     assert_eq!(bench.store.sessions().await, 0);
 }
 
