@@ -10,7 +10,8 @@ use crate::future::ResponseFuture;
 /// Gives the handlers inside their sessions, and the responses their `Set-Cookie` and `Vary: Cookie`.
 ///
 /// If a session cannot be saved, the response is replaced by an empty one with status 500 and the error is logged:
-/// nobody is told that something worked that did not.
+/// nobody is told that something worked that did not. A session that another request ended meanwhile is no such failure: its
+/// changes are dropped, and the response goes out. A handler that must know calls [`save`](dewar::Session::save) itself.
 ///
 /// ```
 /// use actix_web::App;

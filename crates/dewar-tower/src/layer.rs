@@ -11,7 +11,8 @@ use crate::future::ResponseFuture;
 /// Gives the services inside their sessions, and the responses their `Set-Cookie` and `Vary: Cookie`.
 ///
 /// If a session cannot be saved, the response is replaced by an empty one with status 500 and the error is logged:
-/// nobody is told that something worked that did not.
+/// nobody is told that something worked that did not. A session that another request ended meanwhile is no such failure: its
+/// changes are dropped, and the response goes out. A handler that must know calls [`save`](dewar::Session::save) itself.
 ///
 /// Where the service inside gives an error in place of a response, as tower's `Timeout` does and axum's services never do, there is nothing
 /// that a cookie could go with. Changes are saved in the store all the same, and a session that was destroyed ends; but a session that is
