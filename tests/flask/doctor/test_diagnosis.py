@@ -152,15 +152,23 @@ def test_a_key_that_may_stay_the_same_is_not_found(tmp_path, source):
     assert findings_of([tmp_path / "one.py"], {"SECRET_KEY": "x"}) == []
 
 
-def test_a_key_that_is_drawn_does_not_hide_that_it_is_missing(tmp_path, monkeypatch):
-    (tmp_path / "drawn.py").write_text(
-        "import flask, os\napp = flask.Flask(__name__)\n"
-        "def configure():\n    app.secret_key = os.urandom(32)\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    app = importlib.import_module("drawn").app
+def explained_in(source, folder, monkeypatch):
+    """What is said of the null session of an application with this source."""
+    (folder / "explained_app.py").write_text(source)
+    monkeypatch.syspath_prepend(folder)
+    app = importlib.import_module("explained_app").app
     explained = explain_null_session(app)
-    monkeypatch.delitem(sys.modules, "drawn")
+    monkeypatch.delitem(sys.modules, "explained_app")
+    return explained
+
+
+def test_a_key_that_is_drawn_does_not_hide_that_it_is_missing(tmp_path, monkeypatch):
+    explained = explained_in(
+        "import flask, os\napp = flask.Flask(__name__)\n"
+        "def configure():\n    app.secret_key = os.urandom(32)\n",
+        tmp_path,
+        monkeypatch,
+    )
     assert explained.index("DW0201") < explained.index("DW0916")
 
 
@@ -263,15 +271,13 @@ def test_files_that_the_application_did_not_import_are_another_programs(tmp_path
 
 
 def test_what_does_not_explain_the_missing_key_comes_after_what_does(tmp_path, monkeypatch):
-    (tmp_path / "two.py").write_text(
+    explained = explained_in(
         "import flask\nfrom flask_dewar import Session\n"
         "app = flask.Flask(__name__)\n"
-        "def late():\n    Session(app)\n    app.config['SESSION_REDIS'] = 'redis://127.0.0.1'\n"
+        "def late():\n    Session(app)\n    app.config['SESSION_REDIS'] = 'redis://127.0.0.1'\n",
+        tmp_path,
+        monkeypatch,
     )
-    monkeypatch.syspath_prepend(tmp_path)
-    app = importlib.import_module("two").app
-    explained = explain_null_session(app)
-    monkeypatch.delitem(sys.modules, "two")
     assert explained.index("DW0201") < explained.index("DW0912")
 
 

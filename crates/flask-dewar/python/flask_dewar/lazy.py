@@ -33,7 +33,8 @@ def opened(session_class: type[S], engine: Engine, request: Request) -> S:
     unloaded, partly, has_init = CLASSES[session_class]
     session: Any
     if has_init:
-        session = made_by_itself(session_class)
+        session = session_class()
+        dict.clear(session)
         session.__class__ = unloaded
     else:
         session = dict.__new__(unloaded)
@@ -43,13 +44,6 @@ def opened(session_class: type[S], engine: Engine, request: Request) -> S:
     if not TOLD_BY_FLASK:
         load(session)
     return cast(S, session)
-
-
-def made_by_itself(session_class: type[Any]) -> Any:
-    """An empty session, made as its class wants to be made."""
-    session = session_class()
-    dict.clear(session)
-    return session
 
 
 def itself(session: S) -> S:

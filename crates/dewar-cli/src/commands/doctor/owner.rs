@@ -1,4 +1,4 @@
-use std::fs::{self, Metadata};
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -26,15 +26,14 @@ fn of_folder(folder: &Path, findings: &mut Vec<Finding>) -> bool {
         return true;
     };
     if let Some(foreign) = Foreign::find(folder, user) {
-        findings.push(
-            Finding::bad(
-                "folder",
-                format!("{foreign}, and the application's user is {user}: it is refused there"),
-            )
-            .fix(format!("chown -R {user} {name}")),
-        );
+        findings.push(refused("folder", &foreign, user).fix(format!("chown -R {user} {name}")));
     }
     is_ours("folder", folder, user, findings)
+}
+
+fn refused(check: &'static str, foreign: &Foreign, user: u32) -> Finding {
+    let what = format!("{foreign}, and the application's user is {user}: it is refused there");
+    Finding::bad(check, what)
 }
 
 fn of_file(file: &Path, findings: &mut Vec<Finding>) -> bool {
@@ -48,19 +47,9 @@ fn of_file(file: &Path, findings: &mut Vec<Finding>) -> bool {
         let mut path = file.as_os_str().to_owned();
         path.push(beside);
         let path = PathBuf::from(path);
-        let other = |metadata: &Metadata| metadata.uid() != user && metadata.mode() & 0o022 == 0;
-        if let Some(metadata) = fs::metadata(&path).ok().filter(other) {
-            let path = path.display();
-            findings.push(
-                Finding::bad(
-                    "file",
-                    format!(
-                        "{path} belongs to user {}, and the application's user is {user}: it is refused there",
-                        metadata.uid()
-                    ),
-                )
-                .fix(format!("chown {user} {path}")),
-            );
+        if let Some(foreign) = Foreign::at(&path, user) {
+            let fix = format!("chown {user} {}", path.display());
+            findings.push(refused("file", &foreign, user).fix(fix));
         }
     }
     is_ours("file", file, user, findings)

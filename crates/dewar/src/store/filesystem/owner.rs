@@ -29,6 +29,11 @@ enum Part {
 }
 
 impl Foreign {
+    /// A file or a folder, if this user is to use it and it is such a part.
+    pub fn at(path: &Path, user: u32) -> Option<Foreign> {
+        Foreign::part(path, Part::Named(path.to_path_buf()), user)
+    }
+
     /// The first such part of a folder that this user is to use.
     pub fn find(folder: &Path, user: u32) -> Option<Foreign> {
         let own = folder.join(OWN);
@@ -53,10 +58,13 @@ impl Foreign {
                 let parent = path.parent().unwrap_or(folder).to_path_buf();
                 (path, Part::FileIn(parent))
             });
-        named.chain(files).find_map(|(path, part)| {
-            let owner = other_owner(&path, user)?;
-            Some(Foreign { part, owner })
-        })
+        let mut parts = named.chain(files);
+        parts.find_map(|(path, part)| Foreign::part(&path, part, user))
+    }
+
+    fn part(path: &Path, part: Part, user: u32) -> Option<Foreign> {
+        let owner = other_owner(path, user)?;
+        Some(Foreign { part, owner })
     }
 }
 
