@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 from shops import unavailable
 from werkzeug.test import Client
 
@@ -71,9 +72,7 @@ class Axum:
 @pytest.fixture
 def axum(flask: Client) -> Iterator[Axum]:
     assert PROGRAM.exists(), "cargo build -p one-login"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "ONE_LOGIN_ADDRESS": f"127.0.0.1:{port}"}
     with subprocess.Popen([PROGRAM], env=environment) as server:
         try:

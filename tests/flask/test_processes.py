@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 from shops import TYPES, config_for, is_available, shop
 
 HERE = Path(__file__).parent
@@ -71,9 +72,7 @@ def serving_all(
     configs: dict[str, dict[str, Any]], command: list[str], workers: int = 2
 ) -> Iterator[int]:
     """A server of applications by name, on a port of its own, once all of its workers answer."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {
         **os.environ,
         "DEWAR_TEST_CONFIGS": json.dumps(configs),

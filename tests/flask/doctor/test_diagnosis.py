@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,9 +17,19 @@ from flask import Flask, session
 from flask_dewar import Session
 from flask_dewar.diagnosis import explain_null_session, findings_of, source_findings
 from flask_dewar.source import application_files
+from ports import free_port
 
 HERE = Path(__file__).parent
 APPS = HERE / "apps"
+
+
+@pytest.fixture(autouse=True)
+def _what_a_test_wrote_and_imported_is_forgotten(tmp_path):
+    yield
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(f"{tmp_path}{os.sep}"):
+            del sys.modules[name]
+
 
 MISTAKES = [
     ("module_level_type", "DW0911", "SESSION_TYPE", "SESSION_TYPE ="),
@@ -156,10 +165,7 @@ def explained_in(source, folder, monkeypatch):
     """What is said of the null session of an application with this source."""
     (folder / "explained_app.py").write_text(source)
     monkeypatch.syspath_prepend(folder)
-    app = importlib.import_module("explained_app").app
-    explained = explain_null_session(app)
-    monkeypatch.delitem(sys.modules, "explained_app")
-    return explained
+    return explain_null_session(importlib.import_module("explained_app").app)
 
 
 def test_a_key_that_is_drawn_does_not_hide_that_it_is_missing(tmp_path, monkeypatch):
@@ -240,7 +246,6 @@ def test_of_two_applications_in_a_file_the_right_one_is_blamed(tmp_path, monkeyp
         name: {one.code for one in source_findings(getattr(module, name))}
         for name in ("app", "admin")
     }
-    monkeypatch.delitem(sys.modules, "pair")
     assert codes == {"app": set(), "admin": {"DW0914"}}
 
 
@@ -265,8 +270,6 @@ def test_files_that_the_application_did_not_import_are_another_programs(tmp_path
     monkeypatch.syspath_prepend(tmp_path)
     app = importlib.import_module("one").app
     names = [path.name for path in application_files(app)]
-    for name in ("one", "helper"):
-        monkeypatch.delitem(sys.modules, name)
     assert names == ["one.py", "helper.py", "settings.py"]
 
 
@@ -298,8 +301,6 @@ def test_what_another_application_or_a_test_says_is_not_told(tmp_path, monkeypat
     importlib.import_module("helper")
     told = {(Path(one.origin).name, one.code) for one in source_findings(app)}
     about_admin = {Path(one.origin).name for one in source_findings(sys.modules["admin"].admin)}
-    for name in ("test_public", "helper", "public", "admin"):
-        monkeypatch.delitem(sys.modules, name)
     assert told == {("public.py:3", "DW0911"), ("public.py:3", "DW0915")}
     assert about_admin == {"admin.py:2"}
 
@@ -329,9 +330,7 @@ def test_the_doctor_is_there_for_an_application_that_never_called_init_app():
 @contextmanager
 def served(command, **environment):
     """A server in a process of its own; gives the function that asks it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [part.replace("PORT", str(port)) for part in command]
     environment = {**os.environ, "PORT": str(port), **environment}
     process = subprocess.Popen(  # noqa: S603

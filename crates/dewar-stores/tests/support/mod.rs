@@ -15,6 +15,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -183,9 +184,11 @@ impl Server {
         let Ok(child) = command.spawn() else {
             return false;
         };
-        self.child = Some(child);
+        let child = self.child.insert(child);
         let end = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none(), "{} ended: {ended:?}", self.program);
             assert!(Instant::now() < end, "{} does not start", self.program);
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -258,10 +261,21 @@ pub(crate) fn impostor(greeting: &'static [u8]) -> u16 {
     port
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, and that no other call in this process gives.
+///
+/// From above those of `scripts/servers`, below those that the system gives to clients: one of theirs could be taken
+/// by a client's end before the server is there.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let ports = 30_000..32_768_u32;
+    let first = std::process::id().wrapping_mul(97);
+    loop {
+        let call = first.wrapping_add(CALLS.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(ports.start + call % (ports.end - ports.start)).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// An authority, and certificates from it for a server called `localhost` and for a client.
