@@ -130,7 +130,13 @@ def sqlalchemy(server):
 
 
 def cachelib(make):
-    return lambda stack, folder: Case("cachelib", make(stack, folder))
+    def case(stack, folder):
+        cache = make(stack, folder)
+        if isinstance(cache, str):
+            places.absent(cache)
+        return Case("cachelib", cache)
+
+    return case
 
 
 class time_zone:

@@ -336,34 +336,36 @@ def test_what_was_configured_wrongly_after_the_start_is_said(tmp_path):
     assert tried["open"][0] == "bad" and "SESSION_COOKIE_SAMESITE" in tried["open"][1] and code == 1
 
 
-def broken(**config):
-    """The command line of an application that does not start."""
+def run_on_broken(*arguments, **config):
+    """Runs a command of an application that does not start."""
 
     def create_app():
         return app_on(**config)
 
-    return FlaskGroup(create_app=create_app)
+    # Flask's command line sets it for good; the runner puts back what it is given.
+    runner = CliRunner(env={"FLASK_RUN_FROM_CLI": "true"})
+    return runner.invoke(FlaskGroup(create_app=create_app), ["dewar", *arguments])
 
 
 def test_an_application_that_does_not_start_is_examined_without_a_traceback():
-    group = broken(SESSION_TYPE="memcache", SESSION_ID_LENGTH=2)
-    result = CliRunner().invoke(group, ["dewar", "doctor"])
+    mistakes = {"SESSION_TYPE": "memcache", "SESSION_ID_LENGTH": 2}
+    result = run_on_broken("doctor", **mistakes)
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
     assert result.stdout.startswith("error[DW0103] SESSION_TYPE: 'memcache' is not known\n")
     assert "error[DW0501] SESSION_ID_LENGTH" in result.stdout
     assert result.stdout.endswith("bad: 2 to put right first, 0 to look at; each says how\n")
-    document = json.loads(CliRunner().invoke(group, ["dewar", "doctor", "--json"]).stdout)
+    document = json.loads(run_on_broken("doctor", "--json", **mistakes).stdout)
     assert [one["code"] for one in document["problems"]] == ["DW0103", "DW0501"]
     assert "memcached" in document["problems"][0]["fix"] and document["findings"] == []
 
 
 def test_a_store_that_keeps_an_application_from_starting_is_named():
-    group = broken(SESSION_TYPE="filesystem", SESSION_FILE_DIR=__file__)
-    result = CliRunner().invoke(group, ["dewar", "doctor"])
+    mistake = {"SESSION_TYPE": "filesystem", "SESSION_FILE_DIR": __file__}
+    result = run_on_broken("doctor", **mistake)
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
     assert result.stdout.startswith("bad       start     the application does not start: ")
     assert __file__ in result.stdout
-    document = json.loads(CliRunner().invoke(group, ["dewar", "doctor", "--json"]).stdout)
+    document = json.loads(run_on_broken("doctor", "--json", **mistake).stdout)
     assert [one["check"] for one in document["findings"]] == ["start"]
 
 
