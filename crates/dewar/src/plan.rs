@@ -324,10 +324,10 @@ pub fn plan(state: &SessionState, policy: &Policy, now: UnixTime) -> Decision {
         }
     }
     match (state.fate, state.content) {
-        (Fate::Destroyed, Content::Empty) => {
+        (Fate::Destroyed, content) if content == Content::Empty || !state.modified => {
             return decide(state, delete_data, delete_cookie, Reason::Destroyed);
         }
-        (Fate::Destroyed, Content::Filled) => {
+        (Fate::Destroyed, _) => {
             let plan = if saved { Plan::Restart } else { Plan::Create };
             return decide(state, plan, Set, Reason::DestroyedThenWritten);
         }

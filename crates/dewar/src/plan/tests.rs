@@ -86,6 +86,10 @@ fn every_row_of_the_table_is_decided_as_written() {
         content: Content::Empty,
         ..state
     };
+    let filled = |state| SessionState {
+        content: Content::Filled,
+        ..state
+    };
     let destroyed_then_written = |state| {
         written(SessionState {
             fate: Fate::Destroyed,
@@ -161,6 +165,8 @@ fn every_row_of_the_table_is_decided_as_written() {
         ("stale cookie, destroyed", stale_cookie(destroyed(new(STORE))), P::Nothing, C::Delete, Vary::Cookie, R::Destroyed),
         ("known store, destroyed", destroyed(known(STORE)), P::Delete, C::Delete, Vary::Cookie, R::Destroyed),
         ("known cookie, destroyed", destroyed(known(COOKIE)), P::Delete, C::Delete, Vary::Cookie, R::Destroyed),
+        ("new cookie, destroyed, holds what it is made with", filled(destroyed(new(COOKIE))), P::Nothing, C::Keep, Vary::Cookie, R::Destroyed),
+        ("known cookie, destroyed, holds what it is made with", filled(destroyed(known(COOKIE))), P::Delete, C::Delete, Vary::Cookie, R::Destroyed),
         ("new, destroyed, written", destroyed_then_written(new(STORE)), P::Create, C::Set, Vary::Cookie, R::DestroyedThenWritten),
         ("known store, destroyed, written", destroyed_then_written(known(STORE)), P::Restart, C::Set, Vary::Cookie, R::DestroyedThenWritten),
 

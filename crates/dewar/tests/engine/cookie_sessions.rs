@@ -154,6 +154,21 @@ async fn a_key_that_was_rotated_out_still_verifies_and_the_new_one_signs() {
 }
 
 #[tokio::test]
+async fn a_destroyed_session_leaves_no_cookie_where_new_ones_are_permanent() {
+    let bench = cookie_bench(Config::new().set("SESSION_PERMANENT", true));
+    let mut browser = Browser::default();
+    let destroy = |session: &dewar::Session| session.destroy().unwrap();
+    assert_eq!(
+        browser.request(&bench.engine, destroy).await.set_cookie(),
+        None
+    );
+    browser.write(&bench.engine, "user", "ada").await;
+    let reply = browser.request(&bench.engine, destroy).await;
+    assert_eq!(reply.decision().cookie, CookieAction::Delete);
+    assert!(browser.open(&bench.engine).await.is_new());
+}
+
+#[tokio::test]
 async fn an_emptied_session_and_a_destroyed_one_delete_the_cookie_with_its_attributes() {
     let config = || {
         Config::new()
