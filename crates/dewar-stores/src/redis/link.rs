@@ -9,6 +9,8 @@ use ::redis::{RedisError, RedisResult};
 use dewar::Result;
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
+use tokio::runtime::{self, Handle};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::commands::Connection;
@@ -16,10 +18,10 @@ use super::failure::{self, Verdict};
 use super::target::{Target, Waiting};
 use crate::server::{Operation, Server};
 
-/// The way to the server: one connection for everybody, made when it is needed and made anew when it broke.
+/// The way to the server: a connection for everybody on a runtime, made when it is needed and made anew when it broke.
 pub(super) struct Link {
     server: Server,
-    shared: Arc<Line>,
+    shared: Arc<Lines>,
     connect_timeout: Duration,
     operation_timeout: Duration,
 }
@@ -31,7 +33,7 @@ pub(super) struct Turn {
     pub(super) repeated: bool,
 }
 
-struct Line {
+struct Lines {
     target: Target,
     waiting: Waiting,
     state: Mutex<State>,
@@ -41,6 +43,16 @@ struct Line {
 
 #[derive(Default)]
 struct State {
+    lines: Vec<Line>,
+}
+
+/// The connection of one runtime. The driver's task runs there: on another one, whoever waits would also wait for what that
+/// one is busy with, as workers of actix-web would for one another's handlers.
+struct Line {
+    /// None if calls wait on their thread, whatever the runtime.
+    runtime: Option<runtime::Id>,
+    /// Closed once the runtime has ended.
+    ended: Option<oneshot::Sender<()>>,
     live: Option<Arc<Live>>,
     /// The attempt to connect that everybody waits for who needs a connection now.
     attempt: Option<WeakShared<Attempt>>,
@@ -81,7 +93,7 @@ impl Link {
         operation_timeout: Duration,
     ) -> Link {
         let state = Mutex::default();
-        let line = Line {
+        let lines = Lines {
             target,
             waiting,
             state,
@@ -90,7 +102,7 @@ impl Link {
         };
         Link {
             server,
-            shared: Arc::new(line),
+            shared: Arc::new(lines),
             connect_timeout,
             operation_timeout,
         }
@@ -187,32 +199,72 @@ impl Link {
 }
 
 impl State {
-    fn is_current(&self, live: &Arc<Live>) -> bool {
-        let current = self.live.as_ref();
-        current.is_some_and(|current| Arc::ptr_eq(current, live))
+    /// The line of a runtime: the one that this runs on, if there is none yet.
+    fn line(&mut self, runtime: Option<runtime::Id>) -> &mut Line {
+        let place = self.lines.iter().position(|line| line.runtime == runtime);
+        let place = place.unwrap_or_else(|| {
+            self.lines.retain(|line| !line.is_of_the_past());
+            self.lines.push(Line::new(runtime));
+            self.lines.len() - 1
+        });
+        &mut self.lines[place]
+    }
+
+    fn line_of(&mut self, live: &Arc<Live>) -> Option<&mut Line> {
+        let is_it = |line: &&mut Line| {
+            let current = line.live.as_ref();
+            current.is_some_and(|current| Arc::ptr_eq(current, live))
+        };
+        self.lines.iter_mut().find(is_it)
     }
 }
 
 impl Line {
-    fn live_or_attempt(self: &Arc<Line>) -> std::result::Result<Arc<Live>, Shared<Attempt>> {
+    fn new(runtime: Option<runtime::Id>) -> Line {
+        let ended = runtime.map(|_| {
+            let (ended, end) = oneshot::channel();
+            // A runtime that ends drops its tasks.
+            tokio::spawn(end);
+            ended
+        });
+        Line {
+            runtime,
+            ended,
+            live: None,
+            attempt: None,
+        }
+    }
+
+    fn is_of_the_past(&self) -> bool {
+        self.ended.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+}
+
+impl Lines {
+    fn live_or_attempt(self: &Arc<Lines>) -> std::result::Result<Arc<Live>, Shared<Attempt>> {
+        let runtime = match self.waiting {
+            Waiting::Task => Handle::try_current().ok().map(|runtime| runtime.id()),
+            Waiting::Thread => None,
+        };
         let mut state = self.state();
-        if let Some(live) = &state.live {
+        let line = state.line(runtime);
+        if let Some(live) = &line.live {
             return Ok(live.clone());
         }
-        if let Some(attempt) = state.attempt.as_ref().and_then(WeakShared::upgrade)
+        if let Some(attempt) = line.attempt.as_ref().and_then(WeakShared::upgrade)
             && attempt.peek().is_none()
         {
             return Err(attempt);
         }
-        let line = self.clone();
+        let lines = self.clone();
         let attempt: Attempt = Box::pin(async move {
-            let live = line.dial().await?;
-            line.state().live = Some(live.clone());
+            let live = lines.dial().await?;
+            lines.state().line(runtime).live = Some(live.clone());
             Ok(live)
         });
         let attempt = attempt.shared();
         // Weak: an attempt that nobody waits for any more would stand still, and be found in the way later.
-        state.attempt = attempt.downgrade();
+        line.attempt = attempt.downgrade();
         Err(attempt)
     }
 
@@ -235,24 +287,24 @@ impl Line {
     /// One to a single server is left at once: making another costs little, and is all that helps. One to a
     /// cluster mends itself, except that it never leaves a node that hangs; it goes on serving what the other
     /// nodes have until another is made.
-    fn falter(self: &Arc<Line>, live: &Arc<Live>) {
+    fn falter(self: &Arc<Lines>, live: &Arc<Live>) {
         if !matches!(live.connection, Connection::Cluster(_)) {
-            let mut state = self.state();
-            if state.is_current(live) {
-                state.live = None;
+            if let Some(line) = self.state().line_of(live) {
+                line.live = None;
             }
             return;
         }
         if live.failures.fetch_add(1, Ordering::Relaxed) + 1 != FAILURES_UNTIL_CLUSTER_IS_LEFT {
             return;
         }
-        let (line, live) = (self.clone(), live.clone());
+        let (lines, live) = (self.clone(), live.clone());
         tokio::spawn(async move {
-            let fresh = line.dial().await;
-            let mut state = line.state();
-            match fresh {
-                Ok(fresh) if state.is_current(&live) => state.live = Some(fresh),
-                Ok(_) => {}
+            match lines.dial().await {
+                Ok(fresh) => {
+                    if let Some(line) = lines.state().line_of(&live) {
+                        line.live = Some(fresh);
+                    }
+                }
                 Err(_) => live.failures.store(0, Ordering::Relaxed),
             }
         });
@@ -271,5 +323,35 @@ impl Debug for Link {
             .field("connect_timeout", &self.connect_timeout)
             .field("operation_timeout", &self.operation_timeout)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn runtimes_have_a_line_each_until_they_end() {
+        let lines = Arc::new(Lines {
+            target: Target::Single(::redis::Client::open("redis://127.0.0.1").unwrap()),
+            waiting: Waiting::Task,
+            state: Mutex::default(),
+            connect_timeout: Duration::ZERO,
+            operation_timeout: Duration::ZERO,
+        });
+        let runtime = || Builder::new_current_thread().build().unwrap();
+        let connect = async || drop(lines.live_or_attempt());
+        let (first, second) = (runtime(), runtime());
+        first.block_on(connect());
+        second.block_on(connect());
+        first.block_on(connect());
+        assert_eq!(lines.state().lines.len(), 2);
+        drop((first, second));
+        runtime().block_on(connect());
+        assert_eq!(lines.state().lines.len(), 1);
     }
 }
