@@ -6,7 +6,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use dewar::{Error, ErrorKind, UnixTime};
 use dewar_stores::memcached::MemcachedStore;
 use support::proxy::Proxy;
 use support::{Freeze, Server, impostor};
+use tokio::runtime::{Builder, Runtime};
 
 const SECRET: &str = "s3cret";
 const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";
@@ -464,6 +465,67 @@ async fn a_call_that_is_given_up_leaves_no_answer_for_the_next() {
         let _ = given_up.await;
         assert!(store.load(&absent).await.unwrap().is_none());
     }
+}
+
+#[test]
+fn a_busy_runtime_holds_up_no_other_one() {
+    let server = server!();
+    let store = &hasty(&url(&server));
+    let (connected, busy) = mpsc::channel();
+    let (done, wait) = mpsc::channel();
+    std::thread::scope(|scope| {
+        // As a worker of actix-web whose handler computes for a while: nothing else runs on it meanwhile.
+        scope.spawn(move || {
+            runtime().block_on(async {
+                create(store, "1").await;
+                connected.send(()).unwrap();
+                wait.recv().unwrap();
+            });
+        });
+        busy.recv().unwrap();
+        let record = runtime().block_on(store.load(&key()));
+        done.send(()).unwrap();
+        assert_eq!(&record.unwrap().unwrap().blob[..], b"1");
+    });
+}
+
+#[test]
+fn connections_of_other_runtimes_make_room() {
+    let server = server!();
+    let builder = MemcachedStore::builder(url(&server)).connections(2);
+    let store = builder.build().unwrap();
+    let key = &key();
+    let open = |runtime: &Runtime| {
+        let both = async { tokio::join!(store.load(key), store.load(key)) };
+        let (one, other) = runtime.block_on(both);
+        one.and(other).unwrap();
+    };
+    let (first, second) = (runtime(), runtime());
+    open(&first);
+    let of_one = connections(&server);
+    for runtime in [&second, &first] {
+        open(runtime);
+        // The server learns of what is closed a moment later.
+        let end = Instant::now() + Duration::from_secs(10);
+        while connections(&server) > of_one {
+            assert!(Instant::now() < end, "more than two are open");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// How many there are, this question's own included.
+fn connections(server: &Server) -> u32 {
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    stream.write_all(b"stats\r\nquit\r\n").unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    let (_, rest) = said.split_once("STAT curr_connections ").unwrap();
+    rest.split_once('\r').unwrap().0.parse().unwrap()
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 #[test]

@@ -3,19 +3,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dewar::{Error, Result};
+use tokio::runtime::{self, Handle};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::{Address, Connection, Failure, LogIn, Outcome, Request};
 use crate::server::{Operation, Server};
 
-/// The connections to one server; one is used for one request at a time.
+/// The connections to one server; one is used for one request at a time, on the runtime that it was made on: on another one it
+/// would wait for what that one is busy with.
 pub(super) struct Pool {
     server: Server,
     address: Address,
     log_in: LogIn,
     limits: Limits,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<(runtime::Id, Connection)>>,
     slots: Semaphore,
 }
 
@@ -67,19 +69,30 @@ impl Pool {
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(runtime::Id, Connection)>> {
         // Nothing panics while it is held.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn put_back(&self, connection: Connection) {
+        self.idle().push((Handle::current().id(), connection));
+    }
+
     fn take_idle(&self) -> Option<Connection> {
+        let here = Handle::current().id();
+        let mut idle = self.idle();
         // One that the server has closed meanwhile, because it was restarted say, is not worth a failure.
-        loop {
-            let connection = self.idle().pop()?;
+        while let Some(place) = idle.iter().rposition(|(runtime, _)| *runtime == here) {
+            let (_, connection) = idle.remove(place);
             if connection.is_quiet() {
                 return Some(connection);
             }
         }
+        // Another one is made, for which one of another runtime may have to go.
+        let rest = idle.len().min(self.slots.available_permits());
+        let surplus = idle.len() - rest;
+        idle.drain(..surplus);
+        None
     }
 }
 
@@ -108,13 +121,13 @@ impl Errand<'_> {
         };
         let failure = match answer {
             Ok(outcome) => {
-                self.pool.idle().push(connection);
+                self.pool.put_back(connection);
                 return Ok(Ok(outcome));
             }
             Err(failure) => failure,
         };
         if failure.leaves_connection_usable() {
-            self.pool.idle().push(connection);
+            self.pool.put_back(connection);
         }
         let lost = matches!(failure, Failure::Io(_) | Failure::Garbled);
         let error = self.explain(failure, request.size());
