@@ -1,14 +1,16 @@
 //! What the adapters to web frameworks share: how an extractor finds its middleware, and how that ends a request's session.
 
 use std::cell::RefCell;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use async_lock::OnceCell;
 use pin_project_lite::pin_project;
 
 use crate::engine::Reply;
-use crate::{Engine, Result, Session};
+use crate::{Engine, Result, Session, events};
 
 /// What a middleware gives to the handlers inside: its engine, and the session once it is open.
 ///
@@ -152,7 +154,18 @@ pub enum Closing<F> {
 #[derive(Debug)]
 struct Around {
     engine: Engine,
-    session: Option<Session>,
+    session: Found,
+}
+
+/// What an extractor finds of its session.
+#[derive(Clone, Debug, Default)]
+enum Found {
+    /// Nobody has asked for it yet.
+    #[default]
+    Nothing,
+    /// Another extractor waits for the store.
+    Opening(Arc<OnceCell<Session>>),
+    Open(Session),
 }
 
 thread_local! {
@@ -162,9 +175,12 @@ thread_local! {
 impl Scope {
     /// A request's scope, in which no session is open yet.
     pub fn new(engine: Engine) -> Scope {
+        if Scope::current(|around| around.engine.is(&engine)) == Some(true) {
+            events::nested();
+        }
         Scope(Some(Around {
             engine,
-            session: None,
+            session: Found::Nothing,
         }))
     }
 
@@ -185,24 +201,41 @@ impl Scope {
     where
         H: IntoIterator<Item = &'c [u8]>,
     {
-        let Some((engine, open)) =
+        let Some((engine, found)) =
             Scope::current(|around| (around.engine.clone(), around.session.clone()))
         else {
             return Ok(None);
         };
-        if open.is_some() {
-            return Ok(open);
-        }
-        let session = engine.open(cookie_headers).await?;
-        // Another branch of the same request may have opened it meanwhile: the first one counts.
-        Ok(Scope::current(|around| {
-            around.session.get_or_insert(session).clone()
-        }))
+        let session = match found {
+            Found::Open(session) => return Ok(Some(session)),
+            Found::Opening(cell) => {
+                let session = cell.get_or_try_init(|| engine.open(cookie_headers));
+                session.await?.clone()
+            }
+            Found::Nothing => {
+                let mut open = pin!(engine.open(cookie_headers));
+                let at_once = poll_fn(|context| Poll::Ready(open.as_mut().poll(context)));
+                match at_once.await {
+                    Poll::Ready(session) => session?,
+                    // Other extractors of the request, which are polled meanwhile, need not load it again.
+                    Poll::Pending => {
+                        let cell = Arc::new(OnceCell::new());
+                        Scope::current(|around| around.session = Found::Opening(cell.clone()));
+                        cell.get_or_try_init(|| open).await?.clone()
+                    }
+                }
+            }
+        };
+        Ok(Scope::current(|around| around.keep(session)))
     }
 
     /// Ends the scope, and closes its session if one was opened.
     pub fn close(&mut self) -> Option<Closing<impl Future<Output = Result<Reply>> + Send + use<>>> {
-        let session = self.0.take()?.session?;
+        let session = self.0.take()?.session()?;
+        // Somebody goes on with it: what is streamed may tell one cookie from another, though nobody has looked yet.
+        if session.is_shared() {
+            session.set_accessed();
+        }
         Some(match session.engine().close_at_once(&session) {
             Some(reply) => Closing::Done(reply),
             None => Closing::Waits(async move { session.engine().close(&session).await }),
@@ -213,12 +246,30 @@ impl Scope {
     pub fn close_unanswered(
         &mut self,
     ) -> Option<impl Future<Output = Result<Reply>> + Send + use<>> {
-        let session = self.0.take()?.session?;
+        let session = self.0.take()?.session()?;
         Some(async move { session.engine().close_unanswered(&session).await })
     }
 
     fn current<R>(look: impl FnOnce(&mut Around) -> R) -> Option<R> {
         CURRENT.with_borrow_mut(|current| current.0.as_mut().map(look))
+    }
+}
+
+impl Around {
+    /// The session that counts: the first that was opened.
+    fn keep(&mut self, session: Session) -> Session {
+        if let Found::Open(first) = &self.session {
+            return first.clone();
+        }
+        self.session = Found::Open(session.clone());
+        session
+    }
+
+    fn session(self) -> Option<Session> {
+        match self.session {
+            Found::Open(session) => Some(session),
+            Found::Nothing | Found::Opening(_) => None,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What happened to sessions: a `tracing` event and, with the feature `metrics`, a counter for each. No secrets.
 
+use std::sync::Once;
+
 #[cfg(feature = "metrics")]
 use metrics::{Key, Label, Level, Metadata};
 
@@ -23,6 +25,18 @@ macro_rules! count {
 pub(crate) fn opened() {
     tracing::trace!(target: TARGET, "session opened");
     count!("dewar_sessions_opened_total");
+}
+
+/// Once for the process: it is so at every request.
+pub(crate) fn nested() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!(target: TARGET, "the session middleware is around itself: what is inside of both has another session than what is between them, and the cookie of one is lost; keep one of the two");
+    });
+}
+
+pub(crate) fn shown_too_late() {
+    tracing::warn!(target: TARGET, "flash messages were taken out of a session after its response began: its cookie has been sent, and they will be shown again; take them before");
 }
 
 pub(crate) fn rejected(rejection: &Rejection) {

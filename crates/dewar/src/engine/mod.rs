@@ -112,6 +112,11 @@ impl Engine {
         }
     }
 
+    /// Whether it is the same one, or a clone of it.
+    pub(crate) fn is(&self, other: &Engine) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The rules by which sessions end.
     pub fn policy(&self) -> &Policy {
         &self.0.policy

@@ -43,6 +43,11 @@ struct Shared {
 }
 
 impl Session {
+    /// Whether there is another handle to it.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     pub(crate) fn from_state(engine: Engine, state: State) -> Session {
         Session(Arc::new(Shared {
             engine,

@@ -12,7 +12,7 @@ use crate::data::{Document, Text, Value};
 use crate::flash::{FLASHES, Flash};
 use crate::plan::{Access, Content, Fate, Kept, Permanent, Presence, SessionState};
 use crate::store::{Key, Version};
-use crate::{Error, ErrorKind, Result, SessionId, UnixTime};
+use crate::{Error, ErrorKind, Result, SessionId, UnixTime, events};
 
 /// Flask's key for [`Session::is_permanent`](crate::Session::is_permanent).
 pub(crate) const PERMANENT: &str = "_permanent";
@@ -499,6 +499,9 @@ impl State {
                 Some(Value::List(messages) | Value::Tuple(messages)) => messages,
                 _ => Vec::new(),
             };
+            if self.closed && self.kept == Kept::InCookie && !messages.is_empty() {
+                events::shown_too_late();
+            }
             self.changes.record_shown(messages.clone());
             self.flashes = Some(messages.into_iter().map(Flash::from_stored).collect());
         }

@@ -1,4 +1,6 @@
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::task::{Context, Waker};
 
 use dewar::adapter::{Closing, Scope};
@@ -51,6 +53,20 @@ fn a_session_in_memory_is_closed_at_once() {
 }
 
 #[test]
+fn a_response_varies_by_the_cookie_if_somebody_goes_on_with_the_session() {
+    let engine = Engine::new(Config::new().session_type("memory")).unwrap();
+    for goes_on in [true, false] {
+        let mut scope = Scope::new(engine.clone());
+        let kept = scope.enter(extracted).filter(|_| goes_on);
+        let Some(Closing::Done(reply)) = scope.close() else {
+            panic!("nothing is waited for");
+        };
+        assert_eq!(reply.unwrap().varies(), goes_on);
+        drop(kept);
+    }
+}
+
+#[test]
 fn a_scope_in_which_nobody_asked_has_nothing_to_close() {
     let [(bench, mut scope)] = scopes();
     scope.enter(|| ());
@@ -69,6 +85,54 @@ fn the_innermost_scope_counts_and_none_is_left_behind() {
         assert!(extracted().unwrap().contains("in"));
     });
     assert!(extracted().is_none());
+}
+
+#[tokio::test]
+async fn extractors_that_wait_at_once_load_the_session_once() {
+    let (bench, cookie) = saved().await;
+    bench.store.hang_after("load", 0);
+    let before = bench.store.calls();
+    let mut scope = Scope::new(bench.engine.clone());
+    let extract = || Scope::open([cookie.as_bytes()]);
+    let mut all = pin!(async { tokio::try_join!(extract(), extract(), extract()) });
+    let mut context = Context::from_waker(Waker::noop());
+    let pending = scope.enter(|| all.as_mut().poll(&mut context).is_pending());
+    assert!(pending);
+    bench.store.let_go();
+    let all = poll_fn(|context| scope.enter(|| all.as_mut().poll(context)));
+    let (one, other, third) = all.await.unwrap();
+    one.unwrap().insert("n", 2).unwrap();
+    for session in [other, third] {
+        assert_eq!(session.unwrap().get("n").unwrap(), Some(2));
+    }
+    assert_eq!(bench.store.calls() - before, 1);
+}
+
+#[tokio::test]
+async fn an_extractor_that_gives_up_leaves_the_others_waiting_for_nothing() {
+    let (bench, cookie) = saved().await;
+    bench.store.hang_after("load", 0);
+    let mut scope = Scope::new(bench.engine.clone());
+    let mut first = Box::pin(Scope::open([cookie.as_bytes()]));
+    let mut second = pin!(Scope::open([cookie.as_bytes()]));
+    let mut context = Context::from_waker(Waker::noop());
+    scope.enter(|| {
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        assert!(second.as_mut().poll(&mut context).is_pending());
+    });
+    drop(first);
+    bench.store.let_go();
+    let second = poll_fn(|context| scope.enter(|| second.as_mut().poll(context)));
+    assert_eq!(second.await.unwrap().unwrap().get("n").unwrap(), Some(1));
+}
+
+/// A bench with one session, and the header that belongs to it.
+async fn saved() -> (Bench, String) {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    browser.write(&bench.engine, "n", 1).await;
+    let cookie = format!("{}={}", bench.engine.cookie_name(), browser.cookie.unwrap());
+    (bench, cookie)
 }
 
 #[tokio::test]

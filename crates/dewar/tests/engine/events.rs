@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use dewar::adapter::Scope;
 use dewar::config::Config;
 use dewar::signing::{Keyring, Scheme, UrlSafeTimedSerializer};
 use dewar::store::{Key, Store};
@@ -245,6 +246,30 @@ async fn each_situation_is_told_by_its_events_and_counters_and_by_no_others() {
     }
 }
 
+#[tokio::test]
+async fn mistakes_of_the_application_are_warned_of() {
+    let _ = tracing::subscriber::set_global_default(Everybody);
+    let watch = Watch::default();
+    let _told = tracing::subscriber::set_default(watch.clone());
+
+    let bench = cookie_bench(Config::new());
+    let mut browser = Browser::default();
+    let flash = |session: &dewar::Session| session.flash("saved", "message").unwrap();
+    browser.request(&bench.engine, flash).await;
+    let session = browser.open(&bench.engine).await;
+    browser.close(&session).await;
+    assert!(!watch.lock().text.contains("shown again"));
+    assert_eq!(session.flashes().len(), 1);
+    assert!(watch.lock().text.contains("shown again"));
+
+    let scope = || Scope::new(bench.engine.clone());
+    assert!(!watch.lock().text.contains("around itself"));
+    for _ in 0..2 {
+        scope().enter(|| drop(scope()));
+    }
+    assert_eq!(watch.lock().text.matches("around itself").count(), 1);
+}
+
 #[test]
 fn every_row_of_the_docs_has_its_situation() {
     let produced: BTreeSet<_> = SITUATIONS
@@ -392,8 +417,11 @@ impl tracing::Subscriber for Watch {
         assert_eq!(event.metadata().target(), "dewar::session");
         let mut seen = self.lock();
         seen.text.push_str(&fields.text);
-        // What the configuration warns of is told when the engine is built, and not counted.
-        if !fields.message.starts_with("warning[") {
+        // What is wrong with the configuration or the application is told, and not counted.
+        if !MISTAKES
+            .iter()
+            .any(|mistake| fields.message.starts_with(mistake))
+        {
             seen.told.push(fields.row());
         }
     }
@@ -445,6 +473,12 @@ impl Fields {
         format!("{name}{}", self.label)
     }
 }
+
+const MISTAKES: [&str; 3] = [
+    "warning[",
+    "flash messages were taken out of a session after",
+    "the session middleware is around itself",
+];
 
 /// How the events begin, and the row of each; the first that fits counts.
 const MESSAGES: &[(&str, &str)] = &[
