@@ -77,7 +77,7 @@ impl std::error::Error for Error {
 impl ResponseError for Error {
     fn error_response(&self) -> HttpResponse {
         let error: &dyn std::error::Error = self;
-        tracing::error!(target: "dewar::session", error, "the request failed for want of its session");
+        tracing::error!(target: "dewar::session", error, "the session could not be opened or saved; answering 500");
         HttpResponse::new(self.status_code())
     }
 }

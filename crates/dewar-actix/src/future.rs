@@ -61,7 +61,12 @@ fn finish<B>(
             additions.add_to(response.response_mut());
             Ok(response.map_into_left_body())
         }
-        (Ok(response), Err(error)) => Ok(response.error_response(error).map_into_right_body()),
+        (Ok(response), Err(error)) => {
+            let mut failed = response.error_response(error);
+            let vary = HeaderValue::from_static("Cookie");
+            failed.headers_mut().insert(VARY, vary);
+            Ok(failed.map_into_right_body())
+        }
         (Err(mut failure), Ok(additions)) => {
             failure.add_response_mapper(move |mut response| {
                 additions.clone().add_to(&mut response);

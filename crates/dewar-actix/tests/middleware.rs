@@ -443,6 +443,7 @@ async fn a_session_that_cannot_be_saved_fails_the_request() {
     let response = send!(app, "/", None);
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(!response.headers().contains_key(SET_COOKIE));
+    assert_eq!(response.headers().get(VARY).unwrap(), "Cookie");
     let error = response.response().error().unwrap();
     let error = error.as_error::<Error>().unwrap().session_error().unwrap();
     assert_eq!(error.kind(), dewar::ErrorKind::CookieTooLarge);

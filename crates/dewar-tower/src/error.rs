@@ -64,7 +64,7 @@ impl std::error::Error for Error {
 impl axum_core::response::IntoResponse for Error {
     fn into_response(self) -> axum_core::response::Response {
         let error: &dyn std::error::Error = &self;
-        tracing::error!(target: "dewar::session", error, "the request failed for want of its session");
+        tracing::error!(target: "dewar::session", error, "the session could not be opened or saved; answering 500");
         http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
 }

@@ -98,5 +98,7 @@ fn failed<R: Default>(error: &(dyn std::error::Error + 'static)) -> Response<R> 
     tracing::error!(target: "dewar::session", error, "the session could not be saved; answering 500");
     let mut response = Response::new(R::default());
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    let vary = HeaderValue::from_static("Cookie");
+    response.headers_mut().insert(VARY, vary);
     response
 }

@@ -386,6 +386,7 @@ async fn a_session_that_cannot_be_saved_fails_the_request() {
         .layer(SessionLayer::new(engine));
     let response = send(&app, "GET", "/", None).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(response.headers()[VARY], "Cookie");
     assert_eq!(text(response).await, "");
 }
 
