@@ -95,6 +95,17 @@ impl Location {
         }
     }
 
+    /// Says where the store is taken to be if no key says it.
+    pub(crate) fn say_assumed(&self, ui: &mut Ui) {
+        if let Location::Place(place) = self
+            && let Some(key) = place.assumed()
+        {
+            ui.note(format_args!(
+                "{key} is not set: {place} is assumed, as with Flask-Session"
+            ));
+        }
+    }
+
     /// Opens the store.
     pub(crate) fn open(self, missing: Missing) -> Outcome<Opened> {
         match self {

@@ -83,4 +83,4 @@ pub mod sqlite;
 
 pub use kinds::{Availability, KINDS, Kind};
 pub use migrated::Migrated;
-pub use open::{Place, Unsaid, engine, open};
+pub use open::{Place, Unsaid, check, engine, open};

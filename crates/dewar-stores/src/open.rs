@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dewar::config::{Config, Setting};
+use dewar::config::{Code, Config, Problem, Report, Setting, Severity};
 use dewar::store::Store;
 use dewar::{Engine, Error, ErrorKind, Result};
 
@@ -29,12 +29,32 @@ use crate::sql::{Table, Tables};
 /// server says shows when it is first used.
 pub fn engine(config: Config) -> Result<Engine> {
     // All problems at once come before the first one of the store.
-    config.settings()?;
+    let report = check(&config);
+    if report.has_errors() {
+        return Err(wrong(report.to_string()));
+    }
     let builder = match open(&config)? {
         Some(store) => Engine::builder(config).shared_store(store),
         None => Engine::builder(config),
     };
     builder.build()
+}
+
+/// Checks everything, as [`Config::check`] does, and whether a key says where the store is.
+///
+/// ```
+/// use dewar::config::{Code, Config};
+///
+/// let report = dewar_stores::check(&Config::new().session_type("postgresql"));
+/// assert_eq!(report.problems[0].code, Code::AddressMissing);
+/// ```
+pub fn check(config: &Config) -> Report {
+    let mut problems = config.check().problems;
+    // A `SESSION_TYPE` that is no text is among the problems.
+    if let Ok(Some(unsaid)) = Place::unsaid(config) {
+        problems.push(unsaid.problem(config));
+    }
+    Report::of(problems)
 }
 
 /// The store that the configuration means; `None` where the engine needs none or makes it itself: `null`, `cookie`,
@@ -159,6 +179,7 @@ impl Place {
             .map(|keys| Unsaid {
                 key: keys.addresses[0],
                 example: keys.example,
+                usual: keys.usual,
             }))
     }
 
@@ -475,6 +496,33 @@ pub struct Unsaid {
     pub key: &'static str,
     /// What it could say.
     pub example: &'static str,
+    /// Where the store is taken to be then; `None` where nothing is assumed.
+    pub usual: Option<&'static str>,
+}
+
+impl Unsaid {
+    fn problem(&self, config: &Config) -> Problem {
+        let Unsaid {
+            key,
+            example,
+            usual,
+        } = self;
+        let origin = config.origin(key).clone();
+        let (severity, what) = match usual {
+            Some(usual) => (
+                Severity::Warning,
+                format!(
+                    "it is not set: {usual} is assumed, as with Flask-Session; an application with flask-dewar does not start"
+                ),
+            ),
+            None => (
+                Severity::Error,
+                "it is not set, so it is not known where the sessions are".to_owned(),
+            ),
+        };
+        let fix = format!("set it to {example}");
+        Problem::new(severity, Code::AddressMissing, key, origin, (what, fix))
+    }
 }
 
 /// Kind and address, without user, password and options.

@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use dewar::UnixTime;
-use dewar::config::{Config, Setting};
+use dewar::config::{Config, Setting, Severity};
 use dewar::store::{Created, Key, Store};
 use dewar_stores::Place;
 use dewar_stores::sql::{Table, Tables};
@@ -80,6 +81,65 @@ fn an_address_that_no_key_says_is_told_with_its_key() {
     let other = of_type("sqlite").set("SESSION_SQLALCHEMY", "sqlite:///shop.db");
     assert_eq!(unsaid(other), None);
     assert_eq!(unsaid(of_type("memory")), None);
+}
+
+#[test]
+fn a_check_finds_an_address_that_no_key_says() {
+    let found = |config: Config| {
+        let problems = dewar_stores::check(&config).problems.into_iter();
+        let found = problems.map(|found| (found.code.as_str(), found.severity, found.key));
+        found.collect::<Vec<_>>()
+    };
+    for (name, key) in [
+        ("dynamodb", "SESSION_DYNAMODB"),
+        ("mysql", "SESSION_MYSQL"),
+        ("postgresql", "SESSION_POSTGRESQL"),
+        ("sqlalchemy", "SESSION_SQLALCHEMY"),
+        ("sqlite", "SESSION_SQLITE"),
+    ] {
+        let error = ("DW0107", Severity::Error, key.to_owned());
+        assert_eq!(found(of_type(name)), [error], "{name}");
+        let refused = dewar_stores::engine(of_type(name)).unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("error[DW0107] {key}: ")),
+            "{name}"
+        );
+    }
+    for (name, key) in [
+        ("memcached", "SESSION_MEMCACHED"),
+        ("mongodb", "SESSION_MONGODB"),
+        ("redis", "SESSION_REDIS"),
+    ] {
+        let warning = ("DW0107", Severity::Warning, key.to_owned());
+        assert_eq!(found(of_type(name)), [warning], "{name}");
+    }
+    assert_eq!(found(of_type("memory")), []);
+    assert_eq!(
+        found(of_type("sqlite").set("SESSION_SQLITE", "shop.db")),
+        []
+    );
+    let no_text = dewar_stores::check(&Config::new().set("SESSION_TYPE", 1));
+    assert_eq!(no_text.problems.len(), 1);
+}
+
+#[test]
+fn its_page_shows_what_is_said() {
+    let scratch = tempfile::tempdir().unwrap();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/diagnostics/DW0107.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let block = |language: &str| {
+        let (_, rest) = page.split_once(&format!("```{language}\n")).unwrap();
+        rest.split_once("```").unwrap().0
+    };
+    let file = scratch.path().join("session.toml");
+    std::fs::write(&file, block("toml")).unwrap();
+    let report = dewar_stores::check(&Config::new().file(&file));
+    let said: Vec<_> = report
+        .problems
+        .iter()
+        .map(|found| format!("{found}\n"))
+        .collect();
+    assert_eq!(said.concat(), block("text"));
 }
 
 #[test]

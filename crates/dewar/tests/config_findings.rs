@@ -276,7 +276,7 @@ fn each_code_has_a_configuration_that_finds_it() {
         .flat_map(|row| row.2.iter().chain(row.3))
         .copied()
         .collect();
-    // Findings about sources; they are in `config_sources.rs` and `config_files.rs`.
+    // Findings about sources; they are in `config_sources.rs` and `config_files.rs`. Addresses are in `dewar-stores/tests/open.rs`.
     let elsewhere = [
         Code::SecretFileUnreadable,
         Code::SecretGivenTwice,
@@ -287,6 +287,7 @@ fn each_code_has_a_configuration_that_finds_it() {
         Code::SectionMissing,
         Code::SectionNotChosen,
         Code::SecretFileOpen,
+        Code::AddressMissing,
     ];
     let elsewhere = |code: &Code| {
         let off = *code == Code::CookieDomainPublic && !cfg!(feature = "public-suffixes");

@@ -16,6 +16,9 @@ const WITHOUT_EXAMPLE: &[Code] = &[
     Code::SecretFileOpen,
 ];
 
+/// Findings of the check in `dewar-stores`, whose tests look at their pages.
+const OF_STORES: &[Code] = &[Code::AddressMissing];
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/diagnostics")
 }
@@ -78,7 +81,7 @@ fn the_index_lists_every_code() {
 #[test]
 fn every_example_leads_to_its_finding_and_shows_what_is_said() {
     let scratch = tempfile::tempdir().unwrap();
-    for code in Code::ALL {
+    for code in Code::ALL.iter().filter(|code| !OF_STORES.contains(code)) {
         let path = folder().join(format!("{code}.md"));
         let page = fs::read_to_string(&path).unwrap();
         let Some((before, _)) = page.split_once("```text\n") else {

@@ -49,6 +49,9 @@ impl Migrate {
             None if kind.eq_ignore_ascii_case("memory") => None,
             None => Some(Location::of_config(&config)?),
         };
+        if let Some(location) = &location {
+            location.say_assumed(ui);
+        }
         let (name, made) = match location {
             Some(Location::Place(place)) => (place.to_string(), place.migrate().await?),
             _ => ("a store without a server".to_owned(), None),

@@ -364,12 +364,7 @@ impl Config {
         let mut problems = self.problems.clone();
         let draft = Draft::read(self, &mut problems);
         checks::run(self, &draft, &mut problems);
-        let place = |name: &str| super::KEYS.iter().position(|key| key.name == name);
-        problems.sort_by_key(|problem| {
-            let place = place(&problem.key).unwrap_or(usize::MAX);
-            (problem.severity, place, problem.key.clone(), problem.code)
-        });
-        (Report { problems }, draft.into_settings())
+        (Report::of(problems), draft.into_settings())
     }
 
     /// Takes note of what a section or a variable says; once one says production, it is.

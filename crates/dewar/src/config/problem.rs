@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::Origin;
+use super::{KEYS, Origin};
 use crate::{Error, ErrorKind};
 
 /// Something that the check of a configuration found.
@@ -19,6 +19,34 @@ pub struct Problem {
     pub what: String,
     /// How to put it right.
     pub fix: String,
+}
+
+impl Problem {
+    /// A finding of a check that is not in this crate.
+    ///
+    /// ```
+    /// use dewar::config::{Code, Origin, Problem, Severity};
+    ///
+    /// let what = ("nothing says where the store is", "set it to sqlite:///sessions.db");
+    /// let problem = Problem::new(Severity::Error, Code::AddressMissing, "SESSION_SQLITE", Origin::Default, what);
+    /// assert!(problem.to_string().starts_with("error[DW0107] SESSION_SQLITE: nothing says where the store is"));
+    /// ```
+    pub fn new(
+        severity: Severity,
+        code: Code,
+        key: &str,
+        origin: Origin,
+        (what, fix): (impl Into<String>, impl Into<String>),
+    ) -> Problem {
+        Problem {
+            code,
+            severity,
+            key: key.into(),
+            origin,
+            what: what.into(),
+            fix: fix.into(),
+        }
+    }
 }
 
 impl From<Box<Problem>> for Error {
@@ -53,6 +81,16 @@ pub struct Report {
 }
 
 impl Report {
+    /// The findings in their order.
+    pub fn of(mut problems: Vec<Problem>) -> Report {
+        let place = |name: &str| KEYS.iter().position(|key| key.name == name);
+        problems.sort_by_key(|problem| {
+            let place = place(&problem.key).unwrap_or(usize::MAX);
+            (problem.severity, place, problem.key.clone(), problem.code)
+        });
+        Report { problems }
+    }
+
     /// Whether no engine can be built.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
@@ -161,6 +199,7 @@ codes! {
     NotADuration = "DW0104", "a text that is no duration";
     OutOfRange = "DW0105", "a number that is too small or too large";
     UnusedSetting = "DW0106", "a setting that means nothing with the chosen session type";
+    AddressMissing = "DW0107", "nothing says where the store is";
     SessionsUnavailable = "DW0201", "neither a session type nor a secret key, so that sessions cannot be written";
     SecretKeyMissing = "DW0202", "what was chosen needs a secret key, and there is none";
     SecretKeyEmpty = "DW0203", "the secret key is empty";

@@ -20,7 +20,7 @@ pub(crate) struct Check {
 
 impl Check {
     pub(super) fn run(self, ui: &mut Ui) -> Outcome {
-        let report = self.config.read().check();
+        let report = dewar_stores::check(&self.config.read());
         let problems: Vec<_> = report.problems.iter().collect();
         match ui.output() {
             Output::Json => ui.json(&json!({ "problems": as_json(&problems) }))?,

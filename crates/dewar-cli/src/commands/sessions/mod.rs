@@ -84,7 +84,11 @@ impl StoreOptions {
         let config = self.config.read_usable()?;
         let place = match &self.store {
             Some(url) => stores::open(&stores::resolve(url, ui)?, Missing::Refuse)?,
-            None => Location::of_config(&config)?.open(Missing::Refuse)?,
+            None => {
+                let location = Location::of_config(&config)?;
+                location.say_assumed(ui);
+                location.open(Missing::Refuse)?
+            }
         };
         let prefix = self.prefix.clone().unwrap_or_else(|| key_prefix(&config));
         Ok(Sessions { place, prefix })
