@@ -101,12 +101,29 @@ fn greeting(url: &str, store: Store, folder: &Folder, key: &KeyFile) -> String {
     1. Put something into the cart and look at the panel beside it.
     2. Log in (any name): the session's id changes, the cart stays.
     3. Check out, which is slow, and log out in a second tab meanwhile:
-       the logout stays final.
-    4. Stop the demo with Ctrl-C and start it again: the session is still there.
+       {logout}.
+    4. Stop the demo with Ctrl-C and start it again: {restart}.
 ",
+        logout = after_logout(store),
+        restart = after_restart(store),
         sessions = folder.sessions().display(),
         key = key.path.display(),
     )
+}
+
+/// What a slow request that ends after a logout does.
+fn after_logout(store: Store) -> &'static str {
+    match store {
+        Store::Cookie => "its response brings the old cookie back, and you are logged in again",
+        Store::Memory | Store::Filesystem => "the logout stays final",
+    }
+}
+
+fn after_restart(store: Store) -> &'static str {
+    match store {
+        Store::Memory => "the session is gone",
+        Store::Cookie | Store::Filesystem => "the session is still there",
+    }
 }
 
 /// Waits for Ctrl-C, or for whoever ends the process politely.
