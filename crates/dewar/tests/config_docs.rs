@@ -53,6 +53,7 @@ fn tables() -> String {
         )
         .unwrap();
     }
+    out.push_str("\n`SESSION_TYPE` `postgresql`, `SESSION_POSTGRESQL` with its two keys and `SESSION_DYNAMODB_TABLE_EXISTS` are in Flask-Session's development version, not in its release 0.8.0.\n");
     out.push_str("\n## Findings\n\nThe stable code of each finding of the check at start-up, with what it is about; each has its page in [diagnostics](diagnostics/README.md).\n\n| code | finding |\n| --- | --- |\n");
     for code in Code::ALL {
         writeln!(

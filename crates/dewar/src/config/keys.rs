@@ -331,7 +331,7 @@ pub const KEYS: &[Key] = &[
     flask_session("SESSION_DYNAMODB_TABLE_EXISTS", Kind::Bool, Preset::Bool(false), DYNAMODB, "Whether the table is there already"),
 
     dewar("SESSION_ABSOLUTE_LIFETIME", Kind::Duration, Preset::Unset("no limit"), Scope::Everywhere, "How long a session lives after it was made, however much it is used"),
-    dewar("SESSION_REFRESH_AFTER", Kind::Duration, Preset::Unset("a tenth of the lifetime, at most an hour"), Scope::Everywhere, "How long after the last extension use extends a session again"),
+    dewar("SESSION_REFRESH_AFTER", Kind::Duration, Preset::Unset("a tenth of the lifetime, at most an hour; 0 in Flask with signed cookies"), Scope::Everywhere, "How long after the last extension use extends a session again"),
     dewar("SESSION_ON_STORE_FAILURE", Kind::Choice(&["fail", "read-only"]), Preset::Text("fail"), Scope::ServerSide, "What a request meets when the store fails: an error, or an empty session that cannot be written"),
     dewar("SESSION_MYSQL", Kind::Connection, NONE, MYSQL, "The database's URL"),
     dewar("SESSION_SQLITE", Kind::Connection, NONE, SQLITE, "The path of the database's file, or its URL"),
