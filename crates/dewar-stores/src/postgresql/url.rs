@@ -70,6 +70,11 @@ pub(super) fn parse(url: &str) -> Result<Target> {
         let cause = cause.unwrap_or_else(|| "it cannot be read".to_owned());
         wrong(&format!("is understood: {cause}. Special characters in a password are written as %40 and the like"))
     })?;
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err(wrong(
+            "names no host: write postgresql://user:password@host/database, or postgresql://user@/database?host=/run/postgresql for a socket",
+        ));
+    }
     Ok(Target {
         config,
         verify,
@@ -132,6 +137,15 @@ mod tests {
         ] {
             assert_eq!(describe(&parse(url).unwrap().config), place);
         }
+    }
+
+    #[test]
+    fn a_url_without_a_host_is_refused() {
+        for url in ["postgresql://", "postgresql:///app", "postgres://u:p@/app"] {
+            let message = parse(url).err().unwrap().to_string();
+            assert!(message.contains("names no host"), "{url}: {message}");
+        }
+        assert!(parse("postgresql:///app?hostaddr=10.0.0.1").is_ok());
     }
 
     #[test]

@@ -69,13 +69,27 @@ impl File {
     pub(super) fn prepare(&self, table: &Table, tables: Tables) -> Result<Migrated> {
         match tables {
             Tables::Create => self.create_file()?,
-            Tables::Expect if !self.path.exists() => {
-                let what = format!("there is no such file. If the path is right, {MAKE_IT}");
-                return Err(self.server.error(Operation::Connect, what));
-            }
-            Tables::Expect => {}
+            Tables::Expect => self.expect_file()?,
         }
         self.patiently(|connection| schema::prepare(connection, table, tables))
+    }
+
+    /// A file that may not be looked at is not one that is absent.
+    fn expect_file(&self) -> Result<()> {
+        let what = match self.path.try_exists() {
+            Ok(true) => return Ok(()),
+            Ok(false) => format!("there is no such file. If the path is right, {MAKE_IT}"),
+            Err(error) => {
+                let what = format!(
+                    "the path cannot be followed ({error}); may this user enter each of its folders?"
+                );
+                return Err(self
+                    .server
+                    .error(Operation::Connect, what)
+                    .with_source(error));
+            }
+        };
+        Err(self.server.error(Operation::Connect, what))
     }
 
     /// Checks the table over a connection of its own.

@@ -96,9 +96,12 @@ pub(super) fn short(findings: &mut Findings<'_>) {
     each_key(findings, Code::SecretKeyShort, |key| {
         let unknown = key.well_known().is_none();
         (unknown && (1..SHORTEST).contains(&key.len())).then(|| {
-            let bytes = key.len();
+            let bytes = match key.len() {
+                1 => "1 byte".to_owned(),
+                bytes => format!("{bytes} bytes"),
+            };
             (
-                format!("has {bytes} bytes: whoever finds it by trying can make any session"),
+                format!("has {bytes}: whoever finds it by trying can make any session"),
                 format!("use {SHORTEST} random bytes or more; {MAKE_ONE}"),
             )
         })
