@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,7 @@ pub(crate) fn mode(path: &Path) -> Outcome<u32> {
 
 /// Makes a file that only its owner can read.
 pub(crate) fn create(path: &Path, bytes: &[u8], existing: Existing) -> Outcome<()> {
+    may_be_file(path)?;
     let made = write_beside(path, bytes).and_then(|file| match existing {
         Existing::Replace => file.persist(path).map_err(|error| error.error),
         Existing::Keep => file.persist_noclobber(path).map_err(|error| error.error),
@@ -83,15 +85,42 @@ fn resolve(path: &Path) -> Outcome<PathBuf> {
     fs::canonicalize(path).map_err(|error| unreadable(path, error))
 }
 
-/// A file with these bytes in the same folder, mode 0600, on the disk.
-fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    let folder = match path.parent() {
+/// Refuses a path that no file can have: one of a folder, or in a folder that is not there.
+pub(crate) fn may_be_file(path: &Path) -> Outcome<()> {
+    let name = path.display();
+    if path.is_dir() || path.as_os_str().as_bytes().ends_with(b"/") {
+        return Err(
+            Failure::unusable(format!("{name} names a folder, and no file"))
+                .hint("write the name of a file in it"),
+        );
+    }
+    let folder = folder_of(path);
+    let folder_name = folder.display();
+    match folder.metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(Failure::unusable(format!(
+            "{folder_name} is a file, and no folder"
+        ))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Failure::unusable(format!(
+            "there is no folder {folder_name}"
+        ))
+        .hint(format!("make it first: mkdir -p {folder_name}"))),
+        Err(error) => Err(unwritable(path, error)),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// A file with these bytes in the same folder, mode 0600, on the disk.
+fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new()
         .prefix(".dewar-")
-        .tempfile_in(folder)
+        .tempfile_in(folder_of(path))
         .map_err(plain)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
@@ -105,10 +134,7 @@ fn plain(error: io::Error) -> io::Error {
 
 /// Makes the new name last through a power cut.
 fn sync_folder(path: &Path) -> Outcome<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))
+    File::open(folder_of(path))
         .and_then(|folder| folder.sync_all())
         .map_err(|error| unwritable(path, error))
 }

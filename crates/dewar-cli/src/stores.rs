@@ -6,11 +6,11 @@ use std::sync::Arc;
 use dewar::config::{Config, KEYS, Preset};
 use dewar::data::Format;
 use dewar::store::filesystem::{CachelibStore, FilesystemStore};
-use dewar::store::{Cursor, Key, Page, Store};
+use dewar::store::{Cursor, Key, Listing, Page, Store};
 use dewar_stores::{Availability, KINDS, Kind, Place};
 use sha2::{Digest, Sha256};
 
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Failure, Outcome};
 use crate::ui::Ui;
 
 /// A store that was opened.
@@ -158,12 +158,24 @@ impl Opened {
     pub(crate) async fn page(&self, prefix: &str, cursor: Cursor) -> Outcome<Page> {
         const PAGE: usize = 500;
         let page = self.store.list(prefix, cursor, PAGE).await?;
-        page.ok_or_else(|| {
-            Failure::new(
-                Exit::Unusable,
-                format!("{} cannot list its sessions", self.name),
-            )
-        })
+        page.ok_or_else(|| self.unlisted())
+    }
+
+    /// Refuses a store that cannot list its sessions.
+    pub(crate) fn must_list(&self) -> Outcome<()> {
+        match self.store.capabilities().listing {
+            Listing::Unsupported => Err(self.unlisted()),
+            _ => Ok(()),
+        }
+    }
+
+    fn unlisted(&self) -> Failure {
+        let why = match self.format {
+            Some(Format::Pickle) => "a file's name is a hash of its session's key",
+            _ => "the server has no reliable way to list its keys",
+        };
+        Failure::unusable(format!("{} cannot list its sessions: {why}", self.name))
+            .hint("dewar sessions show and dewar sessions delete find one by its id or its cookie")
     }
 }
 

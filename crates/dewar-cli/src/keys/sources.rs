@@ -7,6 +7,7 @@ use dewar::signing::{Keyring, SecretKey};
 use super::KeyFile;
 use super::file::KEY;
 use crate::exit::{Failure, Outcome};
+use crate::text::parse_name;
 use crate::ui::Ui;
 
 /// Where the command gets keys from; without any of these, FLASK_SECRET_KEY or SECRET_KEY and their fallbacks.
@@ -26,7 +27,7 @@ pub(crate) struct KeyOptions {
     key: Vec<String>,
 
     /// The table of a TOML file that has SECRET_KEY
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
     section: Option<String>,
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use dewar::config::{Code, Config, ConfigFile, Environment, Key, Preset, Setting, Stage};
 
 use crate::exit::{Failure, Outcome};
-use crate::text::time;
+use crate::text::{parse_name, time};
 use crate::ui::Ui;
 
 mod check;
@@ -48,11 +48,11 @@ pub(super) struct ConfigOptions {
     config: Option<PathBuf>,
 
     /// The section of the file, such as production; without it, the one that DEWAR_ENV names
-    #[arg(long, value_name = "NAME", requires = "config")]
+    #[arg(long, value_name = "NAME", requires = "config", value_parser = parse_name)]
     section: Option<String>,
 
     /// What stands before the keys' names in the environment, without the underscore
-    #[arg(long, value_name = "NAME", default_value = "FLASK")]
+    #[arg(long, value_name = "NAME", default_value = "FLASK", value_parser = parse_prefix)]
     env_prefix: String,
 
     /// Read plain names too: SECRET_KEY besides FLASK_SECRET_KEY
@@ -112,6 +112,11 @@ impl ConfigOptions {
     pub(super) fn variable(&self, key: &str) -> String {
         format!("{}_{key}", self.env_prefix)
     }
+}
+
+/// Reads a prefix; who writes the underscore after it means no second one.
+fn parse_prefix(text: &str) -> Result<String, &'static str> {
+    parse_name(text.strip_suffix('_').unwrap_or(text))
 }
 
 /// A value as it may be shown: of a secret, or of a key that nobody knows, only its kind.

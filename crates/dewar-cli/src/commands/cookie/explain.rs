@@ -62,7 +62,7 @@ impl Explain {
                 }
                 if let Some(verdict) = &verdict {
                     verify::print(verdict, &shape, ui)?;
-                } else {
+                } else if matches!(shape, Shape::Flask(_) | Shape::SignedId { .. }) {
                     ui.hint("with a key (FLASK_SECRET_KEY, --key-file, --key-env) this says whether the cookie is accepted");
                 }
             }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::keys::{self, KeyFile, Place};
-use crate::text::count;
+use crate::text::{count, parse_name};
 use crate::ui::{BAD, DOUBTFUL, GOOD, Output, Ui};
 
 /// `dewar key check`.
@@ -22,7 +22,7 @@ pub(crate) struct Check {
     env: Option<String>,
 
     /// The table of a TOML file that has SECRET_KEY
-    #[arg(long, value_name = "NAME", requires = "file")]
+    #[arg(long, value_name = "NAME", requires = "file", value_parser = parse_name)]
     section: Option<String>,
 }
 

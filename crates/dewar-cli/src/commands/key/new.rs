@@ -56,7 +56,7 @@ impl New {
                     Existing::Keep
                 };
                 let made = files::create(path, self.format.in_file(&key).as_slice(), existing);
-                made.map_err(|failure| match path.exists() && !self.force {
+                made.map_err(|failure| match path.is_file() && !self.force {
                     true => failure
                         .hint("dewar key rotate changes the key in a file and keeps the old one valid")
                         .hint("--force replaces the file"),

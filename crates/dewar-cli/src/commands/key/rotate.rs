@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::new::base16;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::keys::{KeyFile, Place, Rotated};
-use crate::text::{count, time};
+use crate::text::{count, parse_name, time};
 use crate::ui::{Output, Ui};
 
 /// `dewar key rotate`.
@@ -20,7 +20,7 @@ pub(crate) struct Rotate {
     file: PathBuf,
 
     /// The table of a TOML file that has SECRET_KEY
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
     section: Option<String>,
 
     /// Do the first step for several processes: the new key is accepted from now on, and signs after the next `rotate`

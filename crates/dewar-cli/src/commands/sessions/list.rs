@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Sessions, StoreOptions};
 use crate::exit::{Exit, Outcome};
 use crate::stores::handle;
-use crate::text::{count, time};
+use crate::text::{count, parse_number, time};
 use crate::ui::{Output, Ui};
 
 /// `dewar sessions list`.
@@ -18,7 +18,7 @@ pub(crate) struct List {
     store: StoreOptions,
 
     /// Show at most so many
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_number)]
     limit: Option<usize>,
 
     /// Show session ids instead of handles; whoever has an id has the session

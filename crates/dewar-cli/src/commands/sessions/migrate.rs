@@ -82,6 +82,12 @@ impl Migrate {
             place: stores::open(&source, Missing::Refuse)?,
             prefix: from_prefix.clone(),
         };
+        // What can be wrong without a target is found before one is made.
+        from.place.must_list()?;
+        let state = match &self.state {
+            Some(path) => State::open(path)?,
+            None => State::none(),
+        };
         let to = Sessions {
             place: stores::open(&target, Missing::Make)?,
             prefix: to_prefix.clone(),
@@ -95,10 +101,6 @@ impl Migrate {
             }
         };
         to.ask().await?;
-        let state = match &self.state {
-            Some(path) => State::open(path)?,
-            None => State::none(),
-        };
         let copier = Copier::new(&from, &to, format, state);
         let run = Run { ui, stop };
         let mut tally = Tally::default();

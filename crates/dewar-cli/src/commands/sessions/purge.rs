@@ -19,6 +19,17 @@ impl Purge {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
         let sessions = self.store.open(ui)?;
         let store = &sessions.place.store;
+        if store.capabilities().expiry == Expiry::Native {
+            // Nothing is asked of the server, so nothing is said of what is in it.
+            match ui.output() {
+                Output::Json => ui.json(&json!({ "removed": 0 }))?,
+                Output::Text => ui.line(format_args!(
+                    "nothing to do for {}: its server removes expired sessions by itself",
+                    sessions.place.name
+                ))?,
+            }
+            return Ok(Exit::Done);
+        }
         let bar = ui.progress("removing");
         let mut removed = 0;
         // Each step is bounded work, and what it removed stays removed whenever this is interrupted.
@@ -41,9 +52,6 @@ impl Purge {
                     sessions.place.name
                 ))?;
             }
-        }
-        if store.capabilities().expiry == Expiry::Native {
-            ui.note("its server removes expired sessions by itself");
         }
         Ok(Exit::Done)
     }

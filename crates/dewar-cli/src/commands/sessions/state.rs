@@ -43,6 +43,7 @@ impl State {
     pub(super) fn open(path: &Path) -> Outcome<State> {
         let mut state = State::none();
         let mut whole = 0;
+        files::may_be_file(path)?;
         if path.exists() {
             let text = files::read_large(path)?;
             // A line that a killed run did not finish says nothing.
