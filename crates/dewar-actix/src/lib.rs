@@ -67,11 +67,17 @@
 //! Where there is no argument to extract into, `request.extract::<Session>().await` gives the same session of a
 //! `ServiceRequest`, and `Session::extract(&request).await` that of an `HttpRequest`.
 //!
+//! Middleware that answers an error with a response of its own stands inside too. What ends with an error has no response yet, and
+//! the cookie waits in the error for the one that actix-web makes of it; outside, another response is one without the cookie.
+//!
 //! # Streams, server-sent events, WebSockets
 //!
 //! Headers are sent before such a handler is done. Keep a clone of the session and call
 //! [`save`](dewar::Session::save) whenever something should be kept; what was written before the response started is
 //! saved with it, cookie included.
+//!
+//! A body that is only made bit by bit, from a template say, is streamed as well: take what it needs from the session before the response
+//! starts, flash messages too. A message that is taken while the body streams is not taken out of the saved session, and is shown again.
 //!
 //! # For those who know actix-session
 //!
@@ -84,6 +90,40 @@
 //! | `purge`, at logout | [`destroy`](dewar::Session::destroy) |
 //! | `status` | [`is_modified`](dewar::Session::is_modified), [`is_new`](dewar::Session::is_new) |
 //! | `request.get_session()` | `Session::extract(&request).await`; a guard cannot wait for a store, so that it is a middleware's work |
+//!
+//! The middleware changes the type of the response's body. Where other middleware outside wants a [`BoxBody`](actix_web::body::BoxBody), put it into a `Compat`. A
+//! helper that returns a [`dewar::Result`] has an error that actix-web does not know, and [`Error`] takes it:
+//!
+//! ```
+//! use actix_web::body::BoxBody;
+//! use actix_web::dev::{ServiceRequest, ServiceResponse};
+//! use actix_web::middleware::{Compat, Next, from_fn};
+//! use actix_web::{App, web};
+//! use dewar_actix::{Session, SessionMiddleware};
+//!
+//! fn greeting(session: &dewar::Session) -> dewar::Result<String> {
+//!     let name: Option<String> = session.get("name")?;
+//!     Ok(format!("Hello, {}", name.as_deref().unwrap_or("you")))
+//! }
+//!
+//! async fn hello(session: Session) -> actix_web::Result<String> {
+//!     Ok(greeting(&session).map_err(dewar_actix::Error::from)?)
+//! }
+//!
+//! async fn outside(
+//!     request: ServiceRequest,
+//!     next: Next<BoxBody>,
+//! ) -> actix_web::Result<ServiceResponse<BoxBody>> {
+//!     next.call(request).await
+//! }
+//!
+//! # fn app(engine: dewar::Engine) {
+//! App::new()
+//!     .route("/", web::get().to(hello))
+//!     .wrap(Compat::new(SessionMiddleware::new(engine)))
+//!     .wrap(from_fn(outside));
+//! # }
+//! ```
 
 mod error;
 mod future;

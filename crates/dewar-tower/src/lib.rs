@@ -25,11 +25,40 @@
 //! must not be separated from the handlers by something that moves requests to another task (tower's `Buffer`):
 //! put it inside.
 //!
+//! # Beside other layers
+//!
+//! The layer makes a response of its own if a session cannot be saved, so the type of the body must have a `Default`, as axum's has. In a
+//! `ServiceBuilder` it stands after layers that change the type, such as tower-http's `TraceLayer` and `RequestBodyLimitLayer`, or in a
+//! `.layer` of its own, where axum's router has made one type of all bodies:
+//!
+//! ```
+//! # use axum::{Router, routing::get};
+//! # use dewar_tower::{Session, SessionLayer};
+//! // A handler that also answers where there is no session: `Result`, and not `Option`.
+//! async fn home(session: Result<Session, dewar_tower::Error>) -> &'static str {
+//!     match session {
+//!         Ok(session) if session.contains("user") => "for members",
+//!         Ok(_) => "for guests",
+//!         Err(_) => "sessions are out of order",
+//!     }
+//! }
+//!
+//! # fn app(engine: dewar::Engine) -> Router {
+//! Router::new()
+//!     .route("/", get(home))
+//!     .layer(SessionLayer::new(engine))
+//!     // .layer(TraceLayer::new_for_http()) and others
+//! # }
+//! ```
+//!
 //! # Streams, server-sent events, WebSockets
 //!
 //! Headers are sent before such a handler is done. Keep a clone of the session and call
 //! [`save`](dewar::Session::save) whenever something should be kept; what was written before the response started is
 //! saved with it, cookie included.
+//!
+//! A body that is only made bit by bit, from a template say, is streamed as well: take what it needs from the session before the response
+//! starts, flash messages too. A message that is taken while the body streams is not taken out of the saved session, and is shown again.
 //!
 //! # New keys without a restart
 //!
