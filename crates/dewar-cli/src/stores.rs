@@ -202,9 +202,12 @@ fn must_be_there(folder: &Path, missing: Missing) -> Outcome<()> {
         return Ok(());
     }
     let name = folder.display();
-    Err(match folder.exists() {
-        true => Failure::unusable(format!("{name} is a file, and no folder of sessions")),
-        false => Failure::unusable(format!("there is no folder {name}"))
+    Err(match folder.try_exists() {
+        Err(error) => Failure::unusable(format!("{name} cannot be reached"))
+            .because(error)
+            .hint("may this user enter each of its folders?"),
+        Ok(true) => Failure::unusable(format!("{name} is a file, and no folder of sessions")),
+        Ok(false) => Failure::unusable(format!("there is no folder {name}"))
             .hint("SESSION_FILE_DIR is relative to the folder in which the application runs"),
     })
 }
