@@ -129,7 +129,6 @@ URLS = [
         lambda: engine("mysql+pymysql://u:p@h/app?charset=utf8mb4"),
         "mysql://u:p@h/app?charset=utf8mb4",
     ),
-    ("sqlalchemy", lambda: engine("sqlite:////var/lib/app.db"), "sqlite:////var/lib/app.db"),
 ]
 
 
@@ -236,7 +235,9 @@ CARRIED = [
     ("postgresql", lambda: psycopg_pool("dbname=app"), "no host"),
     ("postgresql", lambda: psycopg_pool("service=app"), "service"),
     ("postgresql", lambda: psycopg_pool("host=h sslcert=/etc/own.pem"), "sslcert"),
-    ("sqlalchemy", static_pool, "in memory"),
+    ("sqlalchemy", static_pool, "copy of its own"),
+    ("sqlalchemy", lambda: engine("sqlite:////var/lib/app.db"), "each other's locks"),
+    ("sqlalchemy", lambda: engine("sqlite:///file:app.db?uri=true"), "each other's locks"),
     ("sqlalchemy", lambda: engine("postgresql+psycopg://u@/app"), "no host"),
     ("cachelib", simple_cache, "form of its own"),
 ]
@@ -302,15 +303,19 @@ def test_flask_sqlalchemy_is_read_from_the_configuration_and_the_bind_key():
     }
 
 
-def test_a_file_in_the_instance_folder_is_found_once_the_extension_knows_the_application(tmp_path):
+@pytest.mark.parametrize("uri", ["sqlite:///app.db", "sqlite:////var/lib/app.db", "sqlite://"])
+def test_sqlite_is_left_to_the_application_and_the_error_says_why(uri):
     from flask_sqlalchemy import SQLAlchemy
 
-    app = flask.Flask(__name__, instance_path=str(tmp_path))
-    app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite:///app.db"
-    database = SQLAlchemy()
-    assert connection("sqlalchemy", database, app.config).path == "client"
-    database.init_app(app)
-    assert connection("sqlalchemy", database, app.config).url == f"sqlite:///{tmp_path}/app.db"
+    app = flask.Flask(__name__)
+    app.config["SQLALCHEMY_DATABASE_URI"] = uri
+    assert connection("sqlalchemy", SQLAlchemy(), app.config).path == "client"
+    app.config["SESSION_DEWAR_CONNECTION"] = "native"
+    with pytest.raises(ConnectionProblem) as caught:
+        connection("sqlalchemy", SQLAlchemy(), app.config)
+    finding = caught.value.finding
+    assert finding.code == "DW0903" and "two copies in one process" in finding.what
+    assert "a file that only sessions are in" in finding.fix
 
 
 def test_engine_options_that_only_the_engine_can_follow_mean_the_client():

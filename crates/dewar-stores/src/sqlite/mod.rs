@@ -12,9 +12,17 @@
 //! # The file
 //!
 //! A file that is absent is made for its owner alone (mode 0600); make it beforehand where a group shares it. It is
-//! put into SQLite's WAL mode, which stays with the file and is no matter to other programs, except that it does
-//! not work on network file systems. What was acknowledged survives the death of any process. If the machine itself
+//! put into SQLite's WAL mode, and stays in it: other programs work with such a file as with any other, except that it
+//! does not work on network file systems. Give sessions a file of their own where a database is not to change so. What was acknowledged survives the death of any process. If the machine itself
 //! loses power, the last moments may be missing, never half there; [`Durability::Power`] waits for the disk instead.
+//!
+//! # Another SQLite in the process
+//!
+//! **No other copy of SQLite in this process may open the file**, not even to read it. Two copies do not see each
+//! other's locks, which belong to the process and are given up when any handle of the file is closed, and damage the file
+//! (<https://www.sqlite.org/howtocorrupt.html>, 2.2.1). Crates for SQLite share one copy, that of `libsqlite3-sys`, of
+//! which cargo allows one version in a program: rusqlite, sqlx and diesel are fine beside this store. Another copy comes
+//! with a library that is loaded, or with an interpreter such as Python's. Other processes may open the file at any time.
 //!
 //! # Time
 //!

@@ -1,5 +1,6 @@
 """The engine; private to the package."""
 
+from pathlib import Path
 from typing import Any, final
 
 from flask import Flask
@@ -29,6 +30,8 @@ class Store:
 
     @staticmethod
     def open(config: dict[str, Any], overrides: dict[str, Any]) -> Store: ...
+    @staticmethod
+    def file(config: dict[str, Any], overrides: dict[str, Any]) -> Path | None: ...
     @staticmethod
     def carried(carrier: object) -> Store: ...
     def load(self, key: str) -> bytes | None: ...

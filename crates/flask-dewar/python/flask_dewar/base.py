@@ -172,6 +172,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         if client is None or isinstance(client, str):
             if self.client_key is not None and client is not None:
                 self._overrides[self.client_key] = client
+            self._refuse_shared_file(app)
             return Store.open(app.config, self._overrides)
         if is_carrier(client):
             return Store.carried(greenlets.at_home(client))
@@ -193,6 +194,16 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
             return Store.carried(greenlets.at_home(made.carrier))
         self._overrides.update(made.settings)
         return store
+
+    def _refuse_shared_file(self, app: Flask) -> None:
+        """Raises `ConfigurationError` where the engine would open an SQLite file that the application has open."""
+        if self.session_type not in ("sqlalchemy", "sqlite"):
+            return
+        from .sqlite_files import shared_file
+
+        finding = shared_file(app, self._overrides)
+        if finding is not None:
+            raise ConfigurationError(str(finding))
 
     def _settings(self, app: Flask) -> dict[str, Any]:
         """What wins over `app.config`."""

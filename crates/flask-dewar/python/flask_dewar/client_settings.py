@@ -9,7 +9,11 @@ from urllib.parse import quote, urlencode
 
 
 class Unreadable(Exception):
-    """Settings that the engine could not follow; why, in words."""
+    """Settings that the engine could not follow: why, in words, and what helps where it must follow them."""
+
+    def __init__(self, why: str, fix: str = "give a URL, or drop SESSION_DEWAR_CONNECTION") -> None:
+        super().__init__(why)
+        self.fix = fix
 
 
 @dataclass(frozen=True)
@@ -244,28 +248,25 @@ def read_dynamodb(client: Any, config: Mapping[str, Any]) -> Reading:
 def read_sqlalchemy(client: Any, config: Mapping[str, Any]) -> Reading:
     import sqlalchemy as sa
 
-    bind_key = config.get("SESSION_SQLALCHEMY_BIND_KEY")
-    url, options = sqlalchemy_url(client, bind_key, config)
+    url, options = sqlalchemy_url(client, config)
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        raise Unreadable(
+            "the database is SQLite, of which the engine has a copy of its own: two copies in one process do not see "
+            "each other's locks, and damage the file",
+            "drop SESSION_DEWAR_CONNECTION, or give the URL of a file that only sessions are in",
+        )
     if options:
         raise Unreadable(f"the engine has options of its own: {', '.join(sorted(options))}")
     if isinstance(client, sa.Engine) and client.pool._creator is None:
         raise Unreadable("the engine makes its connections in a way of its own")
-    backend = url.get_backend_name()
-    if backend == "sqlite":
-        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-            raise Unreadable("the database is in memory, and nobody else's")
-    elif backend not in ("postgresql", "mysql", "mariadb"):
+    if backend not in ("postgresql", "mysql", "mariadb"):
         raise Unreadable(f"there is no native store for {backend}")
-    known = {"postgresql": POSTGRESQL_OPTIONS, "sqlite": {"timeout"}}.get(backend, MYSQL_OPTIONS)
+    known = POSTGRESQL_OPTIONS if backend == "postgresql" else MYSQL_OPTIONS
     strange = sorted(set(url.query) - known)
     if strange:
         raise Unreadable(f"the URL has options that may not be followed: {', '.join(strange)}")
-    if (
-        backend != "sqlite"
-        and not url.host
-        and "host" not in url.query
-        and "unix_socket" not in url.query
-    ):
+    if not url.host and "host" not in url.query and "unix_socket" not in url.query:
         raise Unreadable("the URL names no host: the driver finds one by itself")
     return Reading(url.set(drivername=backend).render_as_string(hide_password=False))
 
@@ -277,9 +278,7 @@ POSTGRESQL_OPTIONS = {
 MYSQL_OPTIONS = {"unix_socket", "ssl_ca", "ssl_mode", "charset"}
 
 
-def sqlalchemy_url(
-    client: Any, bind_key: str | None, config: Mapping[str, Any]
-) -> tuple[Any, set[str]]:
+def sqlalchemy_url(client: Any, config: Mapping[str, Any]) -> tuple[Any, set[str]]:
     """The database's URL, and the names of options that only the engine can follow."""
     import sqlalchemy as sa
 
@@ -287,6 +286,7 @@ def sqlalchemy_url(
         return client.url, set()
     given = config.get("SQLALCHEMY_DATABASE_URI")
     options = dict(config.get("SQLALCHEMY_ENGINE_OPTIONS") or {})
+    bind_key = config.get("SESSION_SQLALCHEMY_BIND_KEY")
     if bind_key is not None:
         given = (config.get("SQLALCHEMY_BINDS") or {}).get(bind_key)
     if isinstance(given, Mapping):
@@ -295,23 +295,7 @@ def sqlalchemy_url(
     if not given:
         raise Unreadable("the database's URL is not in the configuration")
     strange = options.keys() & {"creator", "connect_args", "module", "poolclass"}
-    url = sa.make_url(given)
-    if (
-        url.get_backend_name() == "sqlite"
-        and url.database
-        and not url.database.startswith((":", "file:", "/"))
-    ):
-        # Flask-SQLAlchemy takes it for a path in the instance folder, which the application knows.
-        from .carriers.sqlalchemy import app_of
-
-        app = app_of(client, config)
-        if app is not None:
-            with app.app_context():
-                return client.engines[bind_key].url, strange
-        raise Unreadable(
-            "the database's file is relative to the instance folder, and db.init_app was not called yet"
-        )
-    return url, strange
+    return sa.make_url(given), strange
 
 
 def read_postgresql(client: Any, config: Mapping[str, Any]) -> Reading:

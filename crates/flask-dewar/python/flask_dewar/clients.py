@@ -121,7 +121,7 @@ def connection(
             raise problem(
                 key,
                 f"the engine is to open its own connection, and cannot: {unreadable}",
-                "give a URL, or drop SESSION_DEWAR_CONNECTION",
+                unreadable.fix,
             ) from None
         return Connection(None, carrier, {}, str(unreadable), "client")
     if forced == "client":

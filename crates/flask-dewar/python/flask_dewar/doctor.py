@@ -22,6 +22,7 @@ from .carriers.base import Carrier, describe
 from .clients import LIBRARIES, Connection, ConnectionProblem, connection, library_missing
 from .diagnosis import Finding, configuration_findings, source_findings
 from .errors import ConfigurationError, SessionError, StoreError
+from .sqlite_files import shared_file
 
 Verdict = Literal["good", "doubtful", "bad"]
 
@@ -99,6 +100,10 @@ def examine(app: Any, clock: Callable[[], float] = time.time) -> Examination:
     client = app.config.get(f"SESSION_{kind.upper()}")
     if in_use is not None:
         kind, client = in_use.session_type, in_use.client
+    if in_use is not None:
+        # The start has refused what was configured then, and not what was since.
+        shared = shared_file(app, in_use._overrides)
+        findings |= {shared} if shared is not None else set()
     made: Connection | None = None
     # What is in use may have no client: a cache that is a folder.
     if kind in LIBRARIES and (in_use is None or client is not None):

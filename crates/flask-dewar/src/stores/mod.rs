@@ -4,10 +4,12 @@ mod carried;
 mod lanes;
 mod open;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use dewar::UnixTime;
 use dewar::store::{Cursor, Key, Purged};
+use dewar_stores::Place;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -35,6 +37,17 @@ impl Store {
         let config = crate::config::read(config, overrides)?;
         let store = py.detach(|| open::open(&config));
         store.map(Store).map_err(|error| exception(py, &error))
+    }
+
+    /// The SQLite file that a configuration means; None if it means another store, or none that can be opened.
+    #[staticmethod]
+    fn file(
+        config: &Bound<'_, PyDict>,
+        overrides: &Bound<'_, PyDict>,
+    ) -> PyResult<Option<PathBuf>> {
+        let config = crate::config::read(config, overrides)?;
+        let place = Place::of_config(&config).ok().flatten();
+        Ok(place.and_then(|place| place.file()))
     }
 
     /// A store over a client that the application made: see `flask_dewar.carriers.Carrier`.

@@ -25,6 +25,9 @@ TRIES = 10
 #: Deadlocks and lock timeouts of MySQL, deadlocks and serialization failures by SQLSTATE.
 GIVEN_UP = {1205, 1213, "40001", "40P01"}
 
+#: SQLite's code for a file that another transaction writes to; in the lowest byte of its longer ones.
+SQLITE_BUSY = 5
+
 
 class SQLAlchemyCarrier:
     """Rows of Flask-Session's table, compared by their `data` in the statement.
@@ -60,7 +63,8 @@ class SQLAlchemyCarrier:
             with self._turn(engine):
                 try:
                     self.table.create(engine, checkfirst=True)
-                except sa.exc.DBAPIError:
+                except sa.exc.DBAPIError as error:
+                    refuse_locked(error)
                     # Another process was faster.
                     if not sa.inspect(engine).has_table(self.table.name, self.table.schema):
                         raise
@@ -184,6 +188,7 @@ class SQLAlchemyCarrier:
                 with self._turn(engine), engine.begin() as connection:
                     return work(connection)
             except sa.exc.DBAPIError as error:
+                refuse_locked(error)
                 # Nothing of it was kept, or, if a connection was lost, what was kept is noticed.
                 if attempt + 1 == TRIES or not may_repeat(error, attempt):
                     raise
@@ -207,6 +212,20 @@ def session_table(name: str, schema: str | None, sequence: str | None) -> sa.Tab
         sa.Index(f"ix_{name[:53]}_expiry", "expiry"),
         schema=schema,
     )
+
+
+def refuse_locked(error: sa.exc.DBAPIError) -> None:
+    """Raises what is known of an SQLite file that stayed locked for as long as its driver waits.
+
+    SQLite has one writer at a time. The session is written by a connection of its own when the response is made: a
+    transaction that the request itself has open by then never gives way.
+    """
+    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == SQLITE_BUSY:
+        raise TimeoutError(
+            "database is locked: some transaction wrote to this SQLite file and is still open. If it is the request's "
+            "own db.session, commit it before the response is returned, not in teardown_request; "
+            "the session is saved before that"
+        ) from None
 
 
 def may_repeat(error: sa.exc.DBAPIError, attempt: int) -> bool:
