@@ -86,6 +86,7 @@ pub struct Place {
     key: Option<&'static str>,
     assumed: bool,
     expect_table: bool,
+    as_modelled: bool,
     blocking: bool,
     config: Config,
 }
@@ -104,6 +105,7 @@ impl Place {
             key: None,
             assumed: false,
             expect_table: false,
+            as_modelled: false,
             blocking: false,
             config: Config::new(),
         })
@@ -152,6 +154,7 @@ impl Place {
             key: Some(key),
             assumed,
             expect_table: config.flag("SESSION_TABLE_EXISTS")?,
+            as_modelled: false,
             blocking: false,
             config: config.clone(),
         }))
@@ -214,6 +217,14 @@ impl Place {
     #[must_use]
     pub fn expect_table(mut self) -> Place {
         self.expect_table = true;
+        self
+    }
+
+    /// Makes an SQL table that is absent as Flask-Session's model has it (`sql::Tables::CreateAsModelled`): for a
+    /// database whose migrations would change back what is made otherwise.
+    #[must_use]
+    pub fn as_modelled(mut self) -> Place {
+        self.as_modelled = true;
         self
     }
 
@@ -434,9 +445,10 @@ impl Place {
 
     #[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
     fn tables(&self) -> Tables {
-        match self.expect_table {
-            true => Tables::Expect,
-            false => Tables::Create,
+        match (self.expect_table, self.as_modelled) {
+            (true, _) => Tables::Expect,
+            (false, true) => Tables::CreateAsModelled,
+            (false, false) => Tables::Create,
         }
     }
 

@@ -211,6 +211,24 @@ fn the_table_is_as_sqlalchemy_makes_it_and_expiry_is_indexed() {
 }
 
 #[test]
+fn where_a_model_describes_the_table_nothing_is_made_beside_it() {
+    let (folder, flask) = (Folder::new(), Folder::new());
+    let store = folder.builder().tables(Tables::CreateAsModelled).open();
+    store.unwrap();
+    flask.other().execute_batch(FLASK_SESSION).unwrap();
+    let made = |folder: &Folder| {
+        let names =
+            "SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_master ORDER BY name)";
+        let made: String = folder
+            .other()
+            .query_row(names, [], |row| row.get(0))
+            .unwrap();
+        made
+    };
+    assert_eq!(made(&folder), made(&flask));
+}
+
+#[test]
 fn a_table_of_another_kind_is_refused_and_left_alone() {
     let folder = Folder::new();
     let other = folder.other();

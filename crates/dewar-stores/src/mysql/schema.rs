@@ -16,7 +16,7 @@ pub(super) async fn prepare(
         Some(found) => (found, Migrated::Unchanged),
         None if tables == Tables::Expect => return Err(Trouble::Absent),
         None => {
-            connection.query_drop(create(table)).await?;
+            connection.query_drop(create(table, tables)).await?;
             let found = describe(connection, table).await?;
             (found.ok_or(Trouble::Absent)?, Migrated::Created)
         }
@@ -27,16 +27,22 @@ pub(super) async fn prepare(
     }
 }
 
-/// The table as SQLAlchemy makes it, with an index on `expiry`, keys that are compared by their bytes, and room
-/// for more than 64 KB.
-fn create(table: &Table) -> String {
+/// The table as SQLAlchemy makes it, with keys that are compared by their bytes; and, unless a model forbids it, with
+/// an index on `expiry` and room for more than 64 KB.
+fn create(table: &Table, tables: Tables) -> String {
     let t = table.qualified(Dialect::Mysql);
     let key = table.key(Dialect::Mysql);
-    let index = table.expiry_index(Dialect::Mysql);
+    let (data, index) = match tables {
+        Tables::CreateAsModelled => ("BLOB", String::new()),
+        _ => {
+            let index = table.expiry_index(Dialect::Mysql);
+            ("LONGBLOB", format!(", INDEX {index} (expiry)"))
+        }
+    };
     format!(
         "CREATE TABLE IF NOT EXISTS {t} (id INTEGER NOT NULL AUTO_INCREMENT, \
-         {key} VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, data LONGBLOB, expiry DATETIME, \
-         PRIMARY KEY (id), UNIQUE ({key}), INDEX {index} (expiry))"
+         {key} VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, data {data}, expiry DATETIME, \
+         PRIMARY KEY (id), UNIQUE ({key}){index})"
     )
 }
 

@@ -18,7 +18,7 @@ pub(super) async fn prepare(
         Some(found) => (found, Migrated::Unchanged),
         None if tables == Tables::Expect => return Err(Trouble::Absent),
         None => {
-            client.batch_execute(&create(table)).await?;
+            client.batch_execute(&create(table, tables)).await?;
             let found = describe(client, table).await?;
             (found.ok_or(Trouble::Absent)?, Migrated::Created)
         }
@@ -29,13 +29,20 @@ pub(super) async fn prepare(
     }
 }
 
-/// Makes the table as Flask-Session does, and an index on `expiry`; nothing if another process was faster.
+/// Makes the table as Flask-Session does, and an index on `expiry` unless a model forbids it; nothing if another process
+/// was faster.
 ///
 /// Sent as one message it is one transaction, which the lock makes one at a time.
-fn create(table: &Table) -> String {
+fn create(table: &Table, tables: Tables) -> String {
     let t = table.qualified(Dialect::Postgresql);
     let key = table.key(Dialect::Postgresql);
-    let index = table.expiry_index(Dialect::Postgresql);
+    let index = match tables {
+        Tables::CreateAsModelled => String::new(),
+        _ => {
+            let index = table.expiry_index(Dialect::Postgresql);
+            format!("; CREATE INDEX IF NOT EXISTS {index} ON {t} (expiry)")
+        }
+    };
     let mut sequence = String::new();
     let columns = match (table.layout, &table.sequence) {
         (Layout::Postgresql, _) => format!(
@@ -59,8 +66,7 @@ fn create(table: &Table) -> String {
     };
     format!(
         "SELECT pg_advisory_xact_lock({LOCK}); {sequence} \
-         CREATE TABLE IF NOT EXISTS {t} ({columns}); \
-         CREATE INDEX IF NOT EXISTS {index} ON {t} (expiry)"
+         CREATE TABLE IF NOT EXISTS {t} ({columns}){index}"
     )
 }
 

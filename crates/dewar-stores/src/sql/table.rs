@@ -32,9 +32,13 @@ pub enum Layout {
 /// Whether a store makes its table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tables {
-    /// A table that is absent is made when the store is opened, as Flask-Session does.
+    /// A table that is absent is made when the store is opened, as Flask-Session does, with an index on `expiry`, by
+    /// which expired rows are found.
     #[default]
     Create,
+    /// The same as far as Flask-Session's model of it goes, with which Alembic compares it: without the index, and in MySQL
+    /// with room for 64 KB.
+    CreateAsModelled,
     /// A table that is absent is an error; `migrate` on the builder makes it.
     Expect,
 }

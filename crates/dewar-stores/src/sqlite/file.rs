@@ -68,7 +68,7 @@ impl File {
     /// Makes the file if it is absent, checks or makes the table, and leaves no connection open.
     pub(super) fn prepare(&self, table: &Table, tables: Tables) -> Result<Migrated> {
         match tables {
-            Tables::Create => self.create_file()?,
+            Tables::Create | Tables::CreateAsModelled => self.create_file()?,
             Tables::Expect => self.expect_file()?,
         }
         self.patiently(|connection| schema::prepare(connection, table, tables))

@@ -34,22 +34,28 @@ pub(super) fn prepare(
     if tables == Tables::Expect {
         return Err(Trouble::Absent);
     }
-    create(connection, table)?;
+    create(connection, table, tables)?;
     Ok(Migrated::Created)
 }
 
-/// Makes the table as SQLAlchemy does, and an index on `expiry`; nothing if another process was faster.
-fn create(connection: &Connection, table: &Table) -> rusqlite::Result<()> {
+/// Makes the table as SQLAlchemy does, and an index on `expiry` unless a model forbids it; nothing if another process
+/// was faster.
+fn create(connection: &Connection, table: &Table, tables: Tables) -> rusqlite::Result<()> {
     let t = table.qualified(Dialect::Sqlite);
     let key = table.key(Dialect::Sqlite);
-    let index = table.expiry_index(Dialect::Sqlite);
+    let index = match tables {
+        Tables::CreateAsModelled => String::new(),
+        _ => {
+            let index = table.expiry_index(Dialect::Sqlite);
+            format!("CREATE INDEX IF NOT EXISTS {index} ON {t} (expiry);\n")
+        }
+    };
     let made = connection.execute_batch(&format!(
         "BEGIN IMMEDIATE;\n\
          CREATE TABLE IF NOT EXISTS {t} (\n\
          \tid INTEGER NOT NULL,\n\t{key} VARCHAR(255),\n\tdata BLOB,\n\texpiry DATETIME,\n\
          \tPRIMARY KEY (id),\n\tUNIQUE ({key})\n);\n\
-         CREATE INDEX IF NOT EXISTS {index} ON {t} (expiry);\n\
-         COMMIT;"
+         {index}COMMIT;"
     ));
     if made.is_err() && !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK")?;

@@ -186,7 +186,9 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         if made.url is None:
             return Store.carried(greenlets.at_home(made.carrier))
         try:
-            store = Store.open(app.config, {**self._overrides, **made.settings})
+            # Where the application's SQLAlchemy is given, its migrations compare the table with Flask-Session's.
+            open_ = Store.open_as_modelled if self.session_type == "sqlalchemy" else Store.open
+            store = open_(app.config, {**self._overrides, **made.settings})
         except ConfigurationError:
             # The engine knows no such store, or not this URL: the client carries the records, unless that was ruled out.
             if made.carrier is None or app.config.get("SESSION_DEWAR_CONNECTION") == "native":

@@ -35,7 +35,20 @@ impl Store {
         overrides: &Bound<'_, PyDict>,
     ) -> PyResult<Store> {
         let config = crate::config::read(config, overrides)?;
-        let store = py.detach(|| open::open(&config));
+        let store = py.detach(|| open::open_at(&config, |place| place));
+        store.map(Store).map_err(|error| exception(py, &error))
+    }
+
+    /// The same for a database that the application's SQLAlchemy opens as well: a table that is absent is made as
+    /// Flask-Session's model has it, with which migrations compare it.
+    #[staticmethod]
+    fn open_as_modelled(
+        py: Python<'_>,
+        config: &Bound<'_, PyDict>,
+        overrides: &Bound<'_, PyDict>,
+    ) -> PyResult<Store> {
+        let config = crate::config::read(config, overrides)?;
+        let store = py.detach(|| open::open_at(&config, Place::as_modelled));
         store.map(Store).map_err(|error| exception(py, &error))
     }
 

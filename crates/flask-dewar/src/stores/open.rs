@@ -12,8 +12,12 @@ use dewar_stores::{Place, Unsaid};
 
 use super::lanes::Lanes;
 
-/// Opens the store that `SESSION_TYPE` names; its servers are connected to when it is first used.
-pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>> {
+/// Opens the store that `SESSION_TYPE` names; its servers are connected to when it is first used. `shaped` says what is
+/// particular about it, if it is one of `dewar_stores`.
+pub(super) fn open_at(
+    config: &Config,
+    shaped: impl FnOnce(Place) -> Place,
+) -> Result<Arc<dyn Store>> {
     let settings = config.settings()?.settings;
     let Interface::ServerSide(server) = settings.interface else {
         return Err(refused(
@@ -38,9 +42,8 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>> {
     if let Some(unsaid) = Place::unsaid(&config)? {
         return Err(nowhere(&name, unsaid));
     }
-    let place = Place::of_config(&config)?
-        .ok_or_else(unknown_store)?
-        .blocking();
+    let place = Place::of_config(&config)?.ok_or_else(unknown_store)?;
+    let place = shaped(place.blocking());
     match place.kind().name {
         // It closes what a child inherited by itself: SQLite must know of every connection to a file in a process.
         "sqlite" => {

@@ -200,7 +200,8 @@ class SQLAlchemyCarrier:
 
 
 def session_table(name: str, schema: str | None, sequence: str | None) -> sa.Table:
-    """The table as Flask-Session makes it, with an index by which expired rows are found."""
+    """The table as Flask-Session makes it. An index on `expiry` is nothing that its model knows, and the application's
+    migrations would drop it."""
     number = (sa.Sequence(sequence),) if sequence else ()
     return sa.Table(
         name,
@@ -209,7 +210,6 @@ def session_table(name: str, schema: str | None, sequence: str | None) -> sa.Tab
         sa.Column("session_id", sa.String(255), unique=True),
         sa.Column("data", sa.LargeBinary),
         sa.Column("expiry", sa.DateTime),
-        sa.Index(f"ix_{name[:53]}_expiry", "expiry"),
         schema=schema,
     )
 
