@@ -11,6 +11,7 @@ from typing import Any
 
 import flask
 import flask_dewar
+import msgspec
 import pytest
 from flask_dewar._native import decode, encode
 from hypothesis import given, settings
@@ -176,6 +177,48 @@ def test_values_that_are_alike_are_told_apart(visit: Visit, before: Any, after: 
     visit.write({"value": before})
     visit.request(lambda session: dict.__setitem__(session, "value", after))
     assert usual(visit.read()["value"]) == usual(after)
+
+
+@pytest.mark.parametrize("format", ["msgpack", "json", "msgpack-typed"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ([{"x": {"a": 1, "b": 2}}, 1], [{"x": {"b": 2, "a": 1}}, 1]),
+        ({1: 2}, {"1": 2}),
+        ({"1": 2}, {1: 2}),
+        ({"in": [{1: 2}]}, {"in": [{"1": 2}]}),
+        (0.0, -0.0),
+        ([-0.0], [0.0]),
+    ],
+)
+def test_a_dicts_order_the_type_of_a_key_and_the_sign_of_zero_are_changes(
+    format: Any, before: Any, after: Any
+) -> None:
+    """As in Flask-Session, which writes the whole session."""
+    codec = msgspec.json if format == "json" else msgspec.msgpack
+    for filling in ("", "x" * 500):
+        visit = Visit(app_of("memory", SESSION_SERIALIZATION_FORMAT=format))
+        visit.write({"value": before, "other": filling})
+        visit.request(lambda session: dict.__setitem__(session, "value", after))
+        assert repr(visit.read()["value"]) == repr(codec.decode(codec.encode(after)))
+
+
+def test_the_oldest_entry_of_a_dict_may_become_its_newest(visit: Visit) -> None:
+    def see(name: str) -> None:
+        def change(session: Any) -> None:
+            seen = session.get("seen", {})
+            seen.pop(name, None)
+            seen[name] = 1
+            session["seen"] = seen
+
+        visit.request(change)
+
+    for name in "abca":
+        see(name)
+    # A cookie's keys are sorted, as Flask's are.
+    in_cookie = visit.app.config["SESSION_TYPE"] == "cookie"
+    assert list(visit.read()["seen"]) == list("abc" if in_cookie else "bca")
 
 
 def test_keys_are_added_removed_and_reordered_past_the_sessions_methods(visit: Visit) -> None:

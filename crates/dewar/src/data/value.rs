@@ -58,6 +58,34 @@ impl Value {
         matches!(self, Value::Null)
     }
 
+    /// Whether this is stored as the other one is. Stricter than equality: a dict's order counts, whether a key is a number or text,
+    /// and a float's bits.
+    pub(crate) fn is_same(&self, other: &Value) -> bool {
+        let all_same = |these: &[Value], those: &[Value]| {
+            these.len() == those.len()
+                && these
+                    .iter()
+                    .zip(those)
+                    .all(|(this, that)| this.is_same(that))
+        };
+        match (self, other) {
+            (Value::Float(this), Value::Float(that)) => this.to_bits() == that.to_bits(),
+            (Value::List(these), Value::List(those))
+            | (Value::Tuple(these), Value::Tuple(those))
+            | (Value::Set(these), Value::Set(those)) => all_same(these, those),
+            (Value::Dict(these), Value::Dict(those)) => {
+                these.len() == those.len()
+                    && these
+                        .iter()
+                        .zip(those)
+                        .all(|((this_key, this), (that_key, that))| {
+                            this_key == that_key && this.is_same(that)
+                        })
+            }
+            _ => self == other,
+        }
+    }
+
     /// Whether Python takes this for true: neither `None` nor false, not zero and not empty.
     ///
     /// ```

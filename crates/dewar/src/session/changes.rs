@@ -163,9 +163,19 @@ impl Changes {
 pub(crate) fn appended<'a>(before: Option<&Value>, after: &'a Value) -> Option<&'a [Value]> {
     match (before, after) {
         (None, Value::List(after)) => Some(after),
-        (Some(Value::List(before)), Value::List(after)) => after.strip_prefix(before.as_slice()),
+        (Some(Value::List(before)), Value::List(after)) => after_prefix(after, before),
         _ => None,
     }
+}
+
+/// What comes after the items of `prefix`, if those are unchanged, the order of dicts inside of them included.
+pub(super) fn after_prefix<'a>(items: &'a [Value], prefix: &[Value]) -> Option<&'a [Value]> {
+    let (start, rest) = items.split_at_checked(prefix.len())?;
+    let same = start
+        .iter()
+        .zip(prefix)
+        .all(|(now, then)| now.is_same(then));
+    same.then_some(rest)
 }
 
 /// What is still to be saved: the changes of writes that nobody waited for until the store had answered, then those made since.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::Session;
+use super::changes::after_prefix;
 use crate::Result;
 use crate::data::{Document, Text, Value};
 use crate::flash::FLASHES;
@@ -24,7 +25,8 @@ impl Session {
         drop(self.accessed());
     }
 
-    /// What is under `key` in the mirror now: a change if it differs from what the session holds.
+    /// What is under `key` in the mirror now: a change if it differs from what the session holds, be it in the order of a dict
+    /// inside of it, the type of a key, or the sign of a zero.
     ///
     /// Lists that were only appended to, and flash messages that were read or added, are noticed as such, so that what
     /// other requests did to them meanwhile is kept.
@@ -34,7 +36,10 @@ impl Session {
     pub fn set_mirrored(&self, key: &Text, value: Value) -> Result<()> {
         let mut state = self.accessed();
         let before = state.document.get_text(key);
-        if before.as_deref() == Some(&value) {
+        if before
+            .as_deref()
+            .is_some_and(|before| before.is_same(&value))
+        {
             return Ok(());
         }
         let before = before.map(Cow::into_owned);
@@ -48,7 +53,7 @@ impl Session {
                 .and_then(Value::as_items)
                 .unwrap_or_default();
             // What was there is either still there, with more behind it, or was read.
-            let added = match messages.strip_prefix(kept) {
+            let added = match after_prefix(messages, kept) {
                 Some(added) => added,
                 None => {
                     state.flashes();

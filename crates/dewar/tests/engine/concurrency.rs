@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dewar::clock::Clock;
 use dewar::config::Config;
+use dewar::data::{Dict, Value};
 use dewar::plan::{CookieAction, Plan, Reason};
 use dewar::{Engine, ErrorKind, Random, Result, Session, UnixTime};
 
@@ -60,6 +61,29 @@ async fn two_requests_that_append_to_the_same_list_lose_nothing() {
     }
     let cart = browser.see::<Vec<u64>>(&bench.engine, "cart").await;
     assert_eq!(cart, Some(vec![1, 2, 2, 3, 4, 4]));
+}
+
+#[tokio::test]
+async fn a_list_in_which_a_dict_got_another_order_was_not_only_appended_to() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let list = |keys: [&str; 2]| Value::from([Dict::from(keys.map(|key| (key, 1)))]);
+    browser.write(&bench.engine, "list", list(["a", "b"])).await;
+    let slow = browser.open(&bench.engine).await;
+    let quick = browser.open(&bench.engine).await;
+    slow.set_mirrored(&"list".into(), list(["b", "a"])).unwrap();
+    quick.insert("quick", 1).unwrap();
+    browser.close(&quick).await;
+    assert_eq!(browser.close(&slow).await.merges(), 1);
+
+    let session = browser.open(&bench.engine).await;
+    let found = session.get::<Value>("list").unwrap().unwrap();
+    let keys: Vec<_> = found.as_items().unwrap()[0]
+        .as_dict()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(keys, ["b", "a"]);
 }
 
 #[tokio::test]
