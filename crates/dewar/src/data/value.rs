@@ -1,7 +1,7 @@
 use num_bigint::BigInt;
 use uuid::Uuid;
 
-use super::{Decimal, Dict, Text};
+use super::{Decimal, Dict, Text, msgpack};
 
 mod convert;
 
@@ -59,7 +59,7 @@ impl Value {
     }
 
     /// Whether this is stored as the other one is. Stricter than equality: a dict's order counts, whether a key is a number or text,
-    /// and a float's bits.
+    /// and a float's bits. A set has no order: Python gives it another one each time.
     pub(crate) fn is_same(&self, other: &Value) -> bool {
         let all_same = |these: &[Value], those: &[Value]| {
             these.len() == those.len()
@@ -71,8 +71,12 @@ impl Value {
         match (self, other) {
             (Value::Float(this), Value::Float(that)) => this.to_bits() == that.to_bits(),
             (Value::List(these), Value::List(those))
-            | (Value::Tuple(these), Value::Tuple(those))
-            | (Value::Set(these), Value::Set(those)) => all_same(these, those),
+            | (Value::Tuple(these), Value::Tuple(those)) => all_same(these, those),
+            (Value::Set(these), Value::Set(those)) => {
+                all_same(these, those)
+                    || (these.len() == those.len()
+                        && sorted(these).is_some_and(|these| Some(these) == sorted(those)))
+            }
             (Value::Dict(these), Value::Dict(those)) => {
                 these.len() == those.len()
                     && these
@@ -241,4 +245,12 @@ impl Value {
             Value::Markup(_) => "Markup",
         }
     }
+}
+
+/// A set's items as they are stored, in an order that is the same for equal sets; `None` if they cannot be stored.
+fn sorted(items: &[Value]) -> Option<Vec<Vec<u8>>> {
+    let stored = items.iter().map(msgpack::encode_value);
+    let mut stored = stored.collect::<Result<Vec<_>, _>>().ok()?;
+    stored.sort_unstable();
+    Some(stored)
 }

@@ -259,7 +259,8 @@ def cachelib_carrier(client: Any, config: Mapping[str, Any], codec: Codec | None
     from .carriers.cachelib import CachelibCarrier
 
     if codec is None:
-        codec = NativeCodec(config.get("SESSION_SERIALIZATION_FORMAT") or "msgpack")
+        # What the cache keeps is a dict, whatever SESSION_SERIALIZATION_FORMAT says: its types must not be lost on the way.
+        codec = NativeCodec("msgpack-typed")
     if not all(hasattr(client, method) for method in ("get", "set", "delete")):
         raise TypeError("no cache of cachelib")
     return CachelibCarrier(client, codec.encode, codec.decode)

@@ -122,7 +122,17 @@ class CachelibCarrier:
 
     def _data(self, key: str) -> bytes | None:
         session = self._session(key)
-        return None if session is None else self.encode(session)
+        if session is None:
+            return None
+        try:
+            return self.encode(session)
+        except Exception as error:  # noqa: BLE001
+            # As with a record that cannot be read.
+            logger.warning(
+                "cachelib: a record holds what cannot be kept here (%s), and is taken for absent",
+                type(error).__name__,
+            )
+            return None
 
     def _set(self, key: str, session: Session, expires: float) -> None:
         # A cache counts whole seconds from the running one.
@@ -201,8 +211,12 @@ class PlainUnpickler(pickle.Unpickler):
 
 
 PLAIN: dict[str, frozenset[str]] = {
-    "builtins": frozenset({"set", "frozenset", "bytearray", "complex"}),
-    "collections": frozenset({"OrderedDict"}),
+    # A defaultdict names the type of what it makes.
+    "builtins": frozenset(
+        {"set", "frozenset", "bytearray", "complex"}
+        | {"bool", "dict", "float", "int", "list", "str", "tuple"}
+    ),
+    "collections": frozenset({"OrderedDict", "defaultdict"}),
     "datetime": frozenset({"date", "datetime", "time", "timedelta", "timezone"}),
     "decimal": frozenset({"Decimal"}),
     "markupsafe": frozenset({"Markup"}),
