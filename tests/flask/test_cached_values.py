@@ -1,4 +1,4 @@
-"""Beside Flask-Session on one cache of cachelib's: it keeps the session itself, with the types of what is in it."""
+"""Beside Flask-Session on one cache of cachelib's, or on its files: they keep the session itself, with the types of what is in it."""
 
 from __future__ import annotations
 
@@ -88,6 +88,23 @@ def test_each_reads_what_the_other_wrote_as_it_was(
                 assert found == VALUES[name]
                 if not isinstance(found, dict):
                     assert type(found) is type(VALUES[name])
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_files_of_sessions_keep_what_flask_sessions_pickles_kept(tmp_path: Path, name: str) -> None:
+    apps = {"theirs": flask.Flask("theirs"), "ours": flask.Flask("ours")}
+    for app in apps.values():
+        app.config.update(SESSION_TYPE="filesystem", SESSION_FILE_DIR=str(tmp_path), TESTING=True)
+    flask_session.Session(apps["theirs"])
+    flask_dewar.Session(apps["ours"])
+    for writer in apps.values():
+        sid = write(writer, value=VALUES[name])
+        write(apps["ours"], sid, other=1)
+        found = read(apps["ours"], sid)["value"]
+        assert found == VALUES[name]
+        if not isinstance(found, dict):
+            assert type(found) is type(VALUES[name])
 
 
 @pytest.mark.parametrize("value", [1j, {(1, 2): 3}])

@@ -64,13 +64,20 @@ fn a_store_has_flask_sessions_defaults() {
     assert_eq!(server_side.key_prefix, "session:");
     assert_eq!(server_side.signer, None);
     assert_eq!(server_side.id_bytes, 32);
-    assert_eq!(server_side.format, RecordFormat::Msgpack);
+    // As its pickles keep every type.
+    assert_eq!(server_side.format, RecordFormat::MsgpackTyped);
     assert_eq!(server_side.cleanup_every, None);
     let StoreSettings::Filesystem { directory, mode } = server_side.store else {
         panic!("not the filesystem");
     };
     assert_eq!((directory, mode), (PathBuf::from("flask_session"), 0o600));
     assert_eq!(settings(config()).permanent, Permanence::Permanent);
+    for other in ["redis", "sqlalchemy", "memory"] {
+        let format = self::server_side(Config::new().session_type(other)).format;
+        assert_eq!(format, RecordFormat::Msgpack);
+    }
+    let plain = config().set("SESSION_SERIALIZATION_FORMAT", "msgpack");
+    assert_eq!(self::server_side(plain).format, RecordFormat::Msgpack);
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(super) struct Draft {
     pub(super) permanent: Option<Option<bool>>,
     pub(super) key_prefix: Option<String>,
     pub(super) id_length: Option<i64>,
-    pub(super) format: Option<&'static str>,
+    pub(super) format: Option<Option<&'static str>>,
     pub(super) cleanup: Option<Option<usize>>,
     pub(super) file_dir: Option<String>,
     pub(super) cachelib: Option<Option<String>>,
@@ -95,7 +95,7 @@ impl Draft {
             permanent: reader.optional("SESSION_PERMANENT", values::boolean),
             key_prefix: reader.value("SESSION_KEY_PREFIX", values::text),
             id_length: reader.value("SESSION_ID_LENGTH", values::integer),
-            format: reader.value("SESSION_SERIALIZATION_FORMAT", values::choice),
+            format: reader.optional("SESSION_SERIALIZATION_FORMAT", values::choice),
             cleanup: reader.optional("SESSION_CLEANUP_N_REQUESTS", values::count),
             file_dir: reader.value("SESSION_FILE_DIR", values::text),
             cachelib: reader.text_or_empty("SESSION_CACHELIB"),
@@ -250,8 +250,10 @@ impl Draft {
             id_bytes: usize::try_from(self.id_length?).ok()?,
             format: match self.format? {
                 _ if store == "cachelib" => RecordFormat::Pickle,
-                "json" => RecordFormat::Json,
-                "msgpack-typed" => RecordFormat::MsgpackTyped,
+                Some("json") => RecordFormat::Json,
+                Some("msgpack-typed") => RecordFormat::MsgpackTyped,
+                // Nobody else reads these records; Flask-Session's own pickles keep every type.
+                None if store == "filesystem" => RecordFormat::MsgpackTyped,
                 _ => RecordFormat::Msgpack,
             },
             cleanup_every: self

@@ -307,7 +307,7 @@ pub const KEYS: &[Key] = &[
     flask_session("SESSION_USE_SIGNER", Kind::Bool, Preset::Bool(false), Scope::ServerSide, "Whether the session id in the cookie is signed"),
     flask_session("SESSION_KEY_PREFIX", Kind::Text, Preset::Text("session:"), Scope::ServerSide, "What stands before the session id in every store key"),
     flask_session("SESSION_ID_LENGTH", Kind::Integer, Preset::Integer(32), Scope::ServerSide, "The random bytes of a session id"),
-    flask_session("SESSION_SERIALIZATION_FORMAT", Kind::Choice(&["msgpack", "json", "msgpack-typed"]), Preset::Text("msgpack"), Scope::ServerSide, "How records are written; all formats are read"),
+    flask_session("SESSION_SERIALIZATION_FORMAT", Kind::Choice(&["msgpack", "json", "msgpack-typed"]), Preset::Unset("msgpack; msgpack-typed with filesystem"), Scope::ServerSide, "How records are written; all formats are read"),
     flask_session("SESSION_CLEANUP_N_REQUESTS", Kind::Integer, Preset::Unset("never"), Scope::ServerSide, "About every how many requests expired records are removed"),
     flask_session("SESSION_FILE_DIR", Kind::Text, Preset::Text("flask_session"), FILES, "The folder of the session files"),
     flask_session("SESSION_FILE_MODE", Kind::FileMode, Preset::Integer(0o600), FILES, "The permission bits of the session files"),

@@ -120,11 +120,11 @@ pub enum StoreSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordFormat {
-    /// `msgpack`: as Flask-Session 0.8 writes it by default.
+    /// `msgpack`: as Flask-Session 0.8 writes it to servers by default.
     Msgpack,
     /// `json`: as Flask-Session 0.8 writes it.
     Json,
-    /// `msgpack-typed`: plain types as in `msgpack`, the types that it loses as extensions.
+    /// `msgpack-typed`: plain types as in `msgpack`, the types that it loses as extensions; the default of `filesystem`.
     MsgpackTyped,
     /// A pickle: the one form of `cachelib`, whatever `SESSION_SERIALIZATION_FORMAT` is, as with Flask-Session.
     Pickle,
