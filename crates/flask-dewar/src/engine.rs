@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use dewar::config::Interface;
+use dewar::data::Format;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -21,6 +22,7 @@ pub(crate) struct Engine {
     engine: dewar::Engine,
     watched: Watched,
     kept: Kept,
+    format: Format,
     names: Arc<Names>,
 }
 
@@ -46,10 +48,10 @@ impl Engine {
         let watched = Watched::of(config, overrides)?;
         let config = read(config, overrides)?;
         let checked = config.settings().map_err(|error| exception(py, &error))?;
-        let kept = match checked.settings.interface {
-            Interface::SignedCookie(_) => Kept::InCookie,
-            Interface::ServerSide(_) => Kept::InStore,
-            _ => Kept::Nowhere,
+        let (kept, format) = match checked.settings.interface {
+            Interface::SignedCookie(_) => (Kept::InCookie, Format::TaggedJson),
+            Interface::ServerSide(server) => (Kept::InStore, server.format.into()),
+            _ => (Kept::Nowhere, Format::TaggedJson),
         };
         let mut builder = dewar::Engine::builder(config);
         if let Some(store) = store {
@@ -62,6 +64,7 @@ impl Engine {
             engine,
             watched,
             kept,
+            format,
             names: Arc::new(Names::new()),
         })
     }
@@ -122,6 +125,11 @@ impl Engine {
     /// Whether sessions can be opened by this engine under a configuration.
     pub(crate) fn opens(&self, config: &Bound<'_, PyDict>) -> PyResult<bool> {
         self.watched.holds_for_opening(config)
+    }
+
+    /// How sessions are written.
+    pub(crate) fn format(&self) -> Format {
+        self.format
     }
 
     pub(crate) fn engine(&self) -> &dewar::Engine {

@@ -110,7 +110,7 @@ impl Session {
         if accessed {
             self.session.set_accessed();
         }
-        self.apply(py, before, difference)?;
+        self.apply(py, engine, before, difference)?;
         if modified && !self.session.is_modified() {
             self.session
                 .set_modified()
@@ -154,6 +154,7 @@ impl Session {
     fn apply(
         &self,
         py: Python<'_>,
+        engine: &Engine,
         before: &Document,
         difference: Difference<'_, '_>,
     ) -> PyResult<()> {
@@ -169,7 +170,8 @@ impl Session {
         }
         for (key, object) in difference.changed {
             let text = key_text(&key)?;
-            let value = value(&object).map_err(|error| self.about_key(py, &text, error))?;
+            let value = value(&object, engine.format())
+                .map_err(|error| self.about_key(py, &text, error))?;
             self.session
                 .set_mirrored(&text, value)
                 .map_err(engine_error)?;

@@ -5,7 +5,7 @@ use compact_str::{CompactString, ToCompactString};
 use num_bigint::BigInt;
 
 use super::json_scan::Dialect;
-use super::{Value, json_text};
+use super::{Value, json, json_text};
 
 /// Python text: UTF-8, or generalized UTF-8 (WTF-8) where it holds lone surrogates.
 ///
@@ -119,6 +119,24 @@ impl Text {
             _ => return None,
         };
         Some(Text(Repr::Key(Box::new(Key { text, kind }))))
+    }
+
+    /// The key of a dict that in Python is this value: as [`of_key`](Text::of_key), or else the text of it, which for types that JSON
+    /// does not have is the one that it is stored as. `None` for what holds other values.
+    ///
+    /// ```
+    /// use dewar::data::{Text, Value};
+    ///
+    /// let day: jiff::civil::Date = "2024-01-02".parse()?;
+    /// assert_eq!(Text::of_any_key(&Value::Date(day)).unwrap(), "2024-01-02");
+    /// assert_eq!(Text::of_any_key(&Value::List(Vec::new())), None);
+    /// # Ok::<(), jiff::Error>(())
+    /// ```
+    pub fn of_any_key(key: &Value) -> Option<Text> {
+        match key {
+            Value::Tuple(_) | Value::List(_) | Value::Set(_) | Value::Dict(_) => None,
+            leaf => Text::of_key(leaf).or_else(|| json::key_text(leaf)),
+        }
     }
 
     /// What the text stands for as a dict's key: itself, or what it was made [of](Text::of_key).

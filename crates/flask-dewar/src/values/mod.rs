@@ -31,7 +31,7 @@ pub(crate) fn encode<'py>(
     let format = format_named(format)?;
     let mut document = Document::new();
     for (key, entry) in &data.copy()? {
-        document.insert(key_text(&key)?, value(&entry)?);
+        document.insert(key_text(&key)?, value(&entry, format)?);
     }
     let bytes = document
         .encode(format)
