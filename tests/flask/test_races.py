@@ -104,12 +104,14 @@ class Gated(cachelib.SimpleCache):
     def __init__(self) -> None:
         super().__init__()
         self.reads: Iterator[int] | None = None
-        self.second_began, self.written = threading.Event(), threading.Event()
+        self.first_began, self.second_began = threading.Event(), threading.Event()
+        self.written = threading.Event()
 
     def get(self, key: str) -> Any:
         found = super().get(key)
         match next(self.reads) if self.reads else None:
             case 1:
+                self.first_began.set()
                 assert self.second_began.wait(20)
             case 2:
                 self.second_began.set()
@@ -132,6 +134,7 @@ def test_a_thread_that_is_late_with_loading_undoes_nothing() -> None:
         cache.written.set()
 
     def read() -> None:
+        assert cache.first_began.wait(20)
         seen.append(dict(flask.session))
 
     @app.get("/fill")
