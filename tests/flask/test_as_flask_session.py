@@ -14,7 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import flask
 import flask_dewar
+import flask_session
 import pytest
+from cachelib.file import FileSystemCache
 from flask_dewar import cachelib, dynamodb, filesystem, memcached, mongodb, postgresql, sqlalchemy
 from flask_dewar.redis import RedisSession, RedisSessionInterface
 from shops import shop, unavailable
@@ -99,8 +101,6 @@ def on_filesystem(stack: ExitStack, folder: Path) -> Place:
 
 
 def on_cachelib(stack: ExitStack, folder: Path) -> Place:
-    from cachelib.file import FileSystemCache
-
     cache = FileSystemCache(threshold=500, cache_dir=str(folder / "cache"))
     config = {"SESSION_TYPE": "cachelib", "SESSION_CACHELIB": cache}
     return Place(config, cachelib.CacheLibSession, from_cache)
@@ -184,6 +184,23 @@ def test_a_session_lives_as_flask_sessions_tests_want_it(place: Place) -> None:
     assert client.get("/get/value").text == "43"
     assert client.get("/pop/value").text == "43"
     assert client.get("/get/value").text == "None"
+
+
+@pytest.mark.parametrize("permanent", [None, False, True, "unset"])
+def test_a_session_is_permanent_where_flask_sessions_is(tmp_path: Path, permanent: object) -> None:
+    config: dict[str, Any] = {} if permanent == "unset" else {"SESSION_PERMANENT": permanent}
+    lasting = []
+    for name, session in (("theirs", flask_session.Session), ("ours", flask_dewar.Session)):
+        app = flask.Flask(name)
+        cache = FileSystemCache(str(tmp_path / name))
+        app.config.update(config, SESSION_TYPE="cachelib", SESSION_CACHELIB=cache)
+        session(app)
+        with app.test_client() as client, client.session_transaction() as opened:
+            opened["value"] = 1
+        cookie = client.get_cookie("session")
+        assert cookie is not None
+        lasting.append(cookie.expires is not None)
+    assert lasting[0] == lasting[1] == (permanent in (True, "unset"))
 
 
 def test_the_record_is_under_the_cookies_value_as_json_for_another_client(place: Place) -> None:

@@ -52,9 +52,15 @@ fn collected(config: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Setting)>> {
     let mut values = Vec::with_capacity(config.len());
     for (key, value) in &config.copy()? {
         // What is no text is not Flask's either.
-        if let Ok(key) = key.extract::<String>() {
-            values.push((key, setting(&value)?));
-        }
+        let Ok(key) = key.extract::<String>() else {
+            continue;
+        };
+        let setting = match key.as_str() {
+            // Flask-Session asks only whether it is true.
+            "SESSION_PERMANENT" if value.is_none() => false.into(),
+            _ => setting(&value)?,
+        };
+        values.push((key, setting));
     }
     Ok(values)
 }
