@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -99,17 +99,19 @@ def test_a_slow_request_does_not_undo_a_logout(make_app: App) -> None:
 
 
 class Gated(cachelib.SimpleCache):
-    """A cache whose first read is answered when the second has begun, and the second when somebody has written."""
+    """A cache whose first read, once it is armed, is answered when the second has begun, and the second when somebody has
+    written."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.reads: Iterator[int] | None = None
+        # Dewar works on a copy, which shares these.
+        self.armed, self.reads = threading.Event(), itertools.count(1)
         self.first_began, self.second_began = threading.Event(), threading.Event()
         self.written = threading.Event()
 
     def get(self, key: str) -> Any:
         found = super().get(key)
-        match next(self.reads) if self.reads else None:
+        match next(self.reads) if self.armed.is_set() else None:
             case 1:
                 self.first_began.set()
                 assert self.second_began.wait(20)
@@ -153,7 +155,7 @@ def test_a_thread_that_is_late_with_loading_undoes_nothing() -> None:
 
     client = app.test_client()
     client.get("/fill")
-    cache.reads = itertools.count(1)
+    cache.armed.set()
     assert client.get("/work").text == "worked"
     expected = {"_permanent": True, "cart": [*cart, "last"], "state": "paid"}
     assert seen == [expected]
