@@ -79,6 +79,12 @@
 //! A body that is only made bit by bit, from a template say, is streamed as well: take what it needs from the session before the response
 //! starts, flash messages too. A message that is taken while the body streams is not taken out of the saved session, and is shown again.
 //!
+//! # Handlers that compute
+//!
+//! A worker of actix-web is one thread: a handler that computes or sleeps on it holds up all requests of that worker, and belongs
+//! into [`web::block`](actix_web::web::block). With Redis and Memcached each worker has connections of its own; connections to the other servers are shared,
+//! so that a worker that is held up may hold up sessions of the others as well.
+//!
 //! # For those who know actix-session
 //!
 //! | there | here |
