@@ -32,6 +32,8 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # As a shell starts what runs in the background: only who asks for the signal of Ctrl-C gets it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

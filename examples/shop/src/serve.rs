@@ -36,13 +36,15 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
     let address = listener
         .local_addr()
         .map_err(|error| Failure::new(error.to_string()))?;
+    // Before anybody is told that Ctrl-C stops it.
+    let interruption = interruption().map_err(|error| Failure::new(error.to_string()))?;
     println!(
         "{}",
         greeting(&format!("http://{address}"), options.store, &folder, &key)
     );
 
     axum::serve(listener, app(shops, options.store))
-        .with_graceful_shutdown(interrupted())
+        .with_graceful_shutdown(interruption)
         .await
         .map_err(|error| Failure::new(error.to_string()))?;
     println!("Stopped.");
@@ -126,19 +128,24 @@ fn after_restart(store: Store) -> &'static str {
     }
 }
 
-/// Waits for Ctrl-C, or for whoever ends the process politely.
-async fn interrupted() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+/// Waits for Ctrl-C, or for whoever ends the process politely; a signal that comes before it is waited for is not lost.
+#[cfg(unix)]
+fn interruption() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    }
-    let _ = interrupt.await;
+    })
+}
+
+#[cfg(not(unix))]
+fn interruption() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }
