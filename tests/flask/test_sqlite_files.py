@@ -22,6 +22,20 @@ def application(folder: Path, **settings: Any) -> flask.Flask:
     return app
 
 
+def on_one_file(folder: Path, file: str) -> tuple[flask.Flask, SQLAlchemy]:
+    """An application whose database and sessions are in one file."""
+    database = SQLAlchemy()
+    app = application(
+        folder,
+        SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder}/{file}",
+        SESSION_TYPE="sqlalchemy",
+        SESSION_SQLALCHEMY=database,
+    )
+    database.init_app(app)
+    Session(app)
+    return app, database
+
+
 def items_and_sessions(app: flask.Flask, database: SQLAlchemy) -> type[Any]:
     """A view that writes to the database, and to the session."""
 
@@ -94,15 +108,7 @@ def test_items_and_sessions_that_threads_write_to_one_file_are_all_there(
 
 
 def test_the_applications_own_queries_see_its_sessions(tmp_path: Path) -> None:
-    database = SQLAlchemy()
-    app = application(
-        tmp_path,
-        SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path}/app.db",
-        SESSION_TYPE="sqlalchemy",
-        SESSION_SQLALCHEMY=database,
-    )
-    database.init_app(app)
-    Session(app)
+    app, database = on_one_file(tmp_path, "app.db")
     items_and_sessions(app, database)
     app.test_client().get("/add")
     model = app.session_interface.sql_session_model  # type: ignore[attr-defined]
@@ -243,15 +249,7 @@ def test_the_doctor_finds_a_file_that_was_given_to_the_application_later(tmp_pat
 
 
 def test_a_transaction_that_is_open_when_the_session_is_saved_is_named(tmp_path: Path) -> None:
-    database = SQLAlchemy()
-    app = application(
-        tmp_path,
-        SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path}/app.db?timeout=0.1",
-        SESSION_TYPE="sqlalchemy",
-        SESSION_SQLALCHEMY=database,
-    )
-    database.init_app(app)
-    Session(app)
+    app, database = on_one_file(tmp_path, "app.db?timeout=0.1")
     item = items_and_sessions(app, database)
 
     @app.get("/open")

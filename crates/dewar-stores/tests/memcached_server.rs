@@ -6,7 +6,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -14,8 +14,8 @@ use dewar::store::{Created, Deleted, Key, Replaced, Store, Touched, Version};
 use dewar::{Error, ErrorKind, UnixTime};
 use dewar_stores::memcached::MemcachedStore;
 use support::proxy::Proxy;
-use support::{Freeze, Server, impostor};
-use tokio::runtime::{Builder, Runtime};
+use support::{Freeze, Server, impostor, runtime, store_on_a_busy_runtime};
+use tokio::runtime::Runtime;
 
 const SECRET: &str = "s3cret";
 const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";
@@ -470,23 +470,7 @@ async fn a_call_that_is_given_up_leaves_no_answer_for_the_next() {
 #[test]
 fn a_busy_runtime_holds_up_no_other_one() {
     let server = server!();
-    let store = &hasty(&url(&server));
-    let (connected, busy) = mpsc::channel();
-    let (done, wait) = mpsc::channel();
-    std::thread::scope(|scope| {
-        // As a worker of actix-web whose handler computes for a while: nothing else runs on it meanwhile.
-        scope.spawn(move || {
-            runtime().block_on(async {
-                create(store, "1").await;
-                connected.send(()).unwrap();
-                wait.recv().unwrap();
-            });
-        });
-        busy.recv().unwrap();
-        let record = runtime().block_on(store.load(&key()));
-        done.send(()).unwrap();
-        assert_eq!(&record.unwrap().unwrap().blob[..], b"1");
-    });
+    store_on_a_busy_runtime(&hasty(&url(&server)), &key());
 }
 
 #[test]
@@ -522,10 +506,6 @@ fn connections(server: &Server) -> u32 {
     stream.read_to_string(&mut said).unwrap();
     let (_, rest) = said.split_once("STAT curr_connections ").unwrap();
     rest.split_once('\r').unwrap().0.parse().unwrap()
-}
-
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 #[test]

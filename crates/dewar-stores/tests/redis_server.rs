@@ -4,15 +4,13 @@
 
 mod support;
 
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use dewar::store::{Created, Key, Replaced, Store, Touched};
 use dewar::{Error, ErrorKind, UnixTime};
 use dewar_stores::redis::{RedisStore, driver};
 use support::proxy::Proxy;
-use support::{Freeze, Server, impostor};
-use tokio::runtime::{Builder, Runtime};
+use support::{Freeze, Server, impostor, store_on_a_busy_runtime};
 
 const SECRET: &str = "s3cret";
 const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";
@@ -481,27 +479,7 @@ fn a_store_outlives_the_runtime_that_it_connected_in() {
 #[test]
 fn a_busy_runtime_holds_up_no_other_one() {
     let server = server!();
-    let store = &hasty(&url(&server));
-    let (connected, busy) = mpsc::channel();
-    let (done, wait) = mpsc::channel();
-    std::thread::scope(|scope| {
-        // As a worker of actix-web whose handler computes for a while: nothing else runs on it meanwhile.
-        scope.spawn(move || {
-            runtime().block_on(async {
-                store.create(&key(), "1".into(), hour()).await.unwrap();
-                connected.send(()).unwrap();
-                wait.recv().unwrap();
-            });
-        });
-        busy.recv().unwrap();
-        let record = runtime().block_on(store.load(&key()));
-        done.send(()).unwrap();
-        assert_eq!(&record.unwrap().unwrap().blob[..], b"1");
-    });
-}
-
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
+    store_on_a_busy_runtime(&hasty(&url(&server)), &key());
 }
 
 #[test]

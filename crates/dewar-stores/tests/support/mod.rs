@@ -16,9 +16,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use dewar::UnixTime;
+use dewar::store::{Created, Key, Store};
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 
 /// What can be stopped in its place and go on.
 pub(crate) trait Freeze {
@@ -259,6 +263,33 @@ pub(crate) fn impostor(greeting: &'static [u8]) -> u16 {
         }
     });
     port
+}
+
+/// Reads a record on a runtime while another one, on which the store has connected, is busy.
+pub(crate) fn store_on_a_busy_runtime(store: &dyn Store, key: &Key) {
+    let (connected, busy) = mpsc::channel();
+    let (done, wait) = mpsc::channel();
+    let hour = UnixTime::now() + Duration::from_secs(3600);
+    std::thread::scope(|scope| {
+        // As a worker of actix-web whose handler computes for a while: nothing else runs on it meanwhile.
+        scope.spawn(move || {
+            runtime().block_on(async {
+                let created = store.create(key, "1".into(), hour).await.unwrap();
+                assert!(matches!(created, Created::Done(_)));
+                connected.send(()).unwrap();
+                wait.recv().unwrap();
+            });
+        });
+        busy.recv().unwrap();
+        let record = runtime().block_on(store.load(key));
+        done.send(()).unwrap();
+        assert_eq!(&record.unwrap().unwrap().blob[..], b"1");
+    });
+}
+
+/// A runtime of one thread, as a worker of actix-web has.
+pub(crate) fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// A port that nobody listens on, and that no other call in this process gives.

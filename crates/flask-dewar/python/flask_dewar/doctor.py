@@ -100,7 +100,6 @@ def examine(app: Any, clock: Callable[[], float] = time.time) -> Examination:
     client = app.config.get(f"SESSION_{kind.upper()}")
     if in_use is not None:
         kind, client = in_use.session_type, in_use.client
-    if in_use is not None:
         # The start has refused what was configured then, and not what was since.
         shared = shared_file(app, in_use._overrides)
         findings |= {shared} if shared is not None else set()

@@ -25,6 +25,19 @@ pub(crate) struct Store(Arc<dyn dewar::store::Store>);
 /// (key, size in bytes, expiry in Unix seconds) of each record, and where the next page begins.
 type Listing = (Vec<(String, Option<u64>, Option<f64>)>, Option<Vec<u8>>);
 
+impl Store {
+    fn opened(
+        py: Python<'_>,
+        config: &Bound<'_, PyDict>,
+        overrides: &Bound<'_, PyDict>,
+        shaped: fn(Place) -> Place,
+    ) -> PyResult<Store> {
+        let config = crate::config::read(config, overrides)?;
+        let store = py.detach(|| open::open_at(&config, shaped));
+        store.map(Store).map_err(|error| exception(py, &error))
+    }
+}
+
 #[pymethods]
 impl Store {
     /// The store that a configuration means. Connects when it is first used.
@@ -34,9 +47,7 @@ impl Store {
         config: &Bound<'_, PyDict>,
         overrides: &Bound<'_, PyDict>,
     ) -> PyResult<Store> {
-        let config = crate::config::read(config, overrides)?;
-        let store = py.detach(|| open::open_at(&config, |place| place));
-        store.map(Store).map_err(|error| exception(py, &error))
+        Store::opened(py, config, overrides, |place| place)
     }
 
     /// The same for a database that the application's SQLAlchemy opens as well: a table that is absent is made as
@@ -47,9 +58,7 @@ impl Store {
         config: &Bound<'_, PyDict>,
         overrides: &Bound<'_, PyDict>,
     ) -> PyResult<Store> {
-        let config = crate::config::read(config, overrides)?;
-        let store = py.detach(|| open::open_at(&config, Place::as_modelled));
-        store.map(Store).map_err(|error| exception(py, &error))
+        Store::opened(py, config, overrides, Place::as_modelled)
     }
 
     /// The SQLite file that a configuration means; None if it means another store, or none that can be opened.
