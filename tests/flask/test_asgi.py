@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 KEY = "a key that is as long as it has to be: 0123456789"
 
@@ -75,6 +77,13 @@ async def socket(connection: WebSocket) -> None:
     await connection.close()
 
 
+async def chat(connection: WebSocket) -> None:
+    await connection.accept()
+    while True:
+        connection.session["said"] = await connection.receive_text()
+        await connection.send_text("heard")
+
+
 ROUTES = [
     Route("/nothing", nothing),
     Route("/set/{key}/{value}", set_value),
@@ -85,6 +94,7 @@ ROUTES = [
     Route("/later", later),
     Route("/fails", fails),
     WebSocketRoute("/socket", socket),
+    WebSocketRoute("/chat", chat),
 ]
 
 
@@ -166,6 +176,69 @@ def test_a_web_socket_reads_and_writes(settings: dict[str, Any], client: TestCli
     if settings["SESSION_TYPE"] != "cookie":
         assert client.get("/get/before").text == "accepted"
         assert client.get("/get/by").text == "socket"
+
+
+@pytest.mark.parametrize("server", ["tells", "cancels"])
+def test_what_a_web_socket_wrote_is_kept_when_the_browser_goes_away(
+    settings: dict[str, Any], client: TestClient, server: str
+) -> None:
+    client.get("/set/user/ada")
+    cookie = f"session={client.cookies['session']}".encode()
+
+    async def conversation() -> None:
+        scope = {"type": "websocket", "path": "/chat", "headers": [(b"cookie", cookie)]}
+        to_server: asyncio.Queue[Any] = asyncio.Queue()
+        to_browser: asyncio.Queue[Any] = asyncio.Queue()
+        handler = asyncio.create_task(client.app(scope, to_server.get, to_browser.put))  # type: ignore[arg-type]
+        to_server.put_nowait({"type": "websocket.connect"})
+        to_server.put_nowait({"type": "websocket.receive", "text": "ahoy"})
+        assert (await to_browser.get())["type"] == "websocket.accept"
+        assert (await to_browser.get())["text"] == "heard"
+        if server == "tells":
+            to_server.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        else:
+            handler.cancel()
+        with pytest.raises((WebSocketDisconnect, asyncio.CancelledError)):
+            await handler
+
+    asyncio.run(conversation())
+    kept = settings["SESSION_TYPE"] != "cookie"
+    assert client.get("/get/said").text == ("ahoy" if kept else "None")
+
+
+def test_a_request_that_is_cancelled_ends_when_its_session_is_saved(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    saved = []
+    middleware = SessionMiddleware(Starlette(routes=ROUTES), config_for("sqlite", tmp_path))
+    save_session = middleware.interface.save_session
+
+    def save_slowly(*arguments: Any) -> None:
+        begun.set()
+        assert may_end.wait(10)
+        save_session(*arguments)
+        saved.append(True)
+
+    monkeypatch.setattr(middleware.interface, "save_session", save_slowly)
+
+    async def requests() -> None:
+        scope = {"type": "http", "method": "GET", "path": "/set/user/ada", "headers": []}
+        request = asyncio.create_task(middleware(scope, asyncio.Event().wait, swallow))
+        assert await asyncio.to_thread(begun.wait, 10)
+        request.cancel()
+        await asyncio.wait([request], timeout=0)
+        assert not request.done()
+        may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        assert saved
+
+    asyncio.run(requests())
+
+
+async def swallow(message: Any) -> None:
+    pass
 
 
 def test_a_handler_that_fails_leaves_no_new_session(client: TestClient) -> None:

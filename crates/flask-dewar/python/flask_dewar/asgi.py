@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from flask import Flask, Response
 from flask.sessions import SessionMixin
@@ -32,8 +32,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
-
-R = TypeVar("R")
 
 
 class SessionMiddleware:
@@ -86,8 +84,15 @@ class SessionMiddleware:
                 message["headers"] = merged(message.get("headers", ()), response)
             await send(message)
 
-        await self._app(scope, receive, send_with_cookie)
         # What was written after the response began: by its body, a background task, or a web socket.
+        try:
+            await self._app(scope, receive, send_with_cookie)
+        except BaseException:
+            # Web sockets end so when the browser goes away. Before there is a response, a handler that fails leaves
+            # nothing.
+            if answered:
+                await self._ahead.save_without_response(self._settings, session, told=True)
+            raise
         await self._ahead.save_without_response(self._settings, session, told=answered)
 
 
@@ -120,7 +125,7 @@ class Ahead:
         session_class, partly, engine, header = state["_pending"]
         data: dict[str, Any] = {}
         if header is not None and self._waits:
-            handle = await in_thread(engine.open, header, data)
+            handle = await asyncio.to_thread(engine.open, header, data)
         else:
             handle = engine.open(header, data)
         # For whoever looks into the dict past its methods.
@@ -131,7 +136,7 @@ class Ahead:
     async def save(self, app: Flask, session: SessionMixin, response: Any) -> None:
         """Saves the session, and adds its headers to the response."""
         if self._waits and not lazy.is_pending(session):
-            await in_thread(self._interface.save_session, app, session, response)
+            await to_its_end(self._interface.save_session, app, session, response)
         else:
             self._interface.save_session(app, session, response)
         if not lazy.is_pending(session):
@@ -181,11 +186,19 @@ class Loaded:
         return bool(self._data.get("_permanent"))
 
 
-async def in_thread(function: Callable[..., R], *arguments: Any) -> R:
-    """What a function returns that waits for a server.
+async def to_its_end(function: Callable[..., None], *arguments: Any) -> None:
+    """Runs a function that waits for a server in a thread.
 
     It runs to its end even if the request is cancelled meanwhile, as servers do when the browser goes away: what a
-    handler wrote is saved.
+    handler wrote is saved. Only then is the request at its end, so that whoever cancelled it finds what it wrote.
     """
     running = asyncio.get_running_loop().run_in_executor(None, lambda: function(*arguments))
-    return await asyncio.shield(running)
+    cancelled = None
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled from running.exception()
+    running.result()

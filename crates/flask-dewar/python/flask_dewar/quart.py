@@ -12,12 +12,14 @@ one read, unlike in Flask, where an untouched session costs nothing.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, NoReturn, cast
 
 import click
 from flask import Flask
 from flask.sessions import NullSession, SessionMixin
 from quart import Quart
+from quart.globals import websocket_ctx
 from quart.sessions import SessionInterface
 from quart.wrappers import BaseRequestWebsocket
 
@@ -48,6 +50,7 @@ class Session:
         except ConfigurationError as error:
             raise explained(alike, error) from None
         app.session_interface = cast(Any, interface)
+        app.teardown_websocket(interface.save_what_a_web_socket_wrote)
 
         @app.cli.command("session_cleanup")
         def session_cleanup() -> None:
@@ -73,6 +76,13 @@ class AsyncSessionInterface(SessionInterface):
             await self._ahead.save_without_response(cast(Flask, app), session)
         else:
             await self._ahead.save(cast(Flask, app), session, response)
+
+    async def save_what_a_web_socket_wrote(self, error: BaseException | None) -> None:
+        """Saves the session of a web socket whose handler was cancelled, as Quart does when the browser goes away."""
+        if isinstance(error, asyncio.CancelledError):
+            session = websocket_ctx.session
+            if session is not None and not self.is_null_session(session):
+                await self._ahead.save_without_response(cast(Flask, websocket_ctx.app), session)
 
     async def make_null_session(self, app: Quart) -> NullSession:
         return ExplainedNullSession(app)
