@@ -52,13 +52,36 @@ def browsers():
 def visit(browsers, shop):
     """Opens the shop as a visitor who was never there."""
 
-    def visit(store="filesystem", javascript=True):
+    def visit(store="filesystem", javascript=True, at=shop):
         driver = browsers(javascript)
         for handle in driver.window_handles[1:]:
             driver.switch_to.window(handle)
             driver.close()
         driver.switch_to.window(driver.window_handles[0])
         driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
-        return Visitor(driver, shop.url, store).open()
+        return Visitor(driver, at.url, store).open()
 
     return visit
+
+
+@pytest.fixture
+def during_a_checkout(visit, start):
+    """Has a visitor check out a mug, and do something in a second tab before that is done; back in the first tab when it is.
+
+    How long a checkout takes is told to the demo when it starts: where the visitor was too slow, another one tries a longer one.
+    """
+
+    def during_a_checkout(store, do):
+        for seconds in (2, 15, 60):
+            visitor = visit(store, at=start(checkout=seconds))
+            visitor.log_in("Ada")
+            visitor.add("Desk mug")
+            visitor.check_out_and_move_to_a_second_tab()
+            do(visitor)
+            if all(request != "POST /checkout" for request, *_ in visitor.decisions):
+                visitor.tab(0)
+                visitor.wait_for_decision("POST /checkout")
+                return visitor
+        raise AssertionError(f"the second tab took longer than {seconds} seconds")
+
+    return during_a_checkout

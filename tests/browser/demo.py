@@ -37,7 +37,7 @@ class Demo:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        assert self._opened.wait(10), f"the demo did not start:\n{self.output}"
+        assert self._opened.wait(120), f"the demo did not start:\n{self.output}"
         self.url = re.search(r"http://127\.0\.0\.1:\d+", self.output)[0]
 
     def _read(self):
@@ -51,14 +51,14 @@ class Demo:
         """Ends it as Ctrl-C does; its exit code."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-        code = self._process.wait(timeout=20)
-        self._reader.join(timeout=5)
+        code = self._process.wait(timeout=120)
+        self._reader.join(timeout=120)
         self._process.stdout.close()
         return code
 
     def request(self, method, path, body=None, **headers):
         """A request without a browser: status, headers and text."""
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=20)
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=120)
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"

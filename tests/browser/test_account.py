@@ -84,21 +84,15 @@ def test_after_a_logout_the_old_cookie_is_worth_nothing(visit, shop, store):
     assert "Logged in as" not in page
 
 
-def check_out_and_log_out_in_a_second_tab(visitor):
-    visitor.log_in("Ada")
-    visitor.add("Desk mug")
-    visitor.check_out_and_move_to_a_second_tab()
+def log_out(visitor):
     assert visitor.name == "Ada"
     visitor.log_out()
     assert visitor.name is None
-    visitor.tab(0)
-    visitor.wait_for_decision("POST /checkout")
 
 
 @pytest.mark.parametrize("store", SERVER_SIDE)
-def test_a_logout_in_a_second_tab_stays_final_while_a_slow_request_is_open(visit, shop, store):
-    visitor = visit(store)
-    check_out_and_log_out_in_a_second_tab(visitor)
+def test_a_logout_in_a_second_tab_stays_final_while_a_slow_request_is_open(during_a_checkout, shop, store):
+    visitor = during_a_checkout(store, log_out)
     request, plan, why = next(row for row in visitor.decisions if row[0] == "POST /checkout")
     assert (plan, why) == ("Nothing", "Why: another request ended it meanwhile, so nothing is written.")
     assert visitor.name is None
@@ -109,10 +103,9 @@ def test_a_logout_in_a_second_tab_stays_final_while_a_slow_request_is_open(visit
         assert records(shop) == []
 
 
-def test_a_signed_cookie_has_no_place_where_the_logout_could_be_noted(visit):
+def test_a_signed_cookie_has_no_place_where_the_logout_could_be_noted(during_a_checkout):
     """What holds for a session that is kept in the cookie, as in Flask; the page says so beside the button."""
-    visitor = visit("cookie")
-    check_out_and_log_out_in_a_second_tab(visitor)
+    visitor = during_a_checkout("cookie", log_out)
     assert visitor.name == "Ada"
     visitor.log_out()
     assert visitor.name is None

@@ -79,7 +79,7 @@ def test_an_address_that_leads_nowhere_is_a_404_with_a_way_back(shop):
 
 
 def failed_start(program, *options):
-    done = subprocess.run([program, *options], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([program, *options], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert done.stderr.startswith("The shop cannot start: ")
     return done.stderr

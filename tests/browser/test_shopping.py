@@ -104,7 +104,7 @@ def test_two_windows_that_add_to_the_cart_at_once_lose_nothing(visit, shop, stor
 
     def window(product):
         for _ in range(20):
-            together.wait(10)
+            together.wait(120)
             statuses.append(shop.request("POST", f"/{store}/cart/add", f"product={product}", Cookie=cookie)[0])
 
     windows = [threading.Thread(target=window, args=[product]) for product in (3, 4)]
@@ -118,14 +118,8 @@ def test_two_windows_that_add_to_the_cart_at_once_lose_nothing(visit, shop, stor
 
 
 @pytest.mark.parametrize("store", ["memory", "filesystem"])
-def test_what_a_second_window_adds_during_a_slow_checkout_stays_in_the_cart(visit, store):
-    visitor = visit(store)
-    visitor.log_in("Ada")
-    visitor.add("Desk mug")
-    visitor.check_out_and_move_to_a_second_tab()
-    visitor.add("Tea flask")
-    visitor.tab(0)
-    visitor.wait_for_decision("POST /checkout")
+def test_what_a_second_window_adds_during_a_slow_checkout_stays_in_the_cart(during_a_checkout, store):
+    visitor = during_a_checkout(store, lambda visitor: visitor.add("Tea flask"))
     visitor.open()
     assert visitor.cart == {"Tea flask": 1}
     assert visitor.texts(".orders li") == ["Order 1\n1 piece\n€24.00"]

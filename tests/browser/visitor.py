@@ -51,7 +51,7 @@ class Visitor:
         """Presses a button and waits for the page that answers."""
         before = self.one("html")
         self.one(selector).click()
-        WebDriverWait(self.driver, 20).until(lambda _: self._left(before))
+        WebDriverWait(self.driver, 120).until(lambda _: self._left(before))
 
     def _left(self, page):
         try:
@@ -81,9 +81,12 @@ class Visitor:
         """Presses the button and, while the first tab waits for the answer, goes on in a second one."""
         self.driver.execute_script("window.open(location.href)")
         self.tab(1)
-        WebDriverWait(self.driver, 20).until(lambda _: self.all("#session .parts"))
+        WebDriverWait(self.driver, 120).until(lambda _: self.all("#session .parts"))
         # From here, because WebDriver itself would wait for the answer.
         self.driver.execute_script("opener.document.querySelector('.checkout button').click()")
+        if self.store != "cookie":
+            # The cart is taken when it begins; a cookie has gone on its way with the request.
+            WebDriverWait(self.driver, 120).until(lambda _: self.open().cart == {})
 
     def new_tab(self):
         self.driver.switch_to.new_window("tab")
@@ -132,7 +135,7 @@ class Visitor:
     def wait_for_decision(self, request):
         """Waits until this tab shows a page that was made after `request` was done."""
         done = lambda _: any(row[0] == request for row in self.decisions)  # noqa: E731
-        WebDriverWait(self.driver, 20, ignored_exceptions=[StaleElementReferenceException]).until(done)
+        WebDriverWait(self.driver, 120, ignored_exceptions=[StaleElementReferenceException]).until(done)
 
     @property
     def cookie(self):
