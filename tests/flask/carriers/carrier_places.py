@@ -39,8 +39,6 @@ class Kind:
     #: Whether `touch` leaves the version as it is; libmemcached has no touch in the binary protocol, and the carrier
     #: writes the record again.
     touches: bool = True
-    #: Seconds until a record of one second has surely expired.
-    grain: float = 2.2
 
     def data(self, name: str) -> bytes:
         if self.any_bytes:
@@ -334,17 +332,17 @@ def cachelib_redis(stack: ExitStack, folder: Path) -> Any:
 
 
 KINDS = [
-    Kind("redis", redis, grain=1.3),
-    Kind("redis-decode-responses", redis_text, grain=1.3),
-    Kind("redis-cluster", redis_cluster, grain=1.3),
-    Kind("redis-sentinel", redis_sentinel, grain=1.3),
-    Kind("fakeredis", fakeredis, grain=1.3),
-    Kind("pymemcache", memcached(pymemcache_client), lists=False, grain=3.2),
-    Kind("pymemcache-pooled", memcached(pymemcache_pooled), lists=False, grain=3.2),
-    Kind("pymemcache-hash", memcached(pymemcache_hash), lists=False, grain=3.2),
-    Kind("pylibmc", memcached(pylibmc), lists=False, grain=3.2),
-    Kind("pylibmc-binary", memcached(pylibmc_binary), lists=False, touches=False, grain=3.2),
-    Kind("python-memcached", memcached(python_memcached), lists=False, grain=3.2),
+    Kind("redis", redis),
+    Kind("redis-decode-responses", redis_text),
+    Kind("redis-cluster", redis_cluster),
+    Kind("redis-sentinel", redis_sentinel),
+    Kind("fakeredis", fakeredis),
+    Kind("pymemcache", memcached(pymemcache_client), lists=False),
+    Kind("pymemcache-pooled", memcached(pymemcache_pooled), lists=False),
+    Kind("pymemcache-hash", memcached(pymemcache_hash), lists=False),
+    Kind("pylibmc", memcached(pylibmc), lists=False),
+    Kind("pylibmc-binary", memcached(pylibmc_binary), lists=False, touches=False),
+    Kind("python-memcached", memcached(python_memcached), lists=False),
     Kind("mongodb", mongodb, manual=True, races=bool(url_of("REAL_MONGODB"))),
     Kind("dynamodb", dynamodb, manual=True, races=bool(url_of("REAL_DYNAMODB"))),
     Kind("sqlalchemy-sqlite", sqlalchemy(None), manual=True, purges=True),
