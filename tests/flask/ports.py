@@ -11,17 +11,25 @@ PORTS = range(30_000, 32_768)
 
 calls = itertools.count(os.getpid() * 97)
 
+#: What keeps other processes from a port that this one gave, until it ends.
+kept: list[socket.socket] = []
+
 
 def free_port() -> int:
-    """A port that nobody listens on, and that no other call in this process gives.
+    """A port that nobody listens on, and that no other call gives on this machine, in whichever process.
 
     One from where the system takes those of clients could be gone before the server is there.
     """
     while True:
         port = PORTS[next(calls) % len(PORTS)]
-        with socket.socket() as probe:
-            try:
+        # A name in the network's namespace, as the port is one; there is no file of it.
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0dewar-test-port-{port}")
+            with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+        except OSError:
+            name.close()
+            continue
+        kept.append(name)
+        return port
