@@ -338,7 +338,8 @@ def served(command, **environment):
     )
 
     def ask(path):
-        for _ in range(200):
+        deadline = time.monotonic() + 120
+        while True:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
                     return answer.status, answer.read().decode()
@@ -347,8 +348,8 @@ def served(command, **environment):
                     return error.code, error.read().decode()
             except OSError:
                 assert process.poll() is None, process.stdout.read().decode()
+                assert time.monotonic() < deadline, "the server does not answer"
                 time.sleep(0.1)
-        raise AssertionError("the server does not answer")
 
     try:
         yield ask
