@@ -231,7 +231,9 @@ def sqlalchemy(server: str | None) -> Callable[..., Opened]:
         url = url.replace("postgresql://", "postgresql+psycopg://")
         url = url.replace("mysql://", "mysql+pymysql://")
         table = f"sessions_{uuid.uuid4().hex[:12]}"
-        engines = [sa.create_engine(url, pool_size=10) for _ in range(2)]
+        # Whoever waits for the lock of an SQLite file has no place in a queue.
+        patient = {"connect_args": {"timeout": 120}} if server is None else {}
+        engines = [sa.create_engine(url, pool_size=10, **patient) for _ in range(2)]
         carriers = [
             SQLAlchemyCarrier(lambda engine=engine: engine, table, **options) for engine in engines
         ]
