@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import flask
 import pytest
+from hypothesis import HealthCheck, settings
 from shops import TYPES, config_for, shop
+
+# The same examples in every run, as in tests/interop. `DEWAR_EXAMPLES=yes scripts/test python` looks at new ones instead.
+settings.register_profile(
+    "flask",
+    derandomize="DEWAR_EXAMPLES" not in os.environ,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile("flask")
 
 
 @pytest.fixture(params=TYPES)

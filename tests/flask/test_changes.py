@@ -126,7 +126,7 @@ def usual(value: Any) -> str:
     return repr(value)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(value=trees, new=trees, data=st.data())
 def test_a_change_at_any_place_is_saved(
     app: flask.Flask, value: Any, new: Any, data: st.DataObject
@@ -140,7 +140,7 @@ def test_a_change_at_any_place_is_saved(
     assert usual(visit.read()) == usual(expected)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(value=st.dictionaries(st.text(max_size=8), trees, max_size=4))
 def test_what_is_only_read_is_not_written(value: dict[str, Any]) -> None:
     visit = Visit(app_of("cookie"))
@@ -375,7 +375,7 @@ def test_keys_of_dicts_are_text_in_cookies_as_in_flask() -> None:
     assert visit.read() == {"numbered": {"1": "a", "2": {"3": 4}}}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     value=st.dictionaries(
         st.text(max_size=4)

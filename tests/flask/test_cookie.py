@@ -86,7 +86,7 @@ ours = app_with(flask_dewar.SecureCookieSessionInterface(), MAX_COOKIE_SIZE=0)
 flasks = app_with(None, MAX_COOKIE_SIZE=0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=sessions)
 @example(data={"_flashes": [None]})
 @example(data={"_flashes": [["error", "a list"]]})
@@ -95,7 +95,7 @@ def test_flask_reads_what_dewar_writes_as_it_reads_its_own(data: dict[str, Any])
     assert transfer(ours, flasks, data) == transfer(flasks, flasks, data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=sessions)
 def test_dewar_reads_what_flask_writes_as_flask_does(data: dict[str, Any]) -> None:
     found, expected = transfer(flasks, ours, data), transfer(flasks, flasks, data)
