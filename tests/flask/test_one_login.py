@@ -11,6 +11,7 @@ import time
 import urllib.parse
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,11 @@ class Axum:
         cookie = self.flask.get_cookie("session")
         if cookie is not None:
             headers["Cookie"] = f"session={cookie.value}"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request(method, path, urllib.parse.urlencode(form), headers)
-        response = connection.getresponse()
-        body = response.read().decode()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        with closing(connection):
+            connection.request(method, path, urllib.parse.urlencode(form), headers)
+            response = connection.getresponse()
+            body = response.read().decode()
         assert response.status in (200, 303), body
         for name, value in response.getheaders():
             if name.lower() == "set-cookie":
@@ -65,7 +67,6 @@ class Axum:
                     self.flask.set_cookie("session", value)
                 else:
                     self.flask.delete_cookie("session")
-        connection.close()
         return body
 
 
@@ -76,7 +77,7 @@ def axum(flask: Client) -> Iterator[Axum]:
     environment = {**os.environ, "ONE_LOGIN_ADDRESS": f"127.0.0.1:{port}"}
     with subprocess.Popen([PROGRAM], env=environment) as server:
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while True:
                 try:
                     socket.create_connection(("127.0.0.1", port), 1).close()
@@ -88,7 +89,7 @@ def axum(flask: Client) -> Iterator[Axum]:
             yield Axum(port, flask)
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(120)
 
 
 def test_a_login_in_flask_is_one_in_axum(flask: Client, axum: Axum) -> None:
