@@ -18,7 +18,9 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 def application(config: dict[str, Any]) -> flask.Flask:
     if os.environ.get("DEWAR_TEST_CLIENT"):
-        config["SESSION_REDIS"] = redis.Redis.from_url(config["SESSION_REDIS"])
+        # redis-py would give up after five seconds.
+        patient = {"socket_timeout": 600, "socket_connect_timeout": 600}
+        config["SESSION_REDIS"] = redis.Redis.from_url(config["SESSION_REDIS"], **patient)
     app = shop(config)
 
     @app.get("/way")

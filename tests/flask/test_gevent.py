@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from shops import config_for
-from test_processes import GEVENT, Browser, serving
+from test_processes import GEVENT, Browser, Workers, serving
 
 #: Whose connection carries the records, by what the application gives, and when it is loaded.
 CARRIED = {"SESSION_DEWAR_CONNECTION": "client"}
@@ -32,6 +32,8 @@ WAYS: dict[str, tuple[list[str], str, dict[str, str], str]] = {
         "the application's client",
     ),
 }
+#: As long as others need, while the store does not answer.
+PATIENT = {"SESSION_CONNECT_TIMEOUT": 600, "SESSION_OPERATION_TIMEOUT": 600}
 ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 
 
@@ -67,7 +69,7 @@ class Gate:
                 while data := source.recv(65536):
                     if answers and not self.open.is_set():
                         self.asked.set()
-                        self.open.wait(30)
+                        self.open.wait()
                     sink.sendall(data)
             except OSError:
                 # Either side has closed the connection.
@@ -95,7 +97,7 @@ def test_while_a_request_waits_for_the_store_others_are_answered(
     with (
         gate(config["SESSION_REDIS"]) as redis,
         serving(
-            config | {"SESSION_REDIS": redis.url, "SESSION_OPERATION_TIMEOUT": 30},
+            config | PATIENT | {"SESSION_REDIS": redis.url},
             [*GEVENT, "--workers", "1", *arguments],
             1,
         ) as port,
@@ -113,7 +115,7 @@ def others_go_on(port: int, redis: Gate) -> None:
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(reader.get, "/get/user"), pool.submit(writer.get, "/set/user/bob")]
         try:
-            assert redis.asked.wait(20)
+            assert redis.asked.wait(120)
             for _ in range(20):
                 assert Browser(port).get("/nothing") == "nothing"
             for one in waiting:
@@ -121,7 +123,7 @@ def others_go_on(port: int, redis: Gate) -> None:
                     one.result(0)
         finally:
             redis.open.set()
-        assert [one.result(30) for one in waiting] == ["ada", "set"]
+        assert [one.result(120) for one in waiting] == ["ada", "set"]
     assert writer.get("/get/user") == "bob"
 
 
@@ -132,22 +134,22 @@ def test_eight_users_of_a_patched_worker_never_see_another_ones_session(
     arguments, client, more, _ = way
     monkeypatch.setenv("DEWAR_TEST_CLIENT", client)
     config = config_for("redis", tmp_path) | more
+    workers = Workers(2)
     with serving(config, [*GEVENT, *arguments]) as port:
 
-        def visit(user: int) -> set[str]:
+        def visit(user: int) -> None:
             browser = Browser(port)
             browser.get(f"/set/user/{user}")
-            workers = set()
-            for number in range(40):
+            numbers = []
+            for number in workers.at_least(40):
                 assert browser.get("/get/user") == str(user)
                 assert browser.get(f"/append/numbers/{number}") == "appended"
-                workers.add(browser.get("/pid"))
-            assert browser.get("/get/numbers") == str([str(number) for number in range(40)])
-            return workers
+                numbers.append(str(number))
+                workers.seen.add(browser.get("/pid"))
+            assert browser.get("/get/numbers") == str(numbers)
 
         with ThreadPoolExecutor(8) as pool:
-            workers = set().union(*pool.map(visit, range(8)))
-    assert len(workers) == 2
+            list(pool.map(visit, range(8)))
 
 
 EVENTLET = """
@@ -171,7 +173,7 @@ def test_so_it_is_with_eventlet(
     with (
         gate(config["SESSION_REDIS"]) as redis,
         serving(
-            config | {"SESSION_REDIS": redis.url, "SESSION_OPERATION_TIMEOUT": 30},
+            config | PATIENT | {"SESSION_REDIS": redis.url},
             [sys.executable, "-W", "ignore", "-c", EVENTLET],
             1,
         ) as port,
@@ -196,6 +198,6 @@ def test_with_eventlet_a_client_that_would_carry_is_refused() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert "ConfigurationError: eventlet has patched this process" in done.stderr
