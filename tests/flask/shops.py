@@ -22,6 +22,9 @@ SERVERS = {
 
 TYPES = ["memory", "filesystem", "sqlite", *SERVERS]
 
+#: A server's answer may take as long as it takes: what is tested is what it says.
+PATIENCE = {"SESSION_CONNECT_TIMEOUT": 60, "SESSION_OPERATION_TIMEOUT": 60}
+
 
 def is_available(kind: str) -> bool:
     """Whether the store's server, if it needs one, is there."""
@@ -38,14 +41,12 @@ def config_for(kind: str, folder: Any) -> dict[str, Any]:
         settings["SESSION_FILE_DIR"] = str(folder / "sessions")
     elif kind == "sqlite":
         settings["SESSION_SQLITE"] = f"sqlite:///{folder / 'sessions.db'}"
+        settings["SESSION_OPERATION_TIMEOUT"] = PATIENCE["SESSION_OPERATION_TIMEOUT"]
     elif kind in SERVERS:
         variable, key = SERVERS[kind]
         if not is_available(kind):
             unavailable(f"{variable} is not set: scripts/servers start {kind}")
-        settings[key] = os.environ[variable]
-    if kind == "dynamodb":
-        # What stands in for the server takes its time, with many threads the more.
-        settings["SESSION_OPERATION_TIMEOUT"] = 20
+        settings |= PATIENCE | {key: os.environ[variable]}
     return settings
 
 

@@ -19,7 +19,7 @@ import pytest
 from cachelib.file import FileSystemCache
 from flask_dewar import cachelib, dynamodb, filesystem, memcached, mongodb, postgresql, sqlalchemy
 from flask_dewar.redis import RedisSession, RedisSessionInterface
-from shops import shop, unavailable
+from shops import PATIENCE, shop, unavailable
 
 
 @dataclass
@@ -168,6 +168,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     with ExitStack() as stack:
         made = PLACES[request.param](stack, tmp_path)
         made.config |= {"SESSION_SERIALIZATION_FORMAT": "json", "SESSION_PERMANENT": False}
+        if f"DEWAR_TEST_{request.param.upper()}_URL" in os.environ:
+            made.config |= PATIENCE
         yield made
 
 
@@ -230,7 +232,7 @@ def test_a_session_type_that_is_none_is_a_value_error() -> None:
 def test_a_table_of_dynamodb_is_expected_or_made(exists: bool) -> None:
     resource = dynamodb_resource()
     name = f"Sessions-{uuid.uuid4().hex}"
-    config = {"SESSION_TYPE": "dynamodb", "SESSION_DYNAMODB": resource}
+    config = {"SESSION_TYPE": "dynamodb", "SESSION_DYNAMODB": resource, **PATIENCE}
     config |= {"SESSION_DYNAMODB_TABLE": name, "SESSION_DYNAMODB_TABLE_EXISTS": exists}
     if exists:
         with pytest.raises(flask_dewar.StoreError):

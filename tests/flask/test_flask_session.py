@@ -14,9 +14,9 @@ import msgspec
 import pytest
 import redis
 from flask_dewar.redis import RedisSession
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from shops import shop, unavailable
+from shops import PATIENCE, shop, unavailable
 
 URL = os.environ.get("DEWAR_TEST_REDIS_URL", "")
 PREFIX = "interop:"
@@ -52,7 +52,7 @@ def apps() -> dict[str, flask.Flask]:
         unavailable("DEWAR_TEST_REDIS_URL is not set: scripts/servers start redis")
     made = {}
     for format in ("msgpack", "json"):
-        shared = {"SESSION_TYPE": "redis", "SESSION_KEY_PREFIX": PREFIX}
+        shared = {"SESSION_TYPE": "redis", "SESSION_KEY_PREFIX": PREFIX, **PATIENCE}
         shared["SESSION_SERIALIZATION_FORMAT"] = format
         theirs = flask.Flask(__name__)
         theirs.config.update(shared, SESSION_REDIS=redis.Redis.from_url(URL))
@@ -74,9 +74,7 @@ def transfer(writer: flask.Flask, reader: flask.Flask, data: dict[str, Any]) -> 
         return dict(session)
 
 
-random_sessions = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+random_sessions = settings(max_examples=60)
 
 
 @pytest.mark.parametrize("format", ["msgpack", "json"])
