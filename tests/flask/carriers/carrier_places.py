@@ -21,6 +21,9 @@ import pytest
 
 Opened = Any  # two carriers, or why there are none
 
+#: Seconds that a server has for an answer, in place of the few that clients leave it: what is tested is what it says.
+PATIENCE = 120
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -69,6 +72,7 @@ def redis(stack: ExitStack, folder: Path, options: dict[str, Any], **settings: A
     url = url_of("REDIS")
     if not url:
         return missing("REDIS")
+    settings["socket_timeout"] = settings["socket_connect_timeout"] = PATIENCE
     clients = [stack.enter_context(redis.Redis.from_url(url, **settings)) for _ in range(2)]
     return [RedisCarrier(client, **options) for client in clients]
 
@@ -86,7 +90,7 @@ def redis_cluster(stack: ExitStack, folder: Path, options: dict[str, Any]) -> Op
         return missing("REDIS_CLUSTER")
     nodes = [host.rsplit(":", 1) for host in url.partition("://")[2].split(",")]
     nodes = [ClusterNode(host, int(port)) for host, port in nodes]
-    clients = [RedisCluster(startup_nodes=nodes) for _ in range(2)]
+    clients = [RedisCluster(startup_nodes=nodes, socket_timeout=PATIENCE) for _ in range(2)]
     for client in clients:
         stack.callback(client.close)
     return [RedisCarrier(client, **options) for client in clients]
@@ -102,7 +106,9 @@ def redis_sentinel(stack: ExitStack, folder: Path, options: dict[str, Any]) -> O
     hosts, _, service = url.partition("://")[2].partition("/")
     sentinels = [(host, int(port)) for host, port in (host.split(":") for host in hosts.split(","))]
     sentinel = Sentinel(sentinels)
-    clients = [stack.enter_context(sentinel.master_for(service)) for _ in range(2)]
+    clients = [
+        stack.enter_context(sentinel.master_for(service, socket_timeout=PATIENCE)) for _ in range(2)
+    ]
     return [RedisCarrier(client, **options) for client in clients]
 
 
@@ -150,22 +156,25 @@ def pymemcache_hash(host: str, port: int) -> Any:
     return HashClient([(host, port)], use_pooling=True, max_pool_size=16)
 
 
+PYLIBMC_WAITS = {"connect_timeout": PATIENCE * 1000, "_poll_timeout": PATIENCE * 1000}
+
+
 def pylibmc(host: str, port: int) -> Any:
     import pylibmc
 
-    return pylibmc.Client([f"{host}:{port}"])
+    return pylibmc.Client([f"{host}:{port}"], behaviors=PYLIBMC_WAITS)
 
 
 def pylibmc_binary(host: str, port: int) -> Any:
     import pylibmc
 
-    return pylibmc.Client([f"{host}:{port}"], binary=True)
+    return pylibmc.Client([f"{host}:{port}"], binary=True, behaviors=PYLIBMC_WAITS)
 
 
 def python_memcached(host: str, port: int) -> Any:
     import memcache
 
-    return memcache.Client([f"{host}:{port}"])
+    return memcache.Client([f"{host}:{port}"], socket_timeout=PATIENCE)
 
 
 def mongodb(stack: ExitStack, folder: Path, options: dict[str, Any]) -> Opened:
@@ -232,7 +241,7 @@ def sqlalchemy(server: str | None) -> Callable[..., Opened]:
         url = url.replace("mysql://", "mysql+pymysql://")
         table = f"sessions_{uuid.uuid4().hex[:12]}"
         # Whoever waits for the lock of an SQLite file has no place in a queue.
-        patient = {"connect_args": {"timeout": 120}} if server is None else {}
+        patient = {"connect_args": {"timeout": PATIENCE}} if server is None else {}
         engines = [sa.create_engine(url, pool_size=10, **patient) for _ in range(2)]
         carriers = [
             SQLAlchemyCarrier(lambda engine=engine: engine, table, **options) for engine in engines
