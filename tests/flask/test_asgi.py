@@ -216,7 +216,7 @@ def test_a_request_that_is_cancelled_ends_when_its_session_is_saved(
 
     def save_slowly(*arguments: Any) -> None:
         begun.set()
-        assert may_end.wait(10)
+        assert may_end.wait(120)
         save_session(*arguments)
         saved.append(True)
 
@@ -225,7 +225,7 @@ def test_a_request_that_is_cancelled_ends_when_its_session_is_saved(
     async def requests() -> None:
         scope = {"type": "http", "method": "GET", "path": "/set/user/ada", "headers": []}
         request = asyncio.create_task(middleware(scope, asyncio.Event().wait, swallow))
-        assert await asyncio.to_thread(begun.wait, 10)
+        assert await asyncio.to_thread(begun.wait, 120)
         request.cancel()
         await asyncio.wait([request], timeout=0)
         assert not request.done()

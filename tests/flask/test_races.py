@@ -43,7 +43,7 @@ def test_requests_of_one_user_at_the_same_time_do_not_lose_each_others_keys(make
     def slow(key: str) -> str:
         flask.session[key] = "written"
         # All have read the session before any of them writes.
-        together.wait(20)
+        together.wait(120)
         return "written"
 
     first = app.test_client()
@@ -73,7 +73,7 @@ def test_a_slow_request_does_not_undo_a_logout(make_app: App) -> None:
     def slow() -> str:
         flask.session["late"] = "write"
         opened.set()
-        assert logged_out.wait(20)
+        assert logged_out.wait(120)
         return "done"
 
     client = app.test_client()
@@ -90,7 +90,7 @@ def test_a_slow_request_does_not_undo_a_logout(make_app: App) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(visit)
-        assert opened.wait(20)
+        assert opened.wait(120)
         client.get("/clear")
         logged_out.set()
         assert late.result() == 200
@@ -114,10 +114,10 @@ class Gated(cachelib.SimpleCache):
         match next(self.reads) if self.armed.is_set() else None:
             case 1:
                 self.first_began.set()
-                assert self.second_began.wait(20)
+                assert self.second_began.wait(120)
             case 2:
                 self.second_began.set()
-                assert self.written.wait(20)
+                assert self.written.wait(120)
         return found
 
 
@@ -136,7 +136,7 @@ def test_a_thread_that_is_late_with_loading_undoes_nothing() -> None:
         cache.written.set()
 
     def read() -> None:
-        assert cache.first_began.wait(20)
+        assert cache.first_began.wait(120)
         seen.append(dict(flask.session))
 
     @app.get("/fill")
@@ -174,7 +174,7 @@ def test_threads_of_a_request_that_reach_for_its_session_first_share_it() -> Non
         start = threading.Barrier(threads)
 
         def write(number: int) -> None:
-            start.wait(20)
+            start.wait(120)
             flask.session[f"key{number}"] = number
 
         jobs = [flask.copy_current_request_context(write) for _ in range(threads)]
