@@ -8,9 +8,13 @@ from typing import Any
 
 import flask
 import pytest
+from shops import PATIENCE
 from test_changes import Visit, app_of
 
 SAID = "flask_dewar"
+
+#: Where nothing listens, which is told at once, however long it may take.
+NOBODY = {"SESSION_REDIS": "redis://127.0.0.1:1", **PATIENCE}
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
@@ -38,7 +42,7 @@ def test_a_damaged_record_counts_as_absent_and_is_logged(
 def test_a_store_that_fails_is_logged_where_sessions_become_read_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    app = app_of("redis", SESSION_REDIS="redis://127.0.0.1:1", SESSION_ON_STORE_FAILURE="read-only")
+    app = app_of("redis", **NOBODY, SESSION_ON_STORE_FAILURE="read-only")
     app.add_url_rule("/login", "login", lambda: flask.session.update(name="ada") or "welcome")
     client = app.test_client()
     client.set_cookie("session", "a" * 43)
@@ -55,7 +59,7 @@ def test_a_store_that_fails_is_logged_where_sessions_become_read_only(
 def test_a_store_that_fails_is_said_once_by_the_exception(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    app = app_of("redis", SESSION_REDIS="redis://127.0.0.1:1")
+    app = app_of("redis", **NOBODY)
     visit = Visit(app)
     with pytest.raises(Exception, match="nothing listens"):
         visit.write({"name": "ada"})

@@ -12,7 +12,7 @@ import flask
 import pytest
 from cachelib import FileSystemCache
 from flask_dewar import ConfigurationError, Session, StoreError
-from shops import SERVERS, shop
+from shops import PATIENCE, SERVERS, shop
 
 
 def start(**settings: Any) -> None:
@@ -188,7 +188,7 @@ def test_cachelib_without_a_cache_keeps_its_files_where_flask_session_does(
 
 def test_a_server_that_is_not_there_is_told_in_one_sentence() -> None:
     app = flask.Flask(__name__)
-    app.config.update(SESSION_TYPE="redis", SESSION_REDIS="redis://127.0.0.1:1", TESTING=True)
+    app.config.update(SESSION_TYPE="redis", SESSION_REDIS="redis://127.0.0.1:1", **PATIENCE)
     Session(app)
     with pytest.raises(StoreError, match=r"redis at 127\.0\.0\.1:1: .*nothing listens") as caught:
         app.session_interface.store.load("session:none")  # type: ignore[attr-defined]
