@@ -24,6 +24,8 @@ TYPES = ["memory", "filesystem", "sqlite", *SERVERS]
 
 #: A server's answer may take as long as it takes: what is tested is what it says.
 PATIENCE = {"SESSION_CONNECT_TIMEOUT": 60, "SESSION_OPERATION_TIMEOUT": 60}
+#: The same for redis-py, which would give up after five seconds.
+REDIS_PATIENCE = {"socket_connect_timeout": 60, "socket_timeout": 60}
 
 
 def is_available(kind: str) -> bool:

@@ -19,7 +19,7 @@ import pytest
 from cachelib.file import FileSystemCache
 from flask_dewar import cachelib, dynamodb, filesystem, memcached, mongodb, postgresql, sqlalchemy
 from flask_dewar.redis import RedisSession, RedisSessionInterface
-from shops import PATIENCE, shop, unavailable
+from shops import PATIENCE, REDIS_PATIENCE, shop, unavailable
 
 
 @dataclass
@@ -41,7 +41,8 @@ def url(name: str) -> str:
 def on_redis(stack: ExitStack, folder: Path) -> Place:
     import redis
 
-    client, other = (stack.enter_context(redis.Redis.from_url(url("redis"))) for _ in range(2))
+    made = [redis.Redis.from_url(url("redis"), **REDIS_PATIENCE) for _ in range(2)]
+    client, other = map(stack.enter_context, made)
     config = {"SESSION_TYPE": "redis", "SESSION_REDIS": client}
     return Place(config, RedisSession, lambda app, key: json.loads(str(other.get(key), "utf-8")))
 

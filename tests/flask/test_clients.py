@@ -11,7 +11,7 @@ import flask_dewar
 import pytest
 import redis
 from flask_sqlalchemy import SQLAlchemy
-from shops import PATIENCE, shop, unavailable
+from shops import PATIENCE, REDIS_PATIENCE, shop, unavailable
 
 
 def visit(app: flask.Flask) -> None:
@@ -29,7 +29,7 @@ def visit(app: flask.Flask) -> None:
 def test_a_redis_client(path: str) -> None:
     if "DEWAR_TEST_REDIS_URL" not in os.environ:
         unavailable("DEWAR_TEST_REDIS_URL is not set: scripts/servers start redis")
-    with redis.Redis.from_url(os.environ["DEWAR_TEST_REDIS_URL"]) as client:
+    with redis.Redis.from_url(os.environ["DEWAR_TEST_REDIS_URL"], **REDIS_PATIENCE) as client:
         settings = {"SESSION_TYPE": "redis", "SESSION_REDIS": client, **PATIENCE}
         app = shop(settings | {"SESSION_DEWAR_CONNECTION": path})
         assert ("the application's client" in repr(app.session_interface.store)) is (  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ import redis
 from flask_dewar.redis import RedisSession
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shops import PATIENCE, shop, unavailable
+from shops import PATIENCE, REDIS_PATIENCE, shop, unavailable
 
 URL = os.environ.get("DEWAR_TEST_REDIS_URL", "")
 PREFIX = "interop:"
@@ -55,7 +55,7 @@ def apps() -> dict[str, flask.Flask]:
         shared = {"SESSION_TYPE": "redis", "SESSION_KEY_PREFIX": PREFIX, **PATIENCE}
         shared["SESSION_SERIALIZATION_FORMAT"] = format
         theirs = flask.Flask(__name__)
-        theirs.config.update(shared, SESSION_REDIS=redis.Redis.from_url(URL))
+        theirs.config.update(shared, SESSION_REDIS=redis.Redis.from_url(URL, **REDIS_PATIENCE))
         flask_session.Session(theirs)
         made[f"theirs {format}"] = theirs
         made[f"ours {format}"] = shop(shared | {"SESSION_REDIS": URL})
@@ -99,7 +99,7 @@ def test_the_record_is_under_the_cookies_value_for_any_client(
     client.get("/set/value/44")
     sid = client.get_cookie("session")
     assert sid is not None
-    record = redis.Redis.from_url(URL).get(PREFIX + sid.value)
+    record = redis.Redis.from_url(URL, **REDIS_PATIENCE).get(PREFIX + sid.value)
     decode = json.loads if format == "json" else msgspec.msgpack.decode
     assert decode(record) == {"_permanent": True, "value": "44"}
     with app.test_request_context():
@@ -109,6 +109,6 @@ def test_the_record_is_under_the_cookies_value_for_any_client(
 
 def test_a_record_that_nobody_can_read_gives_a_fresh_session(apps: dict[str, flask.Flask]) -> None:
     client = apps["ours msgpack"].test_client()
-    redis.Redis.from_url(URL).set(PREFIX + "x" * 43, b"\xc1 broken")
+    redis.Redis.from_url(URL, **REDIS_PATIENCE).set(PREFIX + "x" * 43, b"\xc1 broken")
     client.set_cookie("session", "x" * 43)
     assert client.get("/get/value").text == "None"

@@ -339,7 +339,8 @@ def cachelib_redis(stack: ExitStack, folder: Path) -> Any:
     url = url_of("REDIS")
     if not url:
         return missing("REDIS")
-    return RedisCache(host=stack.enter_context(redis.Redis.from_url(url)))
+    client = redis.Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+    return RedisCache(host=stack.enter_context(client))
 
 
 KINDS = [

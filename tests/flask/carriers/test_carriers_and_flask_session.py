@@ -73,7 +73,9 @@ def redis(stack, folder):
     import redis
 
     url = places.url_of("REDIS") or places.absent(places.missing("REDIS"))
-    return Case("redis", stack.enter_context(redis.Redis.from_url(url)))
+    return Case(
+        "redis", stack.enter_context(redis.Redis.from_url(url, socket_timeout=places.PATIENCE))
+    )
 
 
 def memcached(make):
