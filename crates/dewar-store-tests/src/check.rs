@@ -49,6 +49,12 @@ pub(crate) async fn must_hold(store: &dyn Store, key: &Key, blob: &[u8]) {
     );
 }
 
+/// Whether there is a record, with this data.
+pub(crate) async fn holds(store: &dyn Store, key: &Key, blob: &[u8]) -> bool {
+    let record = store.load(key).await.expect("load");
+    record.is_some_and(|record| record.blob == blob)
+}
+
 pub(crate) async fn try_replace(
     store: &dyn Store,
     key: &Key,

@@ -1,12 +1,18 @@
 use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use dewar::UnixTime;
 use dewar::clock::{Clock, ManualClock};
 use dewar::store::{Key, Store};
+
+/// How long a record lives that expires in a case.
+const SOON: Duration = Duration::from_secs(1);
+
+/// No record is there so long after it has expired, on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sets up the store to be tested, once for each case.
 #[async_trait]
@@ -112,13 +118,55 @@ impl Place {
     }
 
     /// An expiry that [`Place::pass_soon`] reaches.
+    ///
+    /// On a server with a clock of its own it may be over as soon as it is written: see [`Place::in_time`].
     pub(crate) fn soon(&self) -> UnixTime {
-        self.now() + Duration::from_secs(1)
+        self.now() + SOON
     }
 
     /// Lets pass what it takes for [`Place::soon`] to have passed, to the coarsest grain of the contract.
     pub(crate) async fn pass_soon(&self) {
-        self.pass(Duration::from_millis(2_100)).await;
+        self.pass_life(SOON).await;
+    }
+
+    /// Lets pass what it takes for this life of a record to have passed, to the coarsest grain of the contract.
+    pub(crate) async fn pass_life(&self, life: Duration) {
+        self.pass(life + Duration::from_millis(1_100)).await;
+    }
+
+    /// Waits until a record is gone whose expiry has passed: a busy server's clock may tick late.
+    pub(crate) async fn must_go(&self, key: &Key) {
+        let begin = Instant::now();
+        while let Time::Real = self.time
+            && self.store.load(key).await.expect("load").is_some()
+        {
+            assert!(begin.elapsed() < PATIENCE, "the record does not expire");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Does something with records that live until then, which must be done before they expire; what it gives, and how long
+    /// they live.
+    ///
+    /// The work is told what the names of its keys begin with. It gives `None` if a record was not as it should be: as long as
+    /// that may be because its time was over, which a slow machine can bring about, it is done again with more time.
+    pub(crate) async fn in_time<T, F>(
+        &self,
+        work: impl Fn(&'static str, UnixTime) -> F,
+    ) -> (T, Duration)
+    where
+        F: Future<Output = Option<T>>,
+    {
+        let mut life = SOON;
+        for name in ["first", "second", "third", "fourth", "fifth"] {
+            let expires = self.now() + life;
+            if let Some(done) = work(name, expires).await {
+                return (done, life);
+            }
+            assert!(self.now() >= expires, "a record is not as it should be");
+            life *= 3;
+        }
+        panic!("the store is too slow: not even {life:?} are enough")
     }
 
     pub(crate) async fn pass(&self, duration: Duration) {

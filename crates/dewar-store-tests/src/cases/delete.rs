@@ -1,4 +1,6 @@
-use dewar::store::Deleted;
+use std::time::Duration;
+
+use dewar::store::{Deleted, Touched};
 
 use crate::check::*;
 use crate::place::Place;
@@ -69,7 +71,8 @@ async fn unchanged_conflicts_with_a_write_in_between(place: &Place) {
 async fn unchanged_does_not_conflict_with_a_touch(place: &Place) {
     let key = place.key("a");
     let seen = create(&*place.store, &key, b"data", place.later()).await;
-    touch(&*place.other, &key, place.soon()).await;
+    let longer = place.later() + Duration::from_secs(60);
+    assert_eq!(touch(&*place.other, &key, longer).await, Touched::Done);
     assert_eq!(
         delete_unchanged(&*place.store, &key, &seen).await,
         Deleted::Done

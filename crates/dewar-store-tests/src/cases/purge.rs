@@ -1,6 +1,7 @@
 //! `delete_expired`.
 
-use dewar::store::{Created, Expiry};
+use dewar::UnixTime;
+use dewar::store::{Created, Expiry, Touched};
 
 use crate::check::*;
 use crate::place::Place;
@@ -20,8 +21,8 @@ async fn finishes_where_nothing_is(place: &Place) {
 }
 
 async fn removes_what_has_expired_and_nothing_else(place: &Place) {
-    fill(place, "dead", 30, Until::Soon).await;
-    fill(place, "live", 30, Until::Later).await;
+    fill(place, "dead", 30, place.soon()).await;
+    fill(place, "live", 30, place.later()).await;
     place.pass_soon().await;
     let removed = purge(&*place.store, place.now(), 1000).await;
     must_have_removed(place, removed, 30);
@@ -30,7 +31,7 @@ async fn removes_what_has_expired_and_nothing_else(place: &Place) {
 }
 
 async fn keeps_to_its_limit(place: &Place) {
-    fill(place, "dead", 25, Until::Soon).await;
+    fill(place, "dead", 25, place.soon()).await;
     place.pass_soon().await;
     // `purge` insists on the limit at each step.
     let removed = purge(&*place.store, place.now(), 4).await;
@@ -38,28 +39,33 @@ async fn keeps_to_its_limit(place: &Place) {
 }
 
 async fn finds_what_expired_behind_records_that_were_touched(place: &Place) {
-    fill(place, "touched", 60, Until::Soon).await;
-    fill(place, "dead", 60, Until::Soon).await;
-    for at in 0..60 {
-        let key = place.key(&format!("touched{at}"));
-        touch(&*place.other, &key, place.later()).await;
-    }
-    place.pass_soon().await;
+    let touched = place.in_time(|name, soon| async move {
+        fill(place, name, 60, soon).await;
+        fill(place, &format!("{name}dead"), 60, soon).await;
+        let mut touched = true;
+        for at in 0..60 {
+            let key = place.key(&format!("{name}{at}"));
+            touched &= touch(&*place.other, &key, place.later()).await == Touched::Done;
+        }
+        touched.then_some(name)
+    });
+    let (touched, life) = touched.await;
+    place.pass_life(life).await;
     let removed = purge(&*place.store, place.now(), 100).await;
     must_have_removed(place, removed, 60);
-    must_all_live(place, "touched", 60).await;
+    must_all_live(place, touched, 60).await;
 }
 
 async fn goes_by_the_time_that_it_is_given(place: &Place) {
     let before = place.now();
-    fill(place, "a", 5, Until::Soon).await;
+    fill(place, "a", 5, place.later()).await;
     assert_eq!(purge(&*place.store, before, 100).await, 0);
     must_all_live(place, "a", 5).await;
 }
 
 async fn of_two_handles_removes_each_record_once(place: &Place) {
-    fill(place, "dead", 200, Until::Soon).await;
-    fill(place, "live", 50, Until::Later).await;
+    fill(place, "dead", 200, place.soon()).await;
+    fill(place, "live", 50, place.later()).await;
     place.pass_soon().await;
     let now = place.now();
     let (one, other) = (place.store.clone(), place.other.clone());
@@ -70,16 +76,7 @@ async fn of_two_handles_removes_each_record_once(place: &Place) {
     must_all_live(place, "live", 50).await;
 }
 
-enum Until {
-    Soon,
-    Later,
-}
-
-async fn fill(place: &Place, name: &str, records: usize, until: Until) {
-    let expires = match until {
-        Until::Soon => place.soon(),
-        Until::Later => place.later(),
-    };
+async fn fill(place: &Place, name: &str, records: usize, expires: UnixTime) {
     for at in 0..records {
         let key = place.key(&format!("{name}{at}"));
         let created = place.store.create(&key, "data".into(), expires).await;

@@ -86,12 +86,18 @@ async fn does_not_take_a_version_of_before_the_deletion(place: &Place) {
 }
 
 async fn moves_the_expiry(place: &Place) {
-    let (longer, shorter) = (place.key("a"), place.key("b"));
-    let seen = create(&*place.store, &longer, b"one", place.soon()).await;
-    replace(&*place.store, &longer, b"two", place.later(), &seen).await;
+    let moved = place.in_time(|name, soon| async move {
+        let key = place.key(name);
+        let seen = create(&*place.store, &key, b"one", soon).await;
+        let replaced = try_replace(&*place.store, &key, b"two", place.later(), &seen).await;
+        matches!(replaced, Replaced::Done(_)).then_some(key)
+    });
+    let (longer, life) = moved.await;
+    let shorter = place.key("shorter");
     let seen = create(&*place.store, &shorter, b"one", place.later()).await;
     replace(&*place.store, &shorter, b"two", place.soon(), &seen).await;
-    place.pass_soon().await;
+    place.pass_life(life).await;
+    place.must_go(&shorter).await;
     must_hold(&*place.other, &longer, b"two").await;
     must_be_absent(&*place.other, &shorter).await;
 }
