@@ -1,6 +1,7 @@
 //! Database servers of a test's own, which it may stop, freeze and break.
 
 use std::fs::Permissions;
+use std::io::Read;
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::Freeze;
 use super::faults::SECRET;
+use super::{Freeze, PATIENCE};
 
 /// A PostgreSQL server on a port and in a folder of its own; stopped when dropped.
 pub(crate) struct Postgresql {
@@ -106,7 +107,7 @@ impl Postgresql {
             "start",
         ];
         assert!(run("pg_ctl", &arguments), "PostgreSQL does not start");
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENCE;
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
             assert!(Instant::now() < end, "PostgreSQL does not start");
             std::thread::sleep(Duration::from_millis(10));
@@ -208,7 +209,7 @@ impl Mariadb {
         let file = self.folder.path().join("pid");
         if file.exists() {
             super::send("-KILL", &self.processes());
-            let end = Instant::now() + Duration::from_secs(10);
+            let end = Instant::now() + PATIENCE;
             while Path::new("/proc").join(process(&file)).exists() {
                 assert!(Instant::now() < end, "MariaDB does not die");
                 std::thread::sleep(Duration::from_millis(10));
@@ -248,10 +249,10 @@ impl Mariadb {
             .unwrap();
         // Nobody else collects it when it has ended.
         std::thread::spawn(move || child.wait());
-        let end = Instant::now() + Duration::from_secs(30);
-        let port = (Ipv4Addr::LOCALHOST, self.port);
+        let end = Instant::now() + PATIENCE;
+        let written = |path: &Path| std::fs::read(path).is_ok_and(|text| text.ends_with(b"\n"));
         let pid = self.folder.path().join("pid");
-        while TcpStream::connect(port).is_err() || !pid.exists() {
+        while !greets(self.port) || !written(&pid) {
             assert!(Instant::now() < end, "MariaDB does not start");
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -307,6 +308,15 @@ pub(crate) fn give(user: &str, path: &Path) {
     if is_root() {
         let _ = Command::new("chown").args([user, text(path)]).status();
     }
+}
+
+/// Whether a server speaks to whoever connects: it listens before it is ready.
+fn greets(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
+        return false;
+    };
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.read(&mut [0]).is_ok_and(|read| read > 0)
 }
 
 /// The process id that begins a file.

@@ -7,22 +7,27 @@ pub(crate) mod databases;
 #[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
 pub(crate) mod disk;
 pub(crate) mod faults;
+pub(crate) mod ports;
 pub(crate) mod proxy;
 
 use std::fs::Permissions;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use dewar::UnixTime;
 use dewar::store::{Created, Key, Store};
+pub(crate) use ports::free_port;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+
+/// What a server does, to start or to stop, it does sooner, on the busiest machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What can be stopped in its place and go on.
 pub(crate) trait Freeze {
@@ -95,8 +100,9 @@ impl Server {
     pub(crate) fn memcached_on_socket(socket: &Path) -> Option<Server> {
         let arguments = strings(&["-u", "nobody", "-s", socket.to_str().unwrap()]);
         let mut child = Command::new("memcached").args(&arguments).spawn().ok()?;
-        let end = Instant::now() + Duration::from_secs(20);
-        while !socket.exists() {
+        let end = Instant::now() + PATIENCE;
+        // It is there before anybody listens.
+        while UnixStream::connect(socket).is_err() {
             assert!(
                 Instant::now() < end && child.try_wait().unwrap().is_none(),
                 "memcached does not start"
@@ -189,8 +195,13 @@ impl Server {
             return false;
         };
         let child = self.child.insert(child);
-        let end = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+        let end = Instant::now() + PATIENCE;
+        let socket = self.folder.path().join("redis.sock");
+        let on_socket = self.arguments.iter().any(|text| text == "--unixsocket");
+        // The socket comes after the port, and one of before a restart may lie there.
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err()
+            || on_socket && UnixStream::connect(&socket).is_err()
+        {
             let ended = child.try_wait().unwrap();
             assert!(ended.is_none(), "{} ended: {ended:?}", self.program);
             assert!(Instant::now() < end, "{} does not start", self.program);
@@ -292,23 +303,6 @@ pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// A port that nobody listens on, and that no other call in this process gives.
-///
-/// From above those of `scripts/servers`, below those that the system gives to clients: one of theirs could be taken
-/// by a client's end before the server is there.
-pub(crate) fn free_port() -> u16 {
-    static CALLS: AtomicU32 = AtomicU32::new(0);
-    let ports = 30_000..32_768_u32;
-    let first = std::process::id().wrapping_mul(97);
-    loop {
-        let call = first.wrapping_add(CALLS.fetch_add(1, Ordering::Relaxed));
-        let port = u16::try_from(ports.start + call % (ports.end - ports.start)).unwrap();
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
-}
-
 /// An authority, and certificates from it for a server called `localhost` and for a client.
 ///
 /// The files are `ca.pem`, and `server` and `client` with `.pem` and `.key`; everybody may read the certificates.
@@ -375,7 +369,7 @@ fn send(signal: &str, processes: &[String]) {
     assert!(status.unwrap().success() || processes.iter().any(ended));
     let begin = Instant::now();
     while signal == "-STOP" && !processes.iter().all(|process| stands_still(process)) {
-        assert!(begin.elapsed() < Duration::from_secs(5), "it does not stop");
+        assert!(begin.elapsed() < PATIENCE, "it does not stop");
         std::thread::yield_now();
     }
 }
