@@ -4,12 +4,15 @@
 
 use std::fs::Permissions;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+#[path = "../../dewar-stores/tests/support/ports.rs"]
+mod ports;
 
 /// Runs the doctor against a server that treats each connection like this.
 fn doctor(serve: fn(TcpStream)) -> String {
@@ -38,7 +41,7 @@ struct Redis(Child, u16);
 impl Redis {
     /// `None` where it is not installed: nothing locally, a failure in CI.
     fn start(arguments: &[&str]) -> Option<Redis> {
-        let port = free_address().port();
+        let port = ports::free_port();
         let server = Command::new("redis-server")
             .args([
                 "--port",
@@ -56,11 +59,19 @@ impl Redis {
             eprintln!("ignored: redis-server is not installed");
             return None;
         };
-        let redis = Redis(server, port);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        Some(Redis(server, port).listening())
+    }
+
+    /// It, or whatever else was started, once it can be connected to.
+    fn listening(mut self) -> Redis {
+        let end = Instant::now() + Duration::from_secs(60);
+        while TcpStream::connect(("127.0.0.1", self.1)).is_err() {
+            let ended = self.0.try_wait().unwrap();
+            assert!(ended.is_none(), "the server ended: {ended:?}");
+            assert!(Instant::now() < end, "the server does not start");
             std::thread::sleep(Duration::from_millis(10));
         }
-        Some(redis)
+        self
     }
 }
 
@@ -71,11 +82,9 @@ impl Drop for Redis {
     }
 }
 
+/// Where nobody listens.
 fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    (Ipv4Addr::LOCALHOST, ports::free_port()).into()
 }
 
 #[test]
@@ -174,7 +183,7 @@ fn every_store_that_is_well_is_said_to_be() {
 #[test]
 fn a_redis_that_takes_no_writes_is_told() {
     // A replica whose master is not there answers reads.
-    let master = free_address().port().to_string();
+    let master = ports::free_port().to_string();
     let Some(redis) = Redis::start(&["--replicaof", "127.0.0.1", &master]) else {
         return;
     };
@@ -250,10 +259,7 @@ fn a_mongodb_and_a_dynamodb_that_may_only_be_read_are_told() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let _emulator = Redis(emulator, address.port());
-        while TcpStream::connect(address).is_err() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let _emulator = Redis(emulator, address.port()).listening();
         let said = examine(&format!("{begin}{address}{end}"));
         assert!(said.contains("may not"), "{name}: {said}");
     }
@@ -441,7 +447,12 @@ fn what_is_refused_is_told_with_its_owner() {
     // Neither the folder of the build nor that of the test is open to everybody.
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let program = folder.path().join("dewar");
-    std::fs::copy(env!("CARGO_BIN_EXE_dewar"), &program).unwrap();
+    // By another process: what this one has open for writing, a child that another test starts may have open as well, and it
+    // could not be run.
+    let copied = Command::new("cp")
+        .args([env!("CARGO_BIN_EXE_dewar").as_ref(), program.as_path()])
+        .status();
+    assert!(copied.unwrap().success());
     let sessions = folder.path().join("sessions");
     std::fs::create_dir(&sessions).unwrap();
     let run = || {
@@ -625,11 +636,7 @@ fn doctor_of(url: &str) -> std::process::Output {
 
 #[test]
 fn nothing_listens_there() {
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let said = examine(&format!("redis://{free}"));
+    let said = examine(&format!("redis://{}", free_address()));
     assert!(said.contains("nothing listens there"), "{said}");
 }
 
