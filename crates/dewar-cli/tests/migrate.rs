@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use dewar::UnixTime;
 use dewar::store::filesystem::FilesystemStore;
 use dewar::store::{Created, Cursor, Key, Replaced, Store};
 use rustix::process::{Pid, Signal, kill_process};
+use sha2::{Digest, Sha256};
 
 const EXPIRES: UnixTime = UnixTime::from_seconds(4_000_000_000);
 
@@ -124,20 +126,34 @@ fn a_migration_that_is_killed_again_and_again_loses_and_revives_nothing() {
 #[test]
 fn an_interrupt_stops_after_whole_sessions_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let old = filled(&folder.path().join("old"), 3_000);
-    let mut child = migrate(folder.path(), &[]);
+    let old = filled(&folder.path().join("old"), 300);
     let new = folder.path().join("new");
     let copied = || content(&FilesystemStore::at(&new).open().unwrap());
-    while !new.join("dewar.__wz_cache").exists() || copied().is_empty() {
+    assert!(copied().is_empty());
+    // Where the command stands still, with some sessions copied.
+    let first: Vec<_> = (0..10).map(|number| lock(&new, number)).collect();
+    let next = (10..).map(|number| lock(&new, number));
+    let place = next.into_iter().find(|path| !first.contains(path)).unwrap();
+    let held = File::create(place).unwrap();
+    held.lock().unwrap();
+    let mut child = migrate(folder.path(), &[]);
+    while copied().len() < first.len() {
         std::thread::sleep(Duration::from_millis(1));
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    held.unlock().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let (some, all) = (copied(), content(&old));
     assert!(some.len() < all.len());
     assert!(some.iter().all(|(key, blob)| all.get(key) == Some(blob)));
     assert!(migrate(folder.path(), &[]).wait().unwrap().success());
     assert_eq!(copied(), all);
+}
+
+/// The file that whoever writes this session in a folder locks.
+fn lock(folder: &Path, number: usize) -> PathBuf {
+    let first = Sha256::digest(key(number).expose())[0];
+    folder.join(format!("dewar.__wz_cache/locks/{:02x}", first % 64))
 }
 
 #[test]
