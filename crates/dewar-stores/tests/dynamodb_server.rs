@@ -212,7 +212,7 @@ async fn a_stopped_server_is_an_error_at_once_and_is_used_again_when_it_is_back(
     let store = Arc::new(hasty(server.port));
     faults::begin(&*store).await;
     server.kill();
-    faults::fails_within(Duration::from_secs(1), &store, "no connection").await;
+    faults::fails_in_time(&store, "no connection").await;
     server.restart();
     at(server.port).connect().await.unwrap();
     assert!(store.load(&key()).await.unwrap().is_none());
@@ -225,7 +225,7 @@ async fn a_frozen_server_is_an_error_in_time_and_is_used_again_when_it_goes_on()
     let store = Arc::new(hasty(server.port));
     faults::begin(&*store).await;
     server.freeze();
-    faults::fails_within(Duration::from_secs(2), &store, "no answer in time").await;
+    faults::fails_in_time(&store, "no answer in time").await;
     server.thaw();
     faults::recovers(&*store).await;
 }
@@ -242,7 +242,7 @@ async fn a_lost_answer_makes_no_write_fail_or_happen_twice() {
 #[tokio::test]
 async fn a_user_who_may_only_read_is_told_what_is_needed() {
     let server = server!("--read-only");
-    let store = hasty(server.port);
+    let store = at(server.port).tables(Tables::Expect).build().unwrap();
     let created = store.create(&key(), "data".into(), later()).await;
     let error = created.unwrap_err();
     check_error(&error, "PutItem");

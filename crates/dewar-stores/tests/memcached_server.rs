@@ -37,11 +37,16 @@ async fn connect(url: String) -> MemcachedStore {
     MemcachedStore::builder(url).connect().await.unwrap()
 }
 
+/// How far off a time is at most that is counted by a clock which ticks once in a second.
+const TICKS: Duration = Duration::from_secs(3);
+
+/// How long a store waits that does not wait long; a server that is well answers sooner on the busiest machine.
+const HASTE: Duration = Duration::from_secs(2);
+
 /// A store that does not wait long.
 fn hasty(url: &str) -> MemcachedStore {
-    let timeout = Duration::from_millis(300);
-    let builder = MemcachedStore::builder(url).connect_timeout(timeout);
-    builder.operation_timeout(timeout).build().unwrap()
+    let builder = MemcachedStore::builder(url).connect_timeout(HASTE);
+    builder.operation_timeout(HASTE).build().unwrap()
 }
 
 fn key() -> Key {
@@ -92,12 +97,13 @@ async fn records_are_what_flask_session_writes() {
         format!("VALUE session:{ID} 0 5\r\n\u{1}data\r\nEND\r\n")
     );
 
+    let lifetime = Duration::from_secs(100);
+    let before = UnixTime::now() + lifetime;
     raw(&server, &format!("set session:{ID} 0 100 3\r\nold"));
     let record = store.load(&key()).await.unwrap().unwrap();
     assert_eq!(&record.blob[..], b"old");
-    let (from, to) = (Duration::from_secs(97), Duration::from_secs(101));
-    let left = record.expires.unwrap().since(UnixTime::now());
-    assert!((from..=to).contains(&left), "{left:?}");
+    let (expires, after) = (record.expires.unwrap(), UnixTime::now() + lifetime);
+    assert!(before - TICKS <= expires && expires <= after, "{expires:?}");
     // Flags are another client's business (python-memcached marks what it pickled).
     raw(&server, &format!("set session:{ID} 16 0 3\r\nold"));
     let record = store.load(&key()).await.unwrap().unwrap();
@@ -113,15 +119,16 @@ async fn a_month_and_more_is_not_taken_for_a_time_in_1970() {
     let server = server!();
     let store = connect(url(&server)).await;
     for days in [29, 30, 31, 365] {
-        let lifetime = Duration::from_secs(days * 24 * 60 * 60);
-        let expires = UnixTime::now() + lifetime;
+        let begin = UnixTime::now();
+        let expires = begin + Duration::from_secs(days * 24 * 60 * 60);
         store.create(&key(), "x".into(), expires).await.unwrap();
         let record = store.load(&key()).await.unwrap().expect("a live record");
-        let left = record.expires.unwrap().since(UnixTime::now());
-        let tolerance = Duration::from_secs(3);
+        let told = record.expires.unwrap();
+        // What is left is told when the server is asked.
+        let latest = expires + TICKS + UnixTime::now().since(begin);
         assert!(
-            left > lifetime - tolerance && left < lifetime + tolerance,
-            "{days} days: {left:?}"
+            expires - TICKS <= told && told <= latest,
+            "{days} days: {told:?}"
         );
         assert_eq!(store.touch(&key(), expires).await.unwrap(), Touched::Done);
         assert!(store.load(&key()).await.unwrap().is_some());
@@ -340,13 +347,8 @@ async fn a_stopped_server_is_refused_at_once_and_used_again_when_it_is_back() {
     let store = connect(url(&server)).await;
     create(&store, "here").await;
     server.kill();
-    let begin = Instant::now();
+    // Not that there was no answer in time.
     let error = store.load(&key()).await.unwrap_err();
-    assert!(
-        begin.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        begin.elapsed()
-    );
     check_error(&error, "memcached at 127.0.0.1", "nothing listens there");
     assert!(error.is_temporary());
     server.restart();
@@ -371,14 +373,12 @@ async fn a_frozen_server_is_waited_for_as_long_as_told_and_used_again_when_it_th
     }
     for result in calls.join_all().await {
         let error = result.unwrap_err();
-        check_error(&error, "memcached at 127.0.0.1", "300ms");
+        check_error(&error, "memcached at 127.0.0.1", "2s");
         assert!(error.is_temporary());
     }
-    assert!(
-        begin.elapsed() < Duration::from_millis(1_500),
-        "{:?}",
-        begin.elapsed()
-    );
+    // All at once, and not one after the other.
+    let taken = begin.elapsed();
+    assert!(taken < HASTE * 15, "{taken:?}");
     server.thaw();
     assert_eq!(store.touch(&key(), hour()).await.unwrap(), Touched::Done);
 }
@@ -490,7 +490,7 @@ fn connections_of_other_runtimes_make_room() {
     for runtime in [&second, &first] {
         open(runtime);
         // The server learns of what is closed a moment later.
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + support::PATIENCE;
         while connections(&server) > of_one {
             assert!(Instant::now() < end, "more than two are open");
             std::thread::sleep(Duration::from_millis(10));

@@ -180,7 +180,7 @@ async fn a_stopped_server_is_an_error_in_time_and_is_used_again_when_it_is_back(
     let store = Arc::new(hasty(server.port));
     faults::begin(&*store).await;
     server.kill();
-    faults::fails_within(Duration::from_secs(2), &store, "loading a session").await;
+    faults::fails_in_time(&store, "loading a session").await;
     server.restart();
     faults::recovers(&*store).await;
 }
@@ -191,7 +191,7 @@ async fn a_frozen_server_is_an_error_in_time_and_is_used_again_when_it_goes_on()
     let store = Arc::new(hasty(server.port));
     faults::begin(&*store).await;
     server.freeze();
-    faults::fails_within(Duration::from_secs(3), &store, "loading a session").await;
+    faults::fails_in_time(&store, "loading a session").await;
     server.thaw();
     faults::recovers(&*store).await;
 }

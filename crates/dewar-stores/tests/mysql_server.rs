@@ -4,7 +4,6 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use dewar::UnixTime;
 use dewar::clock::ManualClock;
@@ -248,7 +247,7 @@ async fn a_stopped_server_is_an_error_at_once_and_is_used_again_when_it_is_back(
     let store = Arc::new(hasty(&server.url()));
     faults::begin(&*store).await;
     server.kill();
-    faults::fails_within(Duration::from_secs(2), &store, "listening there").await;
+    faults::fails_in_time(&store, "listening there").await;
     server.restart();
     assert!(store.load(&key()).await.unwrap().is_some());
 }
@@ -271,7 +270,7 @@ async fn a_frozen_server_is_an_error_in_time_and_is_used_again_when_it_goes_on()
     let store = Arc::new(hasty(&server.url()));
     faults::begin(&*store).await;
     server.freeze();
-    faults::fails_within(Duration::from_secs(3), &store, "within 500ms").await;
+    faults::fails_in_time(&store, "within 2s").await;
     server.thaw();
     faults::recovers(&*store).await;
 }

@@ -21,11 +21,13 @@ macro_rules! server {
     };
 }
 
+/// How long a store waits that does not wait long; a server that is well answers sooner on the busiest machine.
+const HASTE: Duration = Duration::from_secs(2);
+
 /// A store that does not wait long.
 fn hasty(port: u16) -> RedisStore {
-    let timeout = Duration::from_millis(300);
     let builder = RedisStore::builder(format!("redis://127.0.0.1:{port}")).blocking();
-    let builder = builder.connect_timeout(timeout).operation_timeout(timeout);
+    let builder = builder.connect_timeout(HASTE).operation_timeout(HASTE);
     builder.build().unwrap()
 }
 
@@ -69,12 +71,12 @@ async fn a_frozen_server_is_waited_for_as_long_as_told_and_used_again_when_it_th
     server.freeze();
     let begin = Instant::now();
     let error = store.load(&key()).await.unwrap_err();
-    check_temporary(&error, "no answer within 300ms");
+    check_temporary(&error, "no answer within 2s");
     // Connecting anew fails in time as well.
     let error = store.touch(&key(), hour()).await.unwrap_err();
-    check_temporary(&error, "within 300ms");
+    check_temporary(&error, "within 2s");
     let taken = begin.elapsed();
-    assert!(taken < Duration::from_millis(1_800), "{taken:?}");
+    assert!(taken < HASTE * 10, "{taken:?}");
 
     server.thaw();
     assert_eq!(store.touch(&key(), hour()).await.unwrap(), Touched::Done);

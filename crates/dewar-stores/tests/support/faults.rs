@@ -19,11 +19,15 @@ pub(crate) const SECRET: &str = "s3cret";
 /// 2023-11-14 22:13:20 UTC.
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
 
-/// How long a store waits that does not wait long, for a connection and for an answer.
-pub(crate) const HASTE: Duration = Duration::from_millis(500);
+/// How long a store waits that does not wait long, for a connection and for an answer; a server that is well answers
+/// sooner on the busiest machine.
+pub(crate) const HASTE: Duration = Duration::from_secs(2);
 
 /// So soon after an error a store works again.
-const RECOVERY: Duration = Duration::from_secs(10);
+const RECOVERY: Duration = Duration::from_secs(30);
+
+/// So soon a call fails, with all that it waits for: not after those that were there before it, one by one.
+const IN_TIME: Duration = Duration::from_secs(20);
 
 pub(crate) fn key() -> Key {
     Key::new(format!("session:{ID}"))
@@ -55,8 +59,8 @@ pub(crate) async fn begin(store: &dyn Store) {
     }
 }
 
-/// The server is gone or silent: more calls than there are connections, and those after them, are errors in this time.
-pub(crate) async fn fails_within(time: Duration, store: &Arc<impl Store>, words: &str) {
+/// The server is gone or silent: more calls than there are connections, and those after them, are errors in time.
+pub(crate) async fn fails_in_time(store: &Arc<impl Store>, words: &str) {
     for _ in 0..2 {
         let calls: Vec<_> = (0..20)
             .map(|_| {
@@ -69,7 +73,7 @@ pub(crate) async fn fails_within(time: Duration, store: &Arc<impl Store>, words:
             let (took, error) = (begin.elapsed(), done.unwrap_err());
             check_error(&error, words);
             assert!(error.is_temporary());
-            assert!(took < time, "{took:?}");
+            assert!(took < IN_TIME, "{took:?}");
         }
     }
 }
@@ -112,7 +116,7 @@ pub(crate) async fn knows_impostors<S: Store>(store: impl Fn(u16) -> S, words: &
         let error = store(port).load(&key()).await.unwrap_err();
         check_error(&error, words);
         assert!(error.to_string().contains(&port.to_string()), "{error}");
-        assert!(begin.elapsed() < HASTE * 6);
+        assert!(begin.elapsed() < IN_TIME);
     }
 }
 
