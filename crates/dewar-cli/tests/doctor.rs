@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 #[path = "../../dewar-stores/tests/support/ports.rs"]
@@ -20,12 +20,10 @@ fn doctor(serve: fn(TcpStream)) -> String {
 }
 
 fn examine(url: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_dewar"))
-        .args(["doctor", "--quick", "--store", "env:URL"])
-        .env_clear()
-        .env("URL", url)
-        .output()
-        .unwrap();
+    said_bad(run(url, &["--quick"]))
+}
+
+fn said_bad(output: Output) -> String {
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     let found = ["bad       store", "bad       open "];
@@ -168,12 +166,7 @@ fn every_store_that_is_well_is_said_to_be() {
         let Some(url) = server_url(&kind.to_ascii_uppercase()) else {
             return;
         };
-        let output = Command::new(env!("CARGO_BIN_EXE_dewar"))
-            .args(["doctor", "--store", "env:URL"])
-            .env_clear()
-            .env("URL", url)
-            .output()
-            .unwrap();
+        let output = run_in_time(&url, &[]);
         let said = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(0), "{kind}: {said}");
         assert!(said.contains("sessions work"), "{kind}: {said}");
@@ -187,7 +180,7 @@ fn a_redis_that_takes_no_writes_is_told() {
     let Some(redis) = Redis::start(&["--replicaof", "127.0.0.1", &master]) else {
         return;
     };
-    let said = examine(&format!("redis://127.0.0.1:{}", redis.1));
+    let said = said_bad(doctor_of(&format!("redis://127.0.0.1:{}", redis.1)));
     assert!(said.contains("replica"), "{said}");
 }
 
@@ -199,9 +192,8 @@ fn a_postgresql_that_takes_no_writes_is_told() {
         return;
     };
     let and = if url.contains('?') { '&' } else { '?' };
-    let said = examine(&format!(
-        "{url}{and}options=-c%20default_transaction_read_only%3Don"
-    ));
+    let read_only = format!("{url}{and}options=-c%20default_transaction_read_only%3Don");
+    let said = said_bad(doctor_of(&read_only));
     assert!(said.contains("read-only"), "{said}");
 }
 
@@ -215,7 +207,7 @@ fn a_mysql_user_who_may_only_read_is_told() {
     assert!(said.contains("sessions work"), "{said}");
     // Made by scripts/servers; on a server of your own: GRANT SELECT ON the database TO reader.
     let (_, at) = url.split_once('@').unwrap();
-    let said = examine(&format!("mysql://reader:reader@{at}"));
+    let said = said_bad(doctor_of(&format!("mysql://reader:reader@{at}")));
     assert!(said.contains("the user may not do this"), "{said}");
     assert!(said.contains("INSERT"), "{said}");
 }
@@ -230,7 +222,7 @@ fn a_postgresql_user_who_may_only_read_is_told() {
     let Some(reader) = limited_postgresql_user(&url) else {
         panic!("psql is not installed");
     };
-    let said = examine(&reader);
+    let said = said_bad(doctor_of(&reader));
     assert!(said.contains("permission denied"), "{said}");
 }
 
@@ -260,7 +252,7 @@ fn a_mongodb_and_a_dynamodb_that_may_only_be_read_are_told() {
             .spawn()
             .unwrap();
         let _emulator = Redis(emulator, address.port()).listening();
-        let said = examine(&format!("{begin}{address}{end}"));
+        let said = said_bad(doctor_of(&format!("{begin}{address}{end}")));
         assert!(said.contains("may not"), "{name}: {said}");
     }
 }
@@ -625,9 +617,28 @@ fn server_url(name: &str) -> Option<String> {
     url
 }
 
-fn doctor_of(url: &str) -> std::process::Output {
+/// What the doctor says of a store that answers.
+fn doctor_of(url: &str) -> Output {
+    run_in_time(url, &["--quick"])
+}
+
+/// Runs the doctor, again if the server did not answer in time: a busy machine may hold it up, or the doctor.
+fn run_in_time(url: &str, options: &[&str]) -> Output {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let output = run(url, options);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let late = said.contains("within 2s") || said.contains("no answer in time");
+        if !late || Instant::now() > end {
+            return output;
+        }
+    }
+}
+
+fn run(url: &str, options: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dewar"))
-        .args(["doctor", "--quick", "--store", "env:URL"])
+        .args(["doctor", "--store", "env:URL"])
+        .args(options)
         .env_clear()
         .env("URL", url)
         .output()
