@@ -11,6 +11,11 @@ def test_a_record_is_made_where_there_is_none(place):
     assert place.other.load(key)[0] == place.data("one")
 
 
+def test_a_key_longer_than_any_that_is_made_is_absent(place):
+    # Whatever a cookie can hold after the prefix: that a server has no such keys is no failure.
+    assert place.store.load(place.key("a" * 256)) is None
+
+
 def test_a_live_record_is_not_created_again(place):
     key = place.key("a")
     place.store.create(key, place.data("one"), place.later())

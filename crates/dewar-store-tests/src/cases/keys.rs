@@ -9,6 +9,7 @@ super::cases! {
         that_differ_in_case_only_are_two,
         that_differ_in_the_last_character_are_two,
         of_the_longest_ids,
+        of_the_longest_cookies_are_absent,
         that_begin_like_another_are_their_own;
 }
 
@@ -60,6 +61,11 @@ async fn of_the_longest_ids(place: &Place) {
     create(&*place.store, &other, b"other", place.later()).await;
     must_hold(&*place.store, &one, b"one").await;
     must_hold(&*place.store, &other, b"other").await;
+}
+
+/// A cookie can hold 256 characters, whoever wrote it: that a store cannot have such a key is no reason to fail.
+async fn of_the_longest_cookies_are_absent(place: &Place) {
+    must_be_absent(&*place.store, &place.key(&"a".repeat(256))).await;
 }
 
 async fn that_begin_like_another_are_their_own(place: &Place) {

@@ -115,9 +115,12 @@ fn token(seen: &Version) -> Option<u64> {
     seen.as_token().filter(|token| *token != 0)
 }
 
+/// The most bytes of a key.
+const LONGEST: usize = 250;
+
 /// Why memcached would not take a key, or take it for a command.
 fn unusable(key: &str) -> Option<&'static str> {
-    if key.is_empty() || key.len() > 250 {
+    if key.is_empty() || key.len() > LONGEST {
         return Some("memcached takes keys of 1 to 250 bytes; shorten SESSION_KEY_PREFIX");
     }
     let takes = |byte: u8| byte > b' ' && byte != 0x7f;
@@ -132,6 +135,10 @@ fn unusable(key: &str) -> Option<&'static str> {
 #[async_trait]
 impl Store for MemcachedStore {
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
+        // A cookie can hold a longer id than was ever made; that is no fault of the store.
+        if key.expose().len() > LONGEST {
+            return Ok(None);
+        }
         let errand = self.errand(key, Operation::Load)?;
         let found = find(&errand, key).await?;
         Ok(found.map(|found| Record {

@@ -20,6 +20,9 @@ PASSED = THIRTY_DAYS + 1
 #: Above, memcached takes a time for one before 1970.
 LATEST = 2**31 - 1
 
+#: The most bytes of a key.
+LONGEST = 250
+
 #: How often a record is looked at again that others write at the same time.
 TRIES = 100
 
@@ -66,6 +69,9 @@ class MemcachedCarrier:
 
     @operation("loading a session")
     def load(self, key: str) -> tuple[bytes, object] | None:
+        # A cookie can hold a longer id than was ever made; clients refuse to ask for it.
+        if len(key.encode()) > LONGEST:
+            return None
         found = self.client.gets(key)
         return None if found is None else (found[0], Seen(*found))
 
