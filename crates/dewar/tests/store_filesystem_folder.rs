@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dewar::clock::{Clock, ManualClock};
@@ -345,6 +345,64 @@ async fn a_symbolic_link_is_neither_read_nor_written_through() {
 }
 
 #[tokio::test]
+async fn what_others_may_read_or_have_made_is_not_written_into() {
+    // The unfinished file of an application whose mode was another one, or that somebody laid there to read what comes.
+    let setup = setup();
+    let planted = setup.own().with_file_name("new");
+    for mode in [0o666, 0o604, 0o640] {
+        fs::create_dir_all(planted.parent().unwrap()).unwrap();
+        fs::write(&planted, "").unwrap();
+        fs::set_permissions(&planted, fs::Permissions::from_mode(mode)).unwrap();
+        let kept = fs::File::open(&planted).unwrap();
+        setup.store.delete(&setup.key).await.unwrap();
+        fs::write(&planted, "").unwrap();
+        fs::set_permissions(&planted, fs::Permissions::from_mode(mode)).unwrap();
+        setup
+            .store
+            .create(&setup.key, "data".into(), setup.later())
+            .await
+            .unwrap();
+        let metadata = fs::metadata(setup.own()).unwrap();
+        assert_eq!(metadata.mode() & 0o777, 0o600, "{mode:o}");
+        assert_ne!(metadata.ino(), kept.metadata().unwrap().ino());
+    }
+    // Only root can give a file away.
+    fs::write(&planted, "").unwrap();
+    fs::set_permissions(&planted, fs::Permissions::from_mode(0o600)).unwrap();
+    if std::os::unix::fs::chown(&planted, Some(65534), None).is_ok() {
+        let seen = setup.store.load(&setup.key).await.unwrap().unwrap().version;
+        setup
+            .store
+            .replace(&setup.key, "more".into(), setup.later(), &seen)
+            .await
+            .unwrap();
+        assert_ne!(fs::metadata(setup.own()).unwrap().uid(), 65534);
+        assert_eq!(setup.data().await.unwrap(), b"more");
+    }
+}
+
+#[test]
+fn a_folder_that_others_may_write_to_is_told() {
+    let parent = tempfile::tempdir().unwrap();
+    let root = parent.path().join("sessions");
+    let told = || {
+        let log = Log::default();
+        tracing::subscriber::with_default(log.clone(), || {
+            FilesystemStore::at(&root).open().unwrap()
+        });
+        log.0.lock().unwrap().clone()
+    };
+    assert_eq!(told(), "");
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o1777)).unwrap();
+    let said = told();
+    assert!(
+        said.contains("every user of this machine may write to"),
+        "{said}"
+    );
+    assert!(said.contains(root.to_str().unwrap()), "{said}");
+}
+
+#[tokio::test]
 async fn files_are_for_their_owner_only_unless_the_mode_says_otherwise() {
     for (mode, file_mode, folder_mode) in [(None, 0o600, 0o700), (Some(0o660), 0o660, 0o770)] {
         let parent = tempfile::tempdir().unwrap();
@@ -407,6 +465,37 @@ fn a_folder_that_cannot_be_used_is_an_error_that_says_what_to_do() {
         assert!(message.contains(folder.to_str().unwrap()), "{message}");
         assert!(message.contains("SESSION_FILE_DIR"), "{message}");
     }
+}
+
+/// What is logged, as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(
+            &mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+                let text = format!("{}={value:?} ", field.name());
+                self.0.lock().unwrap().push_str(&text);
+            },
+        );
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
 }
 
 fn walk(folder: &Path) -> Vec<PathBuf> {

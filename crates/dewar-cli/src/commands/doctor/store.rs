@@ -246,7 +246,7 @@ pub(super) fn permissions(folder: &Path, findings: &mut Vec<Finding>) {
             Finding::bad(
                 "folder",
                 format!(
-                    "other users can write into {name} (mode {mode:04o}): they can delete sessions"
+                    "other users can write into {name} (mode {mode:04o}): they can make and delete sessions"
                 ),
             )
             .fix(format!("chmod 700 {name}")),

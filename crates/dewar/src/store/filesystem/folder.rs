@@ -174,7 +174,8 @@ impl Folder {
     pub(super) fn write(&self, name: &Name, bytes: &[u8], _locked: &Lock) -> io::Result<()> {
         let subfolder = self.subfolder(name.subfolder());
         let unfinished = subfolder.join(UNFINISHED);
-        let file = open_spare(&unfinished).or_else(|_| self.make_unfinished(&unfinished))?;
+        let file =
+            open_spare(&unfinished, self.mode).or_else(|_| self.make_unfinished(&unfinished))?;
         self.fill_unfinished(&unfinished, file, bytes)?;
         let path = self.path(name);
         // There may be no such record yet, and not every file system can exchange.
@@ -292,12 +293,17 @@ pub(super) fn open(path: &Path, flags: OFlags, mode: u32) -> io::Result<File> {
     Ok(File::from(descriptor))
 }
 
-/// The spare, emptied: never a file that somebody has under another name too, such as a backup made of links.
-fn open_spare(path: &Path) -> io::Result<File> {
+/// The spare, emptied: never a file that somebody has under another name too, such as a backup made of links, and none that
+/// more may read than the mode allows, or that another user made.
+fn open_spare(path: &Path, mode: u32) -> io::Result<File> {
     let file = open(path, OFlags::WRONLY, 0)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.nlink() != 1 {
         return Err(Errno::MLINK.into());
+    }
+    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if !ours || metadata.mode() & 0o7777 & !mode != 0 {
+        return Err(Errno::PERM.into());
     }
     file.set_len(0)?;
     Ok(file)

@@ -139,6 +139,7 @@ impl FilesystemOptions {
             );
             Error::new(ErrorKind::Store, message).with_source(source)
         })?;
+        warn_if_open(&store.0.folder);
         Ok(store)
     }
 }
@@ -257,6 +258,14 @@ impl FilesystemStore {
 
     fn failed(&self, what: &'static str) -> impl Fn(io::Error) -> Error + '_ {
         move |source| failed(&self.0.folder, what, source)
+    }
+}
+
+/// Says it if others than this process's user could make sessions in the folder.
+fn warn_if_open(folder: &Folder) {
+    let user = rustix::process::geteuid().as_raw();
+    if let Some(open) = owner::open_to_others(&folder.root, folder.mode, user) {
+        tracing::warn!("whoever may write to the session folder can make sessions, and {open}");
     }
 }
 

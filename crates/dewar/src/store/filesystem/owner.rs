@@ -86,6 +86,31 @@ pub fn user_of(folder: &Path) -> Option<u32> {
     Some(if own == 0 { outer } else { own })
 }
 
+/// Who else may put files, and with them sessions, into a folder in which this user keeps files of this mode.
+///
+/// A group is trusted, and root finds the folders of an application in the hands of its user.
+pub(super) fn open_to_others(folder: &Path, mode: u32, user: u32) -> Option<String> {
+    const EVERYBODY_WRITES: u32 = 0o002;
+    const GROUP: u32 = 0o070;
+    [folder.to_path_buf(), folder.join(OWN)].iter().find_map(|path| {
+        let metadata = fs::metadata(path).ok().filter(Metadata::is_dir)?;
+        let owner = metadata.uid();
+        let name = path.display();
+        if metadata.mode() & EVERYBODY_WRITES != 0 {
+            Some(format!(
+                "every user of this machine may write to {name} (mode {:04o}): chmod 700 {name}",
+                metadata.mode() & 0o7777
+            ))
+        } else if owner != user && owner != 0 && user != 0 && mode & GROUP == 0 {
+            Some(format!(
+                "{name} belongs to user {owner}, and this process runs as user {user}: chown -R {user} {name}"
+            ))
+        } else {
+            None
+        }
+    })
+}
+
 /// What to add to the message of an operation on a folder that was refused.
 pub(super) fn why_refused(folder: &Path) -> String {
     let user = rustix::process::geteuid().as_raw();
@@ -115,4 +140,38 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
 fn is_subfolder(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     name.is_some_and(|name| name.len() == 2 && u8::from_str_radix(name, 16).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, chown};
+
+    use super::*;
+
+    #[test]
+    fn who_else_may_put_files_into_a_folder_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let us = fs::metadata(path).unwrap().uid();
+        assert_eq!(open_to_others(path, 0o600, us), None);
+        fs::set_permissions(path, Permissions::from_mode(0o1777)).unwrap();
+        let told = open_to_others(path, 0o600, us).unwrap();
+        assert!(
+            told.contains("every user") && told.contains("1777"),
+            "{told}"
+        );
+        fs::set_permissions(path, Permissions::from_mode(0o770)).unwrap();
+        assert_eq!(open_to_others(path, 0o660, us), None);
+        // Only root can give a folder away.
+        if us != 0 || chown(path, Some(65534), None).is_ok() {
+            let owner = fs::metadata(path).unwrap().uid();
+            let told = open_to_others(path, 0o600, owner + 1).unwrap();
+            assert!(told.contains(&format!("belongs to user {owner}")), "{told}");
+            assert_eq!(open_to_others(path, 0o660, owner + 1), None);
+            assert_eq!(open_to_others(path, 0o600, 0), None);
+        }
+    }
 }

@@ -117,6 +117,7 @@ impl CachelibOptions {
             );
             Error::new(ErrorKind::Store, message).with_source(source)
         })?;
+        super::warn_if_open(&files.folder);
         Ok(CachelibStore(Arc::new(Shared {
             files,
             clock: self.clock,
