@@ -44,6 +44,12 @@ impl State {
         let mut state = State::none();
         let mut whole = 0;
         files::may_be_file(path)?;
+        let foreign = || {
+            Failure::unusable(format!(
+                "{} is not what an earlier run wrote",
+                path.display()
+            ))
+        };
         if path.exists() {
             let text = files::read_large(path)?;
             // A line that a killed run did not finish says nothing.
@@ -51,14 +57,13 @@ impl State {
                 .split_inclusive('\n')
                 .filter(|line| line.ends_with('\n'));
             for line in lines {
-                let (key, record, expires) = parse(line.trim_end()).ok_or_else(|| {
-                    Failure::unusable(format!(
-                        "{} is not what an earlier run wrote",
-                        path.display()
-                    ))
-                })?;
+                let (key, record, expires) = parse(line.trim_end()).ok_or_else(foreign)?;
                 state.note(key.into(), record.into(), expires);
                 whole += line.len() as u64;
+            }
+            // A file without a line may be anything, and would be emptied.
+            if whole == 0 && !text.is_empty() {
+                return Err(foreign());
             }
         }
         let file = OpenOptions::new()
@@ -174,8 +179,10 @@ mod tests {
     fn another_file_is_not_taken_for_a_state() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes");
-        std::fs::write(&path, "buy milk\n").unwrap();
-        assert!(State::open(&path).is_err());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "buy milk\n");
+        for content in ["buy milk\n", "buy milk", "0f3a9c5e7b1d2468ace013579bdf0246"] {
+            std::fs::write(&path, content).unwrap();
+            assert!(State::open(&path).is_err(), "{content}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+        }
     }
 }
