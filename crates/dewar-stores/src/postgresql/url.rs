@@ -41,6 +41,13 @@ pub(super) fn parse(url: &str) -> Result<Target> {
         return Err(wrong("begins with postgresql://"));
     }
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // The driver takes what follows the first for a host, and a host is shown.
+    let authority = place.split('/').next().unwrap_or_default();
+    if authority.matches('@').count() > 1 {
+        return Err(wrong(
+            "has one @, before the host: in a user's name or a password it is written as %40",
+        ));
+    }
     let mut kept = Vec::new();
     let (mut verify, mut paths) = (Verify::No, Paths::new(&FILES));
     let mut prepared = false;
@@ -194,6 +201,7 @@ mod tests {
             "postgresql://u:hunter2@h:port/d",
             "postgresql://u:hunter2@h/d?unknown=hunter2",
             "postgresql://u:hunter2%@h/d",
+            "postgresql://u:p@hunter2@h/d",
             "postgresql://u:hunter2%zz@h/d",
             "mysql://u:hunter2@h/d",
             "u:hunter2@h/d",
