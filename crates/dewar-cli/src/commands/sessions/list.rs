@@ -1,14 +1,15 @@
 use std::collections::HashSet;
 
 use clap::Args;
-use dewar::UnixTime;
+use dewar::data::Text;
 use dewar::store::{Cursor, Entry};
+use dewar::{SessionId, UnixTime};
 use serde_json::{Value, json};
 
 use super::{Sessions, StoreOptions};
 use crate::exit::{Exit, Outcome};
 use crate::stores::handle;
-use crate::text::{count, parse_number, time};
+use crate::text::{count, parse_number, python, time};
 use crate::ui::{Output, Ui};
 
 /// `dewar sessions list`.
@@ -89,7 +90,8 @@ impl List {
                 )
             },
         );
-        format!("{}  {size:>7} bytes  {expires}", self.name(sessions, entry))
+        let name = on_terminal(self.name(sessions, entry));
+        format!("{name}  {size:>7} bytes  {expires}")
     }
 
     fn json(&self, sessions: &Sessions, entry: &Entry) -> Value {
@@ -99,5 +101,32 @@ impl List {
             "bytes": entry.size,
             "expires": entry.expires.map(time::rfc3339),
         })
+    }
+}
+
+/// A name as it is, or quoted if no session id looks so: others may write to the store, and a terminal would obey what it is shown.
+fn on_terminal(name: String) -> String {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match plain || SessionId::parse(&name).is_some() {
+        true => name,
+        false => python::text(&Text::from(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_name_acts_on_a_terminal() {
+        for name in [
+            "0f6310f55a01",
+            "kG0pTz1q5cFSt9mCqN9q0vYq8sJ5gH2mP4xW7bR1aZ-_",
+        ] {
+            assert_eq!(on_terminal(name.to_owned()), name);
+        }
+        let name = "a\u{1b}]0;title\u{7}\n\u{9b}2J\u{202e}";
+        let shown = on_terminal(name.to_owned());
+        assert!(shown.bytes().all(|byte| byte.is_ascii_graphic()), "{shown}");
     }
 }
