@@ -129,6 +129,8 @@ fn secrets() -> Vec<Row> {
         Row("key of a tutorial", json!({ "SECRET_KEY": "dev" }), &[], &["DW0208"]),
         Row("key of the documentation", json!({ "SECRET_KEY": "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf" }), &[], &["DW0208"]),
         Row("key of a tutorial that signs ids", memory(json!({ "SESSION_USE_SIGNER": true, "SECRET_KEY": "super secret key" })), &[], &["DW0208"]),
+        Row("a long key that asks to be changed", json!({ "SECRET_KEY": "your-secret-key-here-change-in-production" }), &[], &["DW0208"]),
+        Row("the hash of a word", json!({ "SECRET_KEY": "5f4dcc3b5aa765d61d8327deb882cf99" }), &[], &["DW0208"]),
         Row("fallback of a tutorial", key(json!({ "SECRET_KEY_FALLBACKS": ["change-me"] })), &[], &["DW0208"]),
         Row("a long key of words", json!({ "SECRET_KEY": "our company name 2024" }), &[], &["DW0207"]),
         Row("a key that repeats", json!({ "SECRET_KEY": "abcabcabcabcabcabcabcabcabcabcabc" }), &[], &["DW0207"]),

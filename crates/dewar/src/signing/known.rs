@@ -1,18 +1,77 @@
+use md5::Md5;
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
+
 /// Where a key that everybody knows stands, if this is one.
 pub(super) fn well_known(key: &[u8]) -> Option<&'static str> {
-    let exact = EXACT.iter().find(|(known, _)| *known == key);
+    let exact = EXACT.iter().find(|(known, _)| is_written(known, key));
     if let Some((_, place)) = exact {
         return Some(place);
+    }
+    if is_hash_of_placeholder(key) {
+        return Some("the hash of a placeholder");
     }
     let folded = fold(key);
     // A key of symbols alone folds to nothing.
     if folded.is_empty() {
         return None;
     }
-    FOLDED
-        .iter()
-        .any(|known| *known == folded)
-        .then_some("a placeholder of tutorials and examples")
+    let placeholder = FOLDED.iter().any(|known| *known == folded) || is_made_of_words(&folded);
+    placeholder.then_some("a placeholder of tutorials and examples")
+}
+
+/// Whether this is the known key, with what copying adds: blanks and quotes around it, Python's `b` before it, or hexadecimal digits in
+/// capitals.
+fn is_written(known: &[u8], key: &[u8]) -> bool {
+    let quoted = |key: &[u8], quote| {
+        let key = key.strip_prefix(b"b").unwrap_or(key);
+        key.strip_prefix(&[quote])
+            .and_then(|key| key.strip_suffix(&[quote]))
+            .is_some_and(|key| key == known)
+    };
+    let hex = || key.iter().all(u8::is_ascii_hexdigit) && key.eq_ignore_ascii_case(known);
+    let trimmed = key.trim_ascii();
+    known == key || known == trimmed || quoted(trimmed, b'"') || quoted(trimmed, b'\'') || hex()
+}
+
+/// Whether this is the MD5, SHA-1 or SHA-256 of a placeholder, or of nothing, as people make them who have no better way at hand.
+fn is_hash_of_placeholder(key: &[u8]) -> bool {
+    if !matches!(key.len(), 32 | 40 | 64) || !key.iter().all(u8::is_ascii_hexdigit) {
+        return false;
+    }
+    let is = |digest: &[u8]| {
+        let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        key.eq_ignore_ascii_case(text.as_bytes())
+    };
+    [""].iter()
+        .chain(FOLDED)
+        .chain(SPELLED)
+        .any(|word| match key.len() {
+            32 => is(&Md5::digest(word)),
+            40 => is(&Sha1::digest(word)),
+            _ => is(&Sha256::digest(word)),
+        })
+}
+
+/// Whether a folded key is nothing but words that people write where a key should be, and maybe a number after them.
+fn is_made_of_words(folded: &str) -> bool {
+    let text = folded.trim_end_matches(|c: char| c.is_ascii_digit());
+    if !TELLING.iter().any(|word| text.contains(word)) {
+        return false;
+    }
+    // Up to where it can be taken apart.
+    let mut ends = vec![false; text.len() + 1];
+    ends[0] = true;
+    for start in 0..text.len() {
+        if ends[start] {
+            for word in WORDS.iter().chain(TELLING) {
+                if text[start..].starts_with(word) {
+                    ends[start + word.len()] = true;
+                }
+            }
+        }
+    }
+    ends[text.len()]
 }
 
 /// Keys that stand in documentation and tutorials, to be tried on a cookie: whoever knows one can make any session.
@@ -182,6 +241,103 @@ const FOLDED: &[&str] = &[
     "youllneverguess",
 ];
 
+/// Words of which a placeholder has one.
+const TELLING: &[&str] = &[
+    "change",
+    "default",
+    "example",
+    "guess",
+    "insecure",
+    "password",
+    "placeholder",
+    "random",
+    "replace",
+    "secret",
+    "string",
+];
+
+/// What stands around them.
+const WORDS: &[&str] = &[
+    "a",
+    "an",
+    "and",
+    "any",
+    "app",
+    "application",
+    "at",
+    "be",
+    "before",
+    "cookie",
+    "d",
+    "deploy",
+    "deploying",
+    "deployment",
+    "dev",
+    "development",
+    "do",
+    "dont",
+    "flask",
+    "for",
+    "from",
+    "generate",
+    "generated",
+    "hard",
+    "here",
+    "in",
+    "is",
+    "it",
+    "key",
+    "later",
+    "long",
+    "make",
+    "me",
+    "must",
+    "my",
+    "never",
+    "nobody",
+    "not",
+    "of",
+    "one",
+    "only",
+    "or",
+    "own",
+    "please",
+    "prod",
+    "production",
+    "put",
+    "real",
+    "really",
+    "safe",
+    "secure",
+    "security",
+    "session",
+    "sessions",
+    "set",
+    "shh",
+    "should",
+    "some",
+    "something",
+    "strong",
+    "super",
+    "temporary",
+    "test",
+    "testing",
+    "that",
+    "the",
+    "this",
+    "to",
+    "token",
+    "top",
+    "un",
+    "use",
+    "value",
+    "very",
+    "will",
+    "with",
+    "you",
+    "your",
+];
+
 /// The spellings of placeholders that are met most.
 const SPELLED: &[&str] = &[
     "dev",
@@ -288,6 +444,18 @@ mod tests {
             "SUPER_SECRET_KEY",
             "change-me",
             "CHANGE_ME!",
+            "your-secret-key-here-change-in-production",
+            "this is a very long secret key that nobody will guess",
+            "replace-this-with-a-real-secret-2024",
+            // MD5 of nothing and of "password", SHA-1 and SHA-256 of "secret".
+            "d41d8cd98f00b204e9800998ecf8427e",
+            "5F4DCC3B5AA765D61D8327DEB882CF99",
+            "e5e9fa1ba31ecd1ae84f75caaa474f3a663f05f4",
+            "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b",
+            // Flask's, as they are copied.
+            "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf ",
+            "192B9BDD22AB9ED4D12E236C78AFCB9A393EC15F71BBF5DC987D54727823BCBF",
+            "b'_5#y2L\"F4Q8z\\n\\xec]/'",
         ] {
             assert!(well_known(key.as_bytes()).is_some(), "{key}");
         }
@@ -300,7 +468,15 @@ mod tests {
 
     #[test]
     fn other_keys_are_not_known() {
-        for key in ["", "!!!", "devolve", "3f0c8e6ab1d24795c8f1"] {
+        for key in [
+            "",
+            "!!!",
+            "devolve",
+            "3f0c8e6ab1d24795c8f1",
+            "secretary",
+            "d41d8cd98f00b204e9800998ecf8427f",
+            "randomness of my own making",
+        ] {
             assert_eq!(well_known(key.as_bytes()), None, "{key}");
         }
     }
