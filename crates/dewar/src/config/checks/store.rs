@@ -129,16 +129,17 @@ pub(super) fn open_key_prefix(findings: &mut Findings<'_>) {
     let Some(prefix) = draft.key_prefix.as_ref() else {
         return;
     };
-    // After another character, neither a session id nor the rest of a longer prefix can follow unnoticed.
-    if draft.server_side_likely() && prefix.ends_with(|c: char| c.is_ascii_alphanumeric()) {
+    // What may stand in a session id may stand in the rest of a longer prefix, and both together in a cookie.
+    let open = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if draft.server_side_likely() && prefix.ends_with(open) {
         findings.warning(
             Code::KeyPrefixOpen,
             "SESSION_KEY_PREFIX",
             format!(
-                "keys of others may begin with it, such as {}: listing, counting and removing sessions would meet them",
-                quoted(&format!("{prefix}2:"))
+                "keys of others may begin with it, such as {}: listing, counting and removing sessions would meet them, and their ids could be used here",
+                quoted(&format!("{prefix}2_"))
             ),
-            format!("end it with a sign: {}; sessions under the old prefix are not found then", quoted(&format!("{prefix}:"))),
+            format!("end it with a sign that is in no id: {}; sessions under the old prefix are not found then", quoted(&format!("{}:", prefix.trim_end_matches(['-', '_'])))),
         );
     }
 }
