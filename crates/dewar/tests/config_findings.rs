@@ -328,6 +328,20 @@ fn keys_that_can_be_guessed_are_errors_in_production() {
 }
 
 #[test]
+fn a_url_in_the_wrong_place_shows_no_password() {
+    for key in [
+        "SESSION_TYPE",
+        "SESSION_COOKIE_DOMAIN",
+        "SESSION_COOKIE_PATH",
+    ] {
+        let values = json!({ key: "redis://ada:hunt@er2@db.example/0" });
+        let report = Config::new().merge("table", values).check().to_string();
+        assert!(report.contains("redis://…@db.example/0"), "{report}");
+        assert!(!report.contains("er2"), "{report}");
+    }
+}
+
+#[test]
 fn the_report_says_what_where_and_how_to_put_it_right() {
     let values = json!({ "SESSION_TYPE": "memcache", "SESSION_FILE_MODE": 600, "SESSION_COOKIE_SECUR": true });
     let config = Config::new().merge("settings.toml", values);

@@ -64,8 +64,14 @@ impl Setting {
     }
 }
 
-/// Text in quotes for a message: escaped, and cut after 60 characters.
+/// Text in quotes for a message: escaped, and cut after 60 characters. Of a URL, which may stand where none is meant, user and
+/// password are left out.
 pub(super) fn quoted(text: &str) -> String {
+    let hidden = text.split_once("://").and_then(|(scheme, rest)| {
+        let (_, place) = rest.rsplit_once('@')?;
+        Some(format!("{scheme}://…@{place}"))
+    });
+    let text = hidden.as_deref().unwrap_or(text);
     let cut = match text.char_indices().nth(60) {
         Some((at, _)) => format!("{}…", text[..at].escape_debug()),
         None => text.escape_debug().to_string(),
