@@ -185,6 +185,8 @@ fn the_section_says_whether_it_is_production() {
     assert_eq!(of(file(&path, [])), Stage::Development);
     assert_eq!(of(file(&path, []).section("production")), Stage::Production);
     assert_eq!(of(file(&path, [("DEWAR_ENV", "PROD")])), Stage::Production);
+    let variable = Config::new().environment(Environment::of([("DEWAR_ENV", "production\r\n")]));
+    assert_eq!(variable.current_stage(), Stage::Production);
     assert_eq!(
         of(file(&path, [("DEWAR_ENV", "development")])),
         Stage::Development

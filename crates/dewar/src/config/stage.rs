@@ -16,7 +16,7 @@ impl Stage {
 
     /// The stage of a section's name.
     pub(super) fn of_name(name: &str) -> Stage {
-        match name.to_ascii_lowercase().as_str() {
+        match name.trim().to_ascii_lowercase().as_str() {
             "production" | "prod" => Stage::Production,
             _ => Stage::Development,
         }
