@@ -118,7 +118,8 @@ fn a_section_overrides_default_and_default_overrides_the_top() {
         let explicit = file(&path, [("DEWAR_ENV", "development")]).section("production");
         let explicit = Config::new().file(explicit);
         assert_eq!(text(&explicit, "SESSION_COOKIE_NAME").unwrap(), "live");
-        assert!(codes(&explicit).is_empty(), "{}", explicit.check());
+        let told = codes(&explicit);
+        assert_eq!(told, ["DW0308", "DW0309"], "{}", explicit.check());
     }
 }
 

@@ -292,6 +292,9 @@ fn each_code_has_a_configuration_that_finds_it() {
         Code::SectionNotChosen,
         Code::SecretFileOpen,
         Code::AddressMissing,
+        // In production.
+        Code::CookieOverHttp,
+        Code::CookieSameSiteUnset,
     ];
     let elsewhere = |code: &Code| {
         let off = *code == Code::CookieDomainPublic && !cfg!(feature = "public-suffixes");
@@ -314,7 +317,7 @@ fn keys_that_can_be_guessed_are_errors_in_production() {
         ] {
             let config = Config::new().merge("table", values);
             assert!(config.settings().is_ok(), "{weak}");
-            let live = config.stage(Stage::Production);
+            let live = config.merge("cookie", safe()).stage(Stage::Production);
             let report = live.check();
             assert_eq!(report.problems.len(), 1, "{report}");
             assert_eq!(report.problems[0].key, key);
@@ -323,7 +326,9 @@ fn keys_that_can_be_guessed_are_errors_in_production() {
             assert!(live.settings().is_err());
         }
     }
-    let sound = Config::new().merge("table", key(json!({ "SECRET_KEY_FALLBACKS": [OLD_KEY] })));
+    let sound = Config::new()
+        .merge("table", key(json!({ "SECRET_KEY_FALLBACKS": [OLD_KEY] })))
+        .merge("cookie", safe());
     assert!(sound.stage(Stage::Production).check().problems.is_empty());
 }
 
@@ -338,6 +343,45 @@ fn a_url_in_the_wrong_place_shows_no_password() {
         let report = Config::new().merge("table", values).check().to_string();
         assert!(report.contains("redis://…@db.example/0"), "{report}");
         assert!(!report.contains("er2"), "{report}");
+    }
+}
+
+/// What a cookie needs in production.
+fn safe() -> Value {
+    json!({ "SESSION_COOKIE_SECURE": true, "SESSION_COOKIE_SAMESITE": "Lax" })
+}
+
+#[test]
+fn a_cookie_that_is_open_is_told_in_production_only() {
+    #[rustfmt::skip]
+    let rows = [
+        (key(json!({})), &["DW0308", "DW0309"][..]),
+        (memory(json!({})), &["DW0308", "DW0309"]),
+        (json!({ "SESSION_TYPE": "null" }), &[]),
+        (key(safe()), &[]),
+        (key(json!({ "SESSION_COOKIE_SECURE": false, "SESSION_COOKIE_SAMESITE": "Strict" })), &["DW0308"]),
+        (key(json!({ "SESSION_COOKIE_SECURE": true })), &["DW0309"]),
+        (key(json!({ "SESSION_COOKIE_SECURE": true, "SESSION_COOKIE_SAMESITE": "None" })), &[]),
+        // What is an error for the same reason is not told twice.
+        (key(json!({ "SESSION_COOKIE_SAMESITE": "None" })), &["DW0304"]),
+        (key(json!({ "SESSION_COOKIE_SAMESITE": "Lax", "SESSION_COOKIE_NAME": "__Host-id" })), &["DW0305"]),
+        (key(json!({ "SESSION_COOKIE_SAMESITE": "Lax", "SESSION_COOKIE_PARTITIONED": true })), &["DW0306"]),
+    ];
+    for (values, expected) in rows {
+        let config = Config::new().merge("table", values.clone());
+        let codes = |config: &Config| {
+            let report = config.check();
+            let codes = report.problems.iter().map(|problem| problem.code.as_str());
+            codes.collect::<Vec<_>>()
+        };
+        let early = codes(&config);
+        let open = early.iter().any(|code| ["DW0308", "DW0309"].contains(code));
+        assert!(!open, "{values}: {early:?}");
+        let live = config.stage(Stage::Production);
+        assert_eq!(codes(&live), expected, "{values}");
+        let stops = ["DW0304", "DW0305"];
+        let stopped = expected.iter().any(|code| stops.contains(code));
+        assert_eq!(live.settings().is_err(), stopped, "{values}");
     }
 }
 

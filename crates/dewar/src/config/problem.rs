@@ -217,6 +217,8 @@ codes! {
     CookieNamePrefix = "DW0305", "the cookie's name starts with `__Host-` or `__Secure-` and breaks its rules";
     PartitionedMeansSecure = "DW0306", "a partitioned cookie is `Secure` although that is not set";
     CookieDomainPublic = "DW0307", "the cookie's domain belongs to everybody (a public suffix)";
+    CookieOverHttp = "DW0308", "in production, the cookie is sent over plain HTTP too";
+    CookieSameSiteUnset = "DW0309", "in production, it is left to the browser whether requests of other sites carry the cookie";
     LifetimeOutOfRange = "DW0401", "a lifetime is shorter than a second, or absurdly long";
     AbsoluteLifetimeShorter = "DW0402", "the absolute lifetime is shorter than the idle one";
     RefreshTooLate = "DW0403", "sessions expire before use extends them";

@@ -1,4 +1,5 @@
-/// Whether real users depend on the application, which turns warnings about weak keys into errors.
+/// Whether real users depend on the application, which turns warnings about weak keys into errors, and looks
+/// at what protects the cookie.
 ///
 /// It is production if the code says so with [`Config::stage`](super::Config::stage). Where the code does not say,
 /// it is production if the chosen section of a file, or the variable `DEWAR_ENV`, is `production` or `prod`.

@@ -81,11 +81,15 @@ impl ConfigOptions {
 
     /// The configuration as a server that real users depend on sees it, unless something says that it is none.
     pub(super) fn for_users(&self, config: Config) -> Config {
-        let said = self.section.is_some() || std::env::var_os("DEWAR_ENV").is_some();
-        match said {
+        match self.says_stage() {
             true => config,
             false => config.stage(Stage::Production),
         }
+    }
+
+    /// Whether something says whether this is production.
+    pub(super) fn says_stage(&self) -> bool {
+        self.section.is_some() || std::env::var_os("DEWAR_ENV").is_some()
     }
 
     /// The configuration, unless its file cannot be taken: what is not in it would be somewhere else than was meant.

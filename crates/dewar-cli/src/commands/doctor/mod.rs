@@ -47,7 +47,14 @@ impl Doctor {
         let named = self.store.is_some();
         // A store that is named here stands for the SESSION_TYPE that is missing.
         let beside = |problem: &&Problem| !(named && problem.code == Code::SessionsUnavailable);
-        let problems: Vec<_> = report.problems.iter().filter(beside).collect();
+        // A key must not be guessed anywhere; that browsers reach this machine over HTTPS is not taken for granted.
+        let presumed = !self.config.says_stage();
+        let of_https = |problem: &&Problem| {
+            let of_cookie = [Code::CookieOverHttp, Code::CookieSameSiteUnset];
+            presumed && of_cookie.contains(&problem.code)
+        };
+        let problems = report.problems.iter().filter(beside);
+        let problems: Vec<_> = problems.filter(|problem| !of_https(problem)).collect();
         let values = set_values(&config);
         match ui.output() {
             Output::Json => ui.json(&json!({

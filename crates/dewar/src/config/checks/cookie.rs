@@ -1,6 +1,7 @@
 use super::Findings;
-use crate::config::Code;
+use crate::config::draft::Place;
 use crate::config::setting::quoted;
+use crate::config::{Code, Stage};
 
 pub(super) fn name(findings: &mut Findings<'_>) {
     let Some(name) = &findings.draft.cookie_name else {
@@ -158,4 +159,41 @@ pub(super) fn partitioned_means_secure(findings: &mut Findings<'_>) {
             "set SESSION_COOKIE_SECURE to true, and serve over HTTPS",
         );
     }
+}
+
+/// Also where it was set to false: that may be left from development.
+pub(super) fn over_http(findings: &mut Findings<'_>) {
+    let draft = findings.draft;
+    // With SameSite=None it is an error, and so is it with a name that asks for it.
+    let told = findings.problems.iter().any(|problem| {
+        matches!(
+            problem.code,
+            Code::SameSiteNoneInsecure | Code::CookieNamePrefix
+        )
+    });
+    if in_production(findings) && draft.effectively_secure() == Some(false) && !told {
+        findings.warning(
+            Code::CookieOverHttp,
+            "SESSION_COOKIE_SECURE",
+            "this is production, and browsers send the cookie over plain HTTP too: whoever reads one such request has the session",
+            "set it to true, and serve over HTTPS",
+        );
+    }
+}
+
+pub(super) fn same_site_unset(findings: &mut Findings<'_>) {
+    if in_production(findings) && findings.draft.same_site == Some(None) {
+        findings.warning(
+            Code::CookieSameSiteUnset,
+            "SESSION_COOKIE_SAMESITE",
+            "this is production, and not all browsers keep the cookie from requests that other sites make",
+            "set it to 'Lax'; or to 'None', if the application is meant to stand in frames of other sites",
+        );
+    }
+}
+
+/// Whether users who matter get a cookie.
+fn in_production(findings: &Findings<'_>) -> bool {
+    let some = !matches!(findings.draft.place(), None | Some(Place::Nowhere));
+    some && findings.config.current_stage() == Stage::Production
 }

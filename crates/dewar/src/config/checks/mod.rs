@@ -35,6 +35,8 @@ const CHECKS: &[fn(&mut Findings<'_>)] = &[
     cookie::same_site_none_insecure,
     cookie::name_prefix,
     cookie::partitioned_means_secure,
+    cookie::over_http,
+    cookie::same_site_unset,
     lifetime::out_of_range,
     lifetime::negative_refresh,
     lifetime::long_cache,
