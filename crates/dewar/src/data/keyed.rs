@@ -6,7 +6,7 @@ use super::Text;
 
 /// Entries with distinct keys in insertion order: scanned while few, with a hash index once there are many.
 #[derive(Clone, Debug)]
-pub(super) struct Keyed<V> {
+pub(crate) struct Keyed<V> {
     entries: Vec<(Text, V)>,
     index: Option<Box<Index>>,
     ascending: bool,
@@ -22,8 +22,14 @@ struct Index {
 /// Up to here, comparing every key is faster than hashing one.
 const SCANNED: usize = 32;
 
+impl<V> Default for Keyed<V> {
+    fn default() -> Keyed<V> {
+        Keyed::new()
+    }
+}
+
 impl<V> Keyed<V> {
-    pub(super) const fn new() -> Keyed<V> {
+    pub(crate) const fn new() -> Keyed<V> {
         Keyed {
             entries: Vec::new(),
             index: None,
@@ -31,27 +37,27 @@ impl<V> Keyed<V> {
         }
     }
 
-    pub(super) fn with_capacity(capacity: usize) -> Keyed<V> {
+    pub(crate) fn with_capacity(capacity: usize) -> Keyed<V> {
         Keyed {
             entries: Vec::with_capacity(capacity),
             ..Keyed::new()
         }
     }
 
-    pub(super) fn entries(&self) -> &[(Text, V)] {
+    pub(crate) fn entries(&self) -> &[(Text, V)] {
         &self.entries
     }
 
-    pub(super) fn into_entries(self) -> Vec<(Text, V)> {
+    pub(crate) fn into_entries(self) -> Vec<(Text, V)> {
         self.entries
     }
 
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = (&Text, &mut V)> {
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (&Text, &mut V)> {
         self.entries.iter_mut().map(|(key, value)| (&*key, value))
     }
 
     /// The entries sorted by key, as Python sorts text.
-    pub(super) fn sorted(&self) -> Vec<&(Text, V)> {
+    pub(crate) fn sorted(&self) -> Vec<&(Text, V)> {
         let mut entries: Vec<_> = self.entries.iter().collect();
         if !self.ascending {
             entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
@@ -60,22 +66,22 @@ impl<V> Keyed<V> {
     }
 
     /// Whether the keys are in ascending order already.
-    pub(super) fn is_ascending(&self) -> bool {
+    pub(crate) fn is_ascending(&self) -> bool {
         self.ascending
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Option<&V> {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
         Some(&self.entries[self.position(key)?].1)
     }
 
-    pub(super) fn get_mut(&mut self, key: &[u8]) -> Option<&mut V> {
+    pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut V> {
         let position = self.position(key)?;
         Some(&mut self.entries[position].1)
     }
 
     /// Sets a key's value; a key that was there keeps its place.
     #[inline]
-    pub(super) fn insert(&mut self, key: Text, value: V) -> Option<V> {
+    pub(crate) fn insert(&mut self, key: Text, value: V) -> Option<V> {
         // Above the last of ascending keys, a key is new without a search.
         if self.ascending && self.entries.len() < SCANNED && self.is_above_the_last(&key) {
             self.entries.push((key, value));
@@ -103,19 +109,42 @@ impl<V> Keyed<V> {
     }
 
     /// Takes a key out; the others keep their order.
-    pub(super) fn remove(&mut self, key: &[u8]) -> Option<V> {
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<V> {
         let position = self.position(key)?;
         let (_, value) = self.entries.remove(position);
-        // Every later position has changed; the index is made again by the next insert that needs it.
-        self.index = None;
-        if self.entries.len() > SCANNED {
-            self.build_index();
+        if self.entries.len() <= SCANNED {
+            // The next insert that needs it makes it again.
+            self.index = None;
+        } else if let Some(index) = &mut self.index {
+            // Made anew for each of many keys, it would cost far more than they.
+            let hash = index.state.hash_one(key);
+            let is_it = |at: &u32| *at as usize == position;
+            if let Ok(found) = index.positions.find_entry(hash, is_it) {
+                found.remove();
+            }
+            for later in index.positions.iter_mut() {
+                if *later as usize > position {
+                    *later -= 1;
+                }
+            }
         }
         Some(value)
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Keyed::new();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn contains(&self, key: &Text) -> bool {
+        self.position(key.as_wtf8()).is_some()
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Text> {
+        self.entries.iter().map(|(key, _)| key)
     }
 
     fn position(&self, key: &[u8]) -> Option<usize> {
@@ -188,6 +217,15 @@ mod tests {
             let expected = (number % 3 != 0).then_some(number);
             assert_eq!(keyed.get(key(number).as_wtf8()).copied(), expected);
         }
+        for number in (0..500).rev() {
+            assert_eq!(keyed.insert(key(number), number).is_some(), number % 3 != 0);
+        }
+        for number in 0..500 {
+            assert_eq!(keyed.remove(key(number).as_wtf8()), Some(number));
+            let next = number + 1;
+            assert_eq!(keyed.get(key(next).as_wtf8()).is_some(), next < 500);
+        }
+        assert!(keyed.entries().is_empty());
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub use de::{from_value, from_value_ref};
 pub use decimal::Decimal;
 pub use dict::Dict;
 pub use document::{Document, Format};
+pub(crate) use keyed::Keyed;
 pub use pieces::{Entry, Items, Piece, Pieces};
 pub use ser::to_value;
 pub use text::Text;

@@ -2,17 +2,18 @@
 
 use bytes::Bytes;
 
-use crate::data::{Document, Text, Value};
+use crate::data::{Document, Keyed, Text, Value};
 use crate::flash::FLASHES;
 
 /// The keys that a request set and removed since the session was loaded or last saved.
 #[derive(Clone, Default)]
 pub(crate) struct Changes {
     cleared: bool,
-    set: Vec<Text>,
-    removed: Vec<Text>,
+    // There may be as many as a session has keys: a search through all of them for each would take its time.
+    set: Keyed<()>,
+    removed: Keyed<()>,
     /// Lists that were only appended to, and with what: another request may append to them too.
-    grown: Vec<(Text, Vec<Value>)>,
+    grown: Keyed<Vec<Value>>,
     /// Flash messages that were read, and so are to go.
     shown: Vec<Value>,
     /// Flash messages that were added, and not read.
@@ -33,19 +34,15 @@ impl Changes {
     }
 
     pub(crate) fn record_set(&mut self, key: &Text) {
-        self.removed.retain(|removed| removed != key);
-        self.grown.retain(|(grown, _)| grown != key);
-        if !self.set.contains(key) {
-            self.set.push(key.clone());
-        }
+        self.removed.remove(key.as_wtf8());
+        self.grown.remove(key.as_wtf8());
+        self.set.insert(key.clone(), ());
     }
 
     pub(crate) fn record_removed(&mut self, key: &Text) {
-        self.set.retain(|set| set != key);
-        self.grown.retain(|(grown, _)| grown != key);
-        if !self.removed.contains(key) {
-            self.removed.push(key.clone());
-        }
+        self.set.remove(key.as_wtf8());
+        self.grown.remove(key.as_wtf8());
+        self.removed.insert(key.clone(), ());
     }
 
     /// A list was changed from `before` to `after`. If it was only appended to, what was appended is all that counts.
@@ -61,9 +58,9 @@ impl Changes {
         if self.cleared || self.set.contains(key) || self.removed.contains(key) {
             return self.record_set(key);
         }
-        match self.grown.iter_mut().find(|(grown, _)| grown == key) {
-            Some((_, elements)) => elements.extend_from_slice(appended),
-            None => self.grown.push((key.clone(), appended.to_vec())),
+        match self.grown.get_mut(key.as_wtf8()) {
+            Some(elements) => elements.extend_from_slice(appended),
+            None => drop(self.grown.insert(key.clone(), appended.to_vec())),
         }
     }
 
@@ -99,13 +96,13 @@ impl Changes {
             *self = newer;
             return;
         }
-        for key in &newer.set {
+        for key in newer.set.keys() {
             self.record_set(key);
         }
-        for key in &newer.removed {
+        for key in newer.removed.keys() {
             self.record_removed(key);
         }
-        for (key, appended) in &newer.grown {
+        for (key, appended) in newer.grown.entries() {
             self.record_grown(key, appended);
         }
         // Whoever reads messages reads all of them.
@@ -121,15 +118,15 @@ impl Changes {
         if self.cleared {
             base.clear();
         }
-        for key in &self.removed {
+        for key in self.removed.keys() {
             base.remove_text(key);
         }
-        for key in &self.set {
+        for key in self.set.keys() {
             if let Some(value) = current.get_text(key) {
                 base.insert(key.clone(), value.into_owned());
             }
         }
-        for (key, appended) in &self.grown {
+        for (key, appended) in self.grown.entries() {
             let mut elements = match base.get_text(key).map(|value| value.into_owned()) {
                 Some(Value::List(elements)) => elements,
                 _ => Vec::new(),
