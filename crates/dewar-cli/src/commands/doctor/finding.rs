@@ -12,7 +12,7 @@ pub(super) struct Finding {
     /// What was examined, in words that do not change.
     check: &'static str,
     pub(super) verdict: Verdict,
-    message: String,
+    pub(super) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<String>,
 }
