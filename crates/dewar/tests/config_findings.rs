@@ -68,6 +68,7 @@ fn sound() -> Vec<Row> {
         Row("the file threshold", files(json!({ "SESSION_FILE_THRESHOLD": 1000 })), &[], &[]),
         Row("another store's keys", json!({ "SESSION_TYPE": "redis", "SESSION_REDIS": "redis://localhost" }), &[], &[]),
         Row("a short key that signs nothing", memory(json!({ "SECRET_KEY": "dev" })), &[], &[]),
+        Row("an http cookie as it must be", key(json!({ "SESSION_COOKIE_NAME": "__Http-id", "SESSION_COOKIE_SECURE": true })), &[], &[]),
         Row("a host cookie as it must be", key(json!({ "SESSION_COOKIE_NAME": "__Host-id", "SESSION_COOKIE_SECURE": true })), &[], &[]),
         Row("absolute as long as idle", key(json!({ "PERMANENT_SESSION_LIFETIME": "1h", "SESSION_ABSOLUTE_LIFETIME": "1h" })), &[], &[]),
         Row("keys of others", key(json!({ "DEBUG": true, "SQLALCHEMY_DATABASE_URI": "sqlite://" })), &[], &[]),
@@ -165,6 +166,8 @@ fn cookies() -> Vec<Row> {
         Row("path with an attribute", key(json!({ "SESSION_COOKIE_PATH": "/; HttpOnly" })), &["DW0303"], &[]),
         Row("relative root", key(json!({ "APPLICATION_ROOT": "shop" })), &["DW0303"], &[]),
         Row("SameSite=None without Secure", key(json!({ "SESSION_COOKIE_SAMESITE": "none" })), &["DW0304"], &[]),
+        Row("http prefix open to scripts", key(json!({ "SESSION_COOKIE_NAME": "__Http-id", "SESSION_COOKIE_SECURE": true, "SESSION_COOKIE_HTTPONLY": false })), &["DW0305"], &[]),
+        Row("http prefix of a host without Secure", key(json!({ "SESSION_COOKIE_NAME": "__Host-Http-id" })), &["DW0305"], &[]),
         Row("host prefix without Secure", key(json!({ "SESSION_COOKIE_NAME": "__Host-id" })), &["DW0305"], &[]),
         Row("host prefix with a domain", key(json!({ "SESSION_COOKIE_NAME": "__Host-id", "SESSION_COOKIE_SECURE": true, "SESSION_COOKIE_DOMAIN": "example.org" })), &["DW0305"], &[]),
         Row("host prefix with a path", key(json!({ "SESSION_COOKIE_NAME": "__host-id", "SESSION_COOKIE_SECURE": true, "APPLICATION_ROOT": "/shop" })), &["DW0305"], &[]),
@@ -295,6 +298,7 @@ fn each_code_has_a_configuration_that_finds_it() {
         // In production.
         Code::CookieOverHttp,
         Code::CookieSameSiteUnset,
+        Code::CookieOpenToScripts,
     ];
     let elsewhere = |code: &Code| {
         let off = *code == Code::CookieDomainPublic && !cfg!(feature = "public-suffixes");
@@ -362,6 +366,7 @@ fn a_cookie_that_is_open_is_told_in_production_only() {
         (key(json!({ "SESSION_COOKIE_SECURE": false, "SESSION_COOKIE_SAMESITE": "Strict" })), &["DW0308"]),
         (key(json!({ "SESSION_COOKIE_SECURE": true })), &["DW0309"]),
         (key(json!({ "SESSION_COOKIE_SECURE": true, "SESSION_COOKIE_SAMESITE": "None" })), &[]),
+        (key(json!({ "SESSION_COOKIE_SECURE": true, "SESSION_COOKIE_SAMESITE": "Lax", "SESSION_COOKIE_HTTPONLY": false })), &["DW0310"]),
         // What is an error for the same reason is not told twice.
         (key(json!({ "SESSION_COOKIE_SAMESITE": "None" })), &["DW0304"]),
         (key(json!({ "SESSION_COOKIE_SAMESITE": "Lax", "SESSION_COOKIE_NAME": "__Host-id" })), &["DW0305"]),
@@ -375,7 +380,9 @@ fn a_cookie_that_is_open_is_told_in_production_only() {
             codes.collect::<Vec<_>>()
         };
         let early = codes(&config);
-        let open = early.iter().any(|code| ["DW0308", "DW0309"].contains(code));
+        let open = early
+            .iter()
+            .any(|code| ["DW0308", "DW0309", "DW0310"].contains(code));
         assert!(!open, "{values}: {early:?}");
         let live = config.stage(Stage::Production);
         assert_eq!(codes(&live), expected, "{values}");

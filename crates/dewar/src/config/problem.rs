@@ -214,11 +214,12 @@ codes! {
     CookieDomain = "DW0302", "the cookie's domain is no host name";
     CookiePath = "DW0303", "the cookie's path is no path";
     SameSiteNoneInsecure = "DW0304", "browsers drop a cookie with `SameSite=None` that is not `Secure`";
-    CookieNamePrefix = "DW0305", "the cookie's name starts with `__Host-` or `__Secure-` and breaks its rules";
+    CookieNamePrefix = "DW0305", "the cookie's name starts with `__Host-`, `__Secure-` or `__Http-` and breaks its rules";
     PartitionedMeansSecure = "DW0306", "a partitioned cookie is `Secure` although that is not set";
     CookieDomainPublic = "DW0307", "the cookie's domain belongs to everybody (a public suffix)";
     CookieOverHttp = "DW0308", "in production, the cookie is sent over plain HTTP too";
     CookieSameSiteUnset = "DW0309", "in production, it is left to the browser whether requests of other sites carry the cookie";
+    CookieOpenToScripts = "DW0310", "in production, scripts in a page can read the cookie";
     LifetimeOutOfRange = "DW0401", "a lifetime is shorter than a second, or absurdly long";
     AbsoluteLifetimeShorter = "DW0402", "the absolute lifetime is shorter than the idle one";
     RefreshTooLate = "DW0403", "sessions expire before use extends them";

@@ -114,10 +114,14 @@ pub(super) fn name_prefix(findings: &mut Findings<'_>) {
         return;
     };
     let lower = name.to_ascii_lowercase();
-    let (host, secure) = (lower.starts_with("__host-"), lower.starts_with("__secure-"));
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| lower.starts_with(prefix));
+    let (host, http) = (begins(&["__host-"]), begins(&["__http-", "__host-http-"]));
     let mut broken = Vec::new();
-    if (host || secure) && draft.effectively_secure() == Some(false) {
+    if (host || http || begins(&["__secure-"])) && draft.effectively_secure() == Some(false) {
         broken.push("set SESSION_COOKIE_SECURE to true");
+    }
+    if http && draft.http_only == Some(false) {
+        broken.push("set SESSION_COOKIE_HTTPONLY to true");
     }
     if host && matches!(draft.cookie_domain, Some(Some(_))) {
         broken.push("leave SESSION_COOKIE_DOMAIN unset");
@@ -188,6 +192,19 @@ pub(super) fn same_site_unset(findings: &mut Findings<'_>) {
             "SESSION_COOKIE_SAMESITE",
             "this is production, and not all browsers keep the cookie from requests that other sites make",
             "set it to 'Lax'; or to 'None', if the application is meant to stand in frames of other sites",
+        );
+    }
+}
+
+pub(super) fn open_to_scripts(findings: &mut Findings<'_>) {
+    // With a name that asks for it, it is an error.
+    let told = (findings.problems.iter()).any(|problem| problem.code == Code::CookieNamePrefix);
+    if in_production(findings) && findings.draft.http_only == Some(false) && !told {
+        findings.warning(
+            Code::CookieOpenToScripts,
+            "SESSION_COOKIE_HTTPONLY",
+            "this is production, and every script in a page can read the cookie: one that an attacker gets in has the session",
+            "set it to true, or leave it unset; what a page's scripts need to know, an address of the application can tell them",
         );
     }
 }

@@ -37,6 +37,7 @@ const CHECKS: &[fn(&mut Findings<'_>)] = &[
     cookie::partitioned_means_secure,
     cookie::over_http,
     cookie::same_site_unset,
+    cookie::open_to_scripts,
     lifetime::out_of_range,
     lifetime::negative_refresh,
     lifetime::long_cache,
