@@ -87,7 +87,7 @@ class SessionMiddleware:
         # What was written after the response began: by its body, a background task, or a web socket.
         try:
             await self._app(scope, receive, send_with_cookie)
-        except BaseException:
+        except (Exception, asyncio.CancelledError):
             # Web sockets end so when the browser goes away. Before there is a response, a handler that fails leaves
             # nothing.
             if answered:
