@@ -13,6 +13,7 @@ use bytes::Bytes;
 use dewar::store::{Created, Deleted, Key, Replaced, Store, Touched, Version};
 use dewar::{Error, ErrorKind, UnixTime};
 use dewar_stores::memcached::MemcachedStore;
+use support::faults::HASTE;
 use support::proxy::Proxy;
 use support::{Freeze, Server, impostor, runtime, store_on_a_busy_runtime};
 use tokio::runtime::Runtime;
@@ -39,9 +40,6 @@ async fn connect(url: String) -> MemcachedStore {
 
 /// How far off a time is at most that is counted by a clock which ticks once in a second.
 const TICKS: Duration = Duration::from_secs(3);
-
-/// How long a store waits that does not wait long; a server that is well answers sooner on the busiest machine.
-const HASTE: Duration = Duration::from_secs(2);
 
 /// A store that does not wait long.
 fn hasty(url: &str) -> MemcachedStore {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use dewar::store::{Created, Key, Replaced, Store, Touched};
 use dewar::{Error, UnixTime};
 use dewar_stores::redis::RedisStore;
+use support::faults::HASTE;
 use support::proxy::Proxy;
 use support::{Freeze, Server, impostor};
 
@@ -20,9 +21,6 @@ macro_rules! server {
         }
     };
 }
-
-/// How long a store waits that does not wait long; a server that is well answers sooner on the busiest machine.
-const HASTE: Duration = Duration::from_secs(2);
 
 /// A store that does not wait long.
 fn hasty(port: u16) -> RedisStore {

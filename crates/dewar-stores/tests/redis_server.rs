@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use dewar::store::{Created, Key, Replaced, Store, Touched};
 use dewar::{Error, ErrorKind, UnixTime};
 use dewar_stores::redis::{RedisStore, driver};
+use support::faults::HASTE;
 use support::proxy::Proxy;
 use support::{Freeze, Server, impostor, store_on_a_busy_runtime};
 
@@ -27,9 +28,6 @@ macro_rules! server {
 fn url(server: &Server) -> String {
     format!("redis://127.0.0.1:{}", server.port)
 }
-
-/// How long a store waits that does not wait long; a server that is well answers sooner on the busiest machine.
-const HASTE: Duration = Duration::from_secs(2);
 
 /// A store that does not wait long.
 fn hasty(url: &str) -> RedisStore {

@@ -350,13 +350,11 @@ async fn what_others_may_read_or_have_made_is_not_written_into() {
     let setup = setup();
     let planted = setup.own().with_file_name("new");
     for mode in [0o666, 0o604, 0o640] {
+        setup.store.delete(&setup.key).await.unwrap();
         fs::create_dir_all(planted.parent().unwrap()).unwrap();
         fs::write(&planted, "").unwrap();
         fs::set_permissions(&planted, fs::Permissions::from_mode(mode)).unwrap();
         let kept = fs::File::open(&planted).unwrap();
-        setup.store.delete(&setup.key).await.unwrap();
-        fs::write(&planted, "").unwrap();
-        fs::set_permissions(&planted, fs::Permissions::from_mode(mode)).unwrap();
         setup
             .store
             .create(&setup.key, "data".into(), setup.later())

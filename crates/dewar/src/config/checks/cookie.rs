@@ -169,12 +169,7 @@ pub(super) fn partitioned_means_secure(findings: &mut Findings<'_>) {
 pub(super) fn over_http(findings: &mut Findings<'_>) {
     let draft = findings.draft;
     // With SameSite=None it is an error, and so is it with a name that asks for it.
-    let told = findings.problems.iter().any(|problem| {
-        matches!(
-            problem.code,
-            Code::SameSiteNoneInsecure | Code::CookieNamePrefix
-        )
-    });
+    let told = findings.have(&[Code::SameSiteNoneInsecure, Code::CookieNamePrefix]);
     if in_production(findings) && draft.effectively_secure() == Some(false) && !told {
         findings.warning(
             Code::CookieOverHttp,
@@ -198,7 +193,7 @@ pub(super) fn same_site_unset(findings: &mut Findings<'_>) {
 
 pub(super) fn open_to_scripts(findings: &mut Findings<'_>) {
     // With a name that asks for it, it is an error.
-    let told = (findings.problems.iter()).any(|problem| problem.code == Code::CookieNamePrefix);
+    let told = findings.have(&[Code::CookieNamePrefix]);
     if in_production(findings) && findings.draft.http_only == Some(false) && !told {
         findings.warning(
             Code::CookieOpenToScripts,

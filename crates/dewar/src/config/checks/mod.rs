@@ -80,6 +80,12 @@ impl Findings<'_> {
         })
     }
 
+    /// Whether one of these was found by a check that came before.
+    fn have(&self, codes: &[Code]) -> bool {
+        let is_one = |problem: &Problem| codes.contains(&problem.code);
+        self.problems.iter().any(is_one)
+    }
+
     fn error(&mut self, code: Code, key: &str, what: impl Into<String>, fix: impl Into<String>) {
         self.push(Severity::Error, code, key, what.into(), fix.into());
     }

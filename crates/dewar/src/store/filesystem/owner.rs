@@ -102,9 +102,7 @@ pub(super) fn open_to_others(folder: &Path, mode: u32, user: u32) -> Option<Stri
                 metadata.mode() & 0o7777
             ))
         } else if owner != user && owner != 0 && user != 0 && mode & GROUP == 0 {
-            Some(format!(
-                "{name} belongs to user {owner}, and this process runs as user {user}: chown -R {user} {name}"
-            ))
+            Some(format!("{name} belongs to user {owner}{}", not_this_user(user, path)))
         } else {
             None
         }
@@ -115,12 +113,17 @@ pub(super) fn open_to_others(folder: &Path, mode: u32, user: u32) -> Option<Stri
 pub(super) fn why_refused(folder: &Path) -> String {
     let user = rustix::process::geteuid().as_raw();
     match Foreign::find(folder, user) {
-        Some(foreign) => format!(
-            " ({foreign}, and this process runs as user {user}: chown -R {user} {})",
-            folder.display()
-        ),
+        Some(foreign) => format!(" ({foreign}{})", not_this_user(user, folder)),
         None => format!(" (this process runs as user {user})"),
     }
+}
+
+/// What follows on "belongs to user …": who this process is, and how it gets a folder.
+fn not_this_user(user: u32, folder: &Path) -> String {
+    format!(
+        ", and this process runs as user {user}: chown -R {user} {}",
+        folder.display()
+    )
 }
 
 /// The owner of a file that is not this user, if the file's mode leaves writing to its owner.
