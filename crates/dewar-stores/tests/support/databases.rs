@@ -224,10 +224,12 @@ impl Mariadb {
         let arguments = [
             "--no-defaults".to_owned(),
             format!("--datadir={}", path("data")),
+            // A server that starts removes the temporary tables that it finds: in /tmp, those of the others.
+            format!("--tmpdir={}", text(self.folder.path())),
             format!("--socket={}", path("socket")),
             format!("--pid-file={}", path("pid")),
             format!("--init-file={}", path("init.sql")),
-            format!("--log-error={}", path("log")),
+            format!("--log-error={}", path("log.err")),
             format!("--port={}", self.port),
             "--bind-address=127.0.0.1".to_owned(),
             "--default-time-zone=+05:45".to_owned(),
@@ -267,6 +269,11 @@ impl Freeze for Mariadb {
 
 impl Drop for Mariadb {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read(self.folder.path().join("log.err"));
+            let log = String::from_utf8_lossy(&log.unwrap_or_default()).into_owned();
+            eprintln!("MariaDB's log:\n{log}");
+        }
         self.kill();
     }
 }
