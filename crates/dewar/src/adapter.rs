@@ -3,10 +3,9 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 
-use async_lock::OnceCell;
 use pin_project_lite::pin_project;
 
 use crate::engine::Reply;
@@ -164,8 +163,54 @@ enum Found {
     #[default]
     Nothing,
     /// Another extractor waits for the store.
-    Opening(Arc<OnceCell<Session>>),
+    Opening(Arc<Opening>),
     Open(Session),
+}
+
+/// Those who wait for the extractor that opens the session; none once that has ended, with a session or without.
+///
+/// Not a cell of a library: that allocates to tell nobody that it is filled.
+#[derive(Debug)]
+struct Opening(Mutex<Option<Vec<Waker>>>);
+
+impl Opening {
+    fn has_ended(&self) -> bool {
+        self.waiting(|waiting| waiting.is_none())
+    }
+
+    /// Waits until it has ended.
+    async fn end(&self) {
+        poll_fn(|context| {
+            self.waiting(|waiting| match waiting {
+                None => Poll::Ready(()),
+                Some(waiting) => {
+                    waiting.push(context.waker().clone());
+                    Poll::Pending
+                }
+            })
+        })
+        .await;
+    }
+
+    fn waiting<R>(&self, look: impl FnOnce(&mut Option<Vec<Waker>>) -> R) -> R {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The extractor that opens the session; when it is dropped, it has ended.
+struct Opener(Arc<Opening>);
+
+impl Opener {
+    fn new() -> Opener {
+        Opener(Arc::new(Opening(Mutex::new(Some(Vec::new())))))
+    }
+}
+
+impl Drop for Opener {
+    fn drop(&mut self) {
+        let waiting = self.0.waiting(Option::take);
+        waiting.into_iter().flatten().for_each(Waker::wake);
+    }
 }
 
 thread_local! {
@@ -201,31 +246,31 @@ impl Scope {
     where
         H: IntoIterator<Item = &'c [u8]>,
     {
-        let Some((engine, found)) =
+        let Some((engine, mut found)) =
             Scope::current(|around| (around.engine.clone(), around.session.clone()))
         else {
             return Ok(None);
         };
-        let session = match found {
-            Found::Open(session) => return Ok(Some(session)),
-            Found::Opening(cell) => {
-                let session = cell.get_or_try_init(|| engine.open(cookie_headers));
-                session.await?.clone()
+        loop {
+            match found {
+                Found::Open(session) => return Ok(Some(session)),
+                Found::Opening(opening) if !opening.has_ended() => opening.end().await,
+                Found::Nothing | Found::Opening(_) => break,
             }
-            Found::Nothing => {
-                let mut open = pin!(engine.open(cookie_headers));
-                let at_once = poll_fn(|context| Poll::Ready(open.as_mut().poll(context)));
-                match at_once.await {
-                    Poll::Ready(session) => session?,
-                    // Other extractors of the request, which are polled meanwhile, need not load it again.
-                    Poll::Pending => {
-                        let cell = Arc::new(OnceCell::new());
-                        Scope::current(|around| around.session = Found::Opening(cell.clone()));
-                        cell.get_or_try_init(|| open).await?.clone()
-                    }
-                }
+            found = Scope::current(|around| around.session.clone()).unwrap_or_default();
+        }
+        let mut open = pin!(engine.open(cookie_headers));
+        let mut opener = None;
+        let session = poll_fn(|context| {
+            let polled = open.as_mut().poll(context);
+            if polled.is_pending() && opener.is_none() {
+                // Other extractors of the request, which are polled meanwhile, need not load it again.
+                let new = opener.insert(Opener::new());
+                Scope::current(|around| around.session = Found::Opening(new.0.clone()));
             }
-        };
+            polled
+        });
+        let session = session.await?;
         Ok(Scope::current(|around| around.keep(session)))
     }
 

@@ -1,7 +1,9 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::task::{Context, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
 
 use dewar::adapter::{Closing, Scope};
 use dewar::config::Config;
@@ -115,15 +117,29 @@ async fn an_extractor_that_gives_up_leaves_the_others_waiting_for_nothing() {
     let mut scope = Scope::new(bench.engine.clone());
     let mut first = Box::pin(Scope::open([cookie.as_bytes()]));
     let mut second = pin!(Scope::open([cookie.as_bytes()]));
-    let mut context = Context::from_waker(Waker::noop());
+    let woken = Arc::new(Woken::default());
     scope.enter(|| {
+        let mut context = Context::from_waker(Waker::noop());
         assert!(first.as_mut().poll(&mut context).is_pending());
+        let waker = Waker::from(woken.clone());
+        let mut context = Context::from_waker(&waker);
         assert!(second.as_mut().poll(&mut context).is_pending());
     });
+    assert!(!woken.0.load(Ordering::SeqCst));
     drop(first);
+    assert!(woken.0.load(Ordering::SeqCst));
     bench.store.let_go();
     let second = poll_fn(|context| scope.enter(|| second.as_mut().poll(context)));
     assert_eq!(second.await.unwrap().unwrap().get("n").unwrap(), Some(1));
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// A bench with one session, and the header that belongs to it.
