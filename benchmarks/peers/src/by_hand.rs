@@ -67,7 +67,7 @@ macro_rules! routes {
     }};
 }
 
-pub async fn redis(url: &str) -> Result<Contestant> {
+pub async fn redis(place: &'static str, url: &str) -> Result<Contestant> {
     let connection = redis::Client::open(url)?
         .get_multiplexed_async_connection()
         .await?;
@@ -97,7 +97,7 @@ pub async fn redis(url: &str) -> Result<Contestant> {
         }
     };
     Ok(in_axum(
-        "Redis",
+        place,
         "by hand (GET and SET)",
         LESS,
         routes!(get(), set()),
@@ -200,7 +200,8 @@ pub fn files(folder: &Path) -> Result<Contestant> {
         move |key: String, session: String| {
             let new = folder.join(format!("{key}.new"));
             std::fs::write(&new, session).unwrap();
-            std::future::ready(std::fs::rename(&new, folder.join(key)).unwrap())
+            std::fs::rename(&new, folder.join(key)).unwrap();
+            std::future::ready(())
         }
     };
     Ok(in_axum(

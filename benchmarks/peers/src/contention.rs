@@ -15,6 +15,7 @@ use dewar::config::Config;
 use futures_util::future::join_all;
 use tower::ServiceExt;
 
+use crate::contestants::Redis;
 use crate::round_trips;
 
 const WRITERS: usize = 64;
@@ -89,7 +90,7 @@ fn dewar_routes(engine: Engine) -> Router {
 type AxumSession = axum_session::Session<axum_session::SessionNullPool>;
 
 /// What each keeps.
-pub async fn run(redis: Option<&str>) -> Result<Vec<Kept>, Box<dyn Error>> {
+pub async fn run(redis: Option<&Redis>) -> Result<Vec<Kept>, Box<dyn Error>> {
     let none = Arc::default();
     let engine = Engine::new(Config::new().session_type("memory"))?;
     let mut kept = vec![count("memory", "Dewar", dewar_routes(engine), &none).await?];
@@ -107,11 +108,11 @@ pub async fn run(redis: Option<&str>) -> Result<Vec<Kept>, Box<dyn Error>> {
     )
     .layer(axum_session::SessionLayer::new(store));
     kept.push(count("memory", "axum_session", routes, &none).await?);
-    let Some(url) = redis else {
+    let Some(redis) = redis else {
         return Ok(kept);
     };
     let sent = Arc::default();
-    let url = round_trips::proxy(url, &sent)?;
+    let url = round_trips::proxy(&redis.url, &sent)?;
     let config = Config::new()
         .session_type("redis")
         .set("SESSION_REDIS", url.as_str());

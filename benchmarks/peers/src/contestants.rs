@@ -35,11 +35,48 @@ pub struct Contestant {
     cookie: String,
 }
 
-/// The URLs of servers to keep sessions in.
+/// Servers to keep sessions in.
 #[derive(Default)]
 pub struct Servers {
-    pub redis: Option<String>,
+    /// One of each sort.
+    pub redis: Vec<Redis>,
+    /// The URL.
     pub postgresql: Option<String>,
+}
+
+/// A server that speaks Redis's protocol.
+#[derive(Clone)]
+pub struct Redis {
+    /// "Redis" or "Valkey".
+    pub place: &'static str,
+    pub version: String,
+    pub url: String,
+}
+
+impl Redis {
+    /// Asks a server what it is.
+    pub async fn at(url: String) -> Result<Redis> {
+        let mut connection = redis::Client::open(url.as_str())?
+            .get_multiplexed_async_connection()
+            .await?;
+        let info = redis::cmd("INFO").arg("server").to_owned();
+        let text: String = info.query_async(&mut connection).await?;
+        let of = |name: &str| {
+            text.lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+                .map(str::to_owned)
+        };
+        // A Valkey has both, for clients that look for Redis's.
+        let (place, version) = match of("valkey_version") {
+            Some(version) => ("Valkey", version),
+            None => ("Redis", of("redis_version").ok_or("no Redis")?),
+        };
+        Ok(Redis {
+            place,
+            version,
+            url,
+        })
+    }
 }
 
 impl Contestant {
@@ -386,19 +423,19 @@ pub async fn all(servers: &Servers) -> Result<Vec<Contestant>> {
         }
     }
 
-    if let Some(url) = &servers.redis {
-        all.push(by_hand::redis(url).await?);
+    for Redis { place, url, .. } in &servers.redis {
+        all.push(by_hand::redis(place, url).await?);
         let config = Config::new()
             .session_type("redis")
             .set("SESSION_REDIS", url.as_str());
         let engine = dewar_stores::engine(config)?;
-        all.push(in_axum("Redis", "Dewar", "", dewar_routes(engine.clone())));
-        all.push(dewar_in_actix("Redis", engine).await);
+        all.push(in_axum(place, "Dewar", "", dewar_routes(engine.clone())));
+        all.push(dewar_in_actix(place, engine).await);
         let store = tower_redis(url).await?;
         let layer = tower_sessions_14::SessionManagerLayer::new(store).with_secure(false);
         let routes = tower_sessions_routes!(tower_sessions_14::Session).layer(layer);
         all.push(in_axum(
-            "Redis",
+            place,
             "tower-sessions",
             "writes are not compared",
             routes,
@@ -410,7 +447,7 @@ pub async fn all(servers: &Servers) -> Result<Vec<Contestant>> {
             .build();
         all.push(in_actix!(
             actix_session::Session,
-            "Redis",
+            place,
             "actix-session",
             "writes are not compared",
             layer

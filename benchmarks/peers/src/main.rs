@@ -1,7 +1,7 @@
 //! Dewar beside its peers: the same requests, in turn, in one process; what a session adds to a request's CPU time.
 //!
 //! ```sh
-//! cargo run --release -- redis://127.0.0.1:6379/0 postgresql://user:password@127.0.0.1/postgres
+//! cargo run --release -- redis://127.0.0.1:6379/0 redis://127.0.0.1:6380/0 postgresql://user:password@127.0.0.1/postgres
 //! cargo run --release -- --quick                  # without servers; prints figures, writes nothing
 //! cargo run --release -- --only Dewar/memory      # a name, a place, or both: for a profiler
 //! ```
@@ -19,7 +19,7 @@ mod routes;
 
 use std::error::Error;
 
-use contestants::{Contestant, Servers};
+use contestants::{Contestant, Redis, Servers};
 
 #[global_allocator]
 static ALLOCATOR: measure::Counting = measure::Counting;
@@ -34,10 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--rounds" => rounds = arguments.next().map(|rounds| rounds.parse()).transpose()?,
             "--only" => only = arguments.next(),
             "--serve" => serve = arguments.next().map(|port| port.parse()).transpose()?,
-            url if url.starts_with("redis://") => servers.redis = Some(url.to_owned()),
+            url if url.starts_with("redis://") => {}
             url if url.starts_with("postgresql://") => servers.postgresql = Some(url.to_owned()),
             other => {
-                let known = "--quick, --rounds N, --only NAME/PLACE, and the URLs of a Redis and a PostgreSQL server";
+                let known = "--quick, --rounds N, --only NAME/PLACE, and the URLs of a Redis, a Valkey and a PostgreSQL server";
                 return Err(format!("{other}: use {known}").into());
             }
         }
@@ -51,6 +51,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
+        for url in urls.iter().filter(|url| url.starts_with("redis://")) {
+            servers.redis.push(Redis::at(url.clone()).await?);
+        }
         let mut contestants = contestants::all(&servers).await?;
         if let Some(only) = &only {
             let wanted = |contestant: &Contestant| {
@@ -73,7 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // and a round trip takes a third, or three times, of what it took before.
         routes::pin(0);
         let counts = round_trips::run(&servers).await?;
-        let redis = servers.redis.as_deref();
+        let redis = &servers.redis;
         let figures = measure::run(&contestants, rounds, requests, redis, &counts).await?;
         let over_network = network::run(
             &contestants,
@@ -87,7 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             return report::print(&figures, &over_network);
         }
         routes::pin(0);
-        let kept = contention::run(redis).await?;
-        report::write(&figures, &over_network, &kept, rounds, requests)
+        let kept = contention::run(redis.iter().find(|redis| redis.place == "Redis")).await?;
+        report::write(&figures, &over_network, &kept, redis, rounds, requests)
     })
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::contestants::{Contestant, ROUTES};
+use crate::contestants::{Contestant, ROUTES, Redis};
 use crate::round_trips;
 
 /// Counts allocations.
@@ -50,7 +50,7 @@ pub struct Figure {
     pub allocations: i64,
     /// How often the server was sent something.
     pub round_trips: Option<f64>,
-    /// The CPU time of Redis, in µs.
+    /// The CPU time of a Redis or Valkey, in µs.
     pub redis: Option<f64>,
 }
 
@@ -65,22 +65,28 @@ pub async fn run(
     contestants: &[Contestant],
     rounds: usize,
     requests: usize,
-    redis: Option<&str>,
+    redis: &[Redis],
     round_trips: &[round_trips::Count],
 ) -> Result<Vec<Figure>, Box<dyn Error>> {
     let places = contestants.len() * ROUTES.len();
     let mut samples: Vec<Vec<Sample>> = (0..places).map(|_| Vec::new()).collect();
     let mut times: Vec<Vec<f64>> = vec![Vec::new(); places];
-    let mut server = Server::connect(redis).await?;
+    let mut servers = Vec::new();
+    for redis in redis {
+        servers.push(Server::connect(redis).await?);
+    }
     for round in 0..=rounds {
         for (index, contestant) in contestants.iter().enumerate() {
             for (at, route) in ROUTES.iter().copied().enumerate() {
                 let slow = matches!(
                     contestant.place,
-                    "Redis" | "PostgreSQL" | "filesystem" | "SQLite"
+                    "Redis" | "Valkey" | "PostgreSQL" | "filesystem" | "SQLite"
                 );
                 let requests = if slow { requests / 4 } else { requests };
-                let before = server.used().await?;
+                let mut server = servers
+                    .iter_mut()
+                    .find(|server| server.place == contestant.place);
+                let before = Server::used(&mut server).await?;
                 let (allocated, begun) = (ALLOCATIONS.load(Ordering::Relaxed), cpu());
                 let mut last = Instant::now();
                 let mut here = Vec::with_capacity(requests);
@@ -93,7 +99,7 @@ pub async fn run(
                 let took = cpu() - begun;
                 let allocations =
                     (ALLOCATIONS.load(Ordering::Relaxed) - allocated) / requests as u64;
-                let after = server.used().await?;
+                let after = Server::used(&mut server).await?;
                 // The first round warms up.
                 if round > 0 {
                     let place = index * ROUTES.len() + at;
@@ -173,8 +179,11 @@ pub async fn run(
                         (count.0, count.1, count.2) == (contestant.place, contestant.name, route)
                     })
                     .map(|count| count.3),
-                redis: (contestant.place == "Redis")
-                    .then(|| quartiles(own.iter().filter_map(|sample| sample.redis).collect())[1]),
+                redis: own
+                    .iter()
+                    .map(|sample| sample.redis)
+                    .collect::<Option<_>>()
+                    .map(|used| quartiles(used)[1]),
             });
         }
     }
@@ -201,28 +210,29 @@ pub fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
     })
 }
 
-/// What Redis says of itself.
-struct Server(Option<redis::aio::MultiplexedConnection>);
+/// A Redis or Valkey, to be asked about itself.
+struct Server {
+    place: &'static str,
+    connection: redis::aio::MultiplexedConnection,
+}
 
 impl Server {
-    async fn connect(url: Option<&str>) -> Result<Server, Box<dyn Error>> {
-        let Some(url) = url else {
-            return Ok(Server(None));
-        };
-        let client = redis::Client::open(url)?;
-        Ok(Server(Some(
-            client.get_multiplexed_async_connection().await?,
-        )))
+    async fn connect(redis: &Redis) -> Result<Server, Box<dyn Error>> {
+        let client = redis::Client::open(redis.url.as_str())?;
+        Ok(Server {
+            place: redis.place,
+            connection: client.get_multiplexed_async_connection().await?,
+        })
     }
 
-    /// Its CPU time since its start, in µs.
-    async fn used(&mut self) -> Result<Option<f64>, Box<dyn Error>> {
-        let Some(connection) = &mut self.0 else {
+    /// The CPU time since its start of a server, in µs, if there is one.
+    async fn used(server: &mut Option<&mut Server>) -> Result<Option<f64>, Box<dyn Error>> {
+        let Some(server) = server else {
             return Ok(None);
         };
         let text: String = redis::cmd("INFO")
             .arg("cpu")
-            .query_async(connection)
+            .query_async(&mut server.connection)
             .await?;
         let figure = |name: &str| -> f64 {
             let line = text

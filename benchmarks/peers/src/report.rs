@@ -5,13 +5,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::contention::Kept;
+use crate::contestants::Redis;
 use crate::measure::Figure;
 use crate::network;
 
-const PLACES: [&str; 6] = [
+const PLACES: [&str; 7] = [
     "signed cookie",
     "memory",
     "Redis",
+    "Valkey",
     "PostgreSQL",
     "SQLite",
     "filesystem",
@@ -21,11 +23,12 @@ pub fn write(
     figures: &[Figure],
     over_network: &[network::Figure],
     kept: &[Kept],
+    redis: &[Redis],
     rounds: usize,
     requests: usize,
 ) -> Result<(), Box<dyn Error>> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    let mut text = tables(figures, rounds, requests)?;
+    let mut text = tables(figures, redis, rounds, requests)?;
     text.push_str(&of_network(over_network)?);
     text.push_str(&of_contention(kept)?);
     print!("{text}");
@@ -80,7 +83,12 @@ fn names(figures: &[Figure], place: &str) -> Vec<&'static str> {
     names
 }
 
-fn tables(figures: &[Figure], rounds: usize, requests: usize) -> Result<String, Box<dyn Error>> {
+fn tables(
+    figures: &[Figure],
+    redis: &[Redis],
+    rounds: usize,
+    requests: usize,
+) -> Result<String, Box<dyn Error>> {
     let mut text = String::from("# Dewar beside its peers\n\n");
     writeln!(
         text,
@@ -89,7 +97,7 @@ fn tables(figures: &[Figure], rounds: usize, requests: usize) -> Result<String, 
          without one in the same framework: the median of the rounds, and in brackets its quartiles; times Dewar: the same of what one takes over what Dewar takes in the same round. Everything runs on one thread on the first core, servers of stores on the second; CPU time is that of the whole process.\n"
     )?;
     writeln!(text, "{}\n", machine())?;
-    writeln!(text, "Versions: {}.\n", versions())?;
+    writeln!(text, "Versions: {}.\n", versions(redis))?;
     writeln!(
         text,
         "![What a session adds to a request](images/peers.svg)\n"
@@ -101,8 +109,8 @@ fn tables(figures: &[Figure], rounds: usize, requests: usize) -> Result<String, 
         }
         writeln!(text, "## {}\n", capital(place))?;
         let columns = match place {
-            "Redis" => [
-                " round trips: untouched, read, written | CPU of Redis: read, written |",
+            "Redis" | "Valkey" => [
+                " round trips: untouched, read, written | CPU of the server: read, written |",
                 " --- | --- |",
             ],
             "PostgreSQL" => [" round trips: untouched, read, written |", " --- |"],
@@ -261,8 +269,8 @@ fn machine() -> String {
     )
 }
 
-/// The versions that Cargo chose.
-fn versions() -> String {
+/// The versions that Cargo chose, and those of servers.
+fn versions(redis: &[Redis]) -> String {
     let locks = [
         include_str!("../Cargo.lock"),
         include_str!("../../peers-sql/Cargo.lock"),
@@ -280,7 +288,10 @@ fn versions() -> String {
         "tower-sessions-redis-store",
         "tower-sessions-sqlx-store",
     ];
-    let mut found = Vec::new();
+    let mut found: Vec<_> = redis
+        .iter()
+        .map(|server| format!("{} {}", server.place, server.version))
+        .collect();
     for package in locks.iter().flat_map(|lock| lock.split("[[package]]")) {
         let field = |name: &str| {
             let line = package

@@ -15,14 +15,17 @@ pub type Count = (&'static str, &'static str, &'static str, f64);
 /// The counts of every contestant that has a server.
 pub async fn run(servers: &Servers) -> Result<Vec<Count>> {
     let sent = Arc::new(AtomicU64::new(0));
-    let through = |url: &Option<String>| url.as_deref().map(|url| proxy(url, &sent)).transpose();
-    let servers = Servers {
-        redis: through(&servers.redis)?,
-        postgresql: through(&servers.postgresql)?,
+    let postgresql = servers.postgresql.as_deref();
+    let mut servers = Servers {
+        redis: servers.redis.clone(),
+        postgresql: postgresql.map(|url| proxy(url, &sent)).transpose()?,
     };
+    for redis in &mut servers.redis {
+        redis.url = proxy(&redis.url, &sent)?;
+    }
     let mut counts = Vec::new();
     for mut contestant in contestants::all(&servers).await? {
-        if !matches!(contestant.place, "Redis" | "PostgreSQL") {
+        if !matches!(contestant.place, "Redis" | "Valkey" | "PostgreSQL") {
             continue;
         }
         contestant.prepare().await?;
