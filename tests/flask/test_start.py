@@ -113,7 +113,7 @@ def test_with_cookies_the_key_may_be_set_later(
 @pytest.mark.parametrize("key", [{}, {"SECRET_KEY": GOOD_KEY}])
 def test_with_cookies_wrong_settings_are_an_error(key: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        start(SESSION_TYPE="cookie", SESSION_COOKIE_DOMAIN="localhost:5000", **key)
+        start(SESSION_TYPE="cookie", SESSION_COOKIE_DOMAIN="https://localhost", **key)
     said = str(caught.value)
     assert "error[DW0302] SESSION_COOKIE_DOMAIN: " in said and "SECRET_KEY:" not in said
 

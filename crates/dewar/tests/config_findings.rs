@@ -155,7 +155,8 @@ fn cookies() -> Vec<Row> {
         Row("name with an equals sign", key(json!({ "SESSION_COOKIE_NAME": "a=b" })), &["DW0301"], &[]),
         Row("empty name", key(json!({ "SESSION_COOKIE_NAME": "" })), &["DW0301"], &[]),
         Row("domain with scheme", key(json!({ "SESSION_COOKIE_DOMAIN": "https://example.org" })), &["DW0302"], &[]),
-        Row("domain with port", key(json!({ "SESSION_COOKIE_DOMAIN": "example.org:8000" })), &["DW0302"], &[]),
+        Row("domain with port", key(json!({ "SESSION_COOKIE_DOMAIN": "example.org:8000" })), &[], &[]),
+        Row("domain with a port that is none", key(json!({ "SESSION_COOKIE_DOMAIN": "example.org:http" })), &["DW0302"], &[]),
         Row("domain with path", key(json!({ "SESSION_COOKIE_DOMAIN": "example.org/shop" })), &["DW0302"], &[]),
         Row("domain with space", key(json!({ "SESSION_COOKIE_DOMAIN": "example.org " })), &["DW0302"], &[]),
         Row("domain that is not ASCII", key(json!({ "SESSION_COOKIE_DOMAIN": "bücher.example" })), &["DW0302"], &[]),
@@ -223,6 +224,7 @@ fn lifetimes_and_stores() -> Vec<Row> {
 fn domains() -> Vec<Row> {
     vec![
         Row("domain of a country", key(json!({ "SESSION_COOKIE_DOMAIN": "co.uk" })), &["DW0307"], &[]),
+        Row("public suffix with port", key(json!({ "SESSION_COOKIE_DOMAIN": "co.uk:8000" })), &["DW0307"], &[]),
         Row("domain of everybody", key(json!({ "SESSION_COOKIE_DOMAIN": ".COM" })), &["DW0307"], &[]),
         Row("domain of a host for many", key(json!({ "SESSION_COOKIE_DOMAIN": "github.io" })), &["DW0307"], &[]),
         Row("own domain at a host for many", key(json!({ "SESSION_COOKIE_DOMAIN": "shop.github.io" })), &[], &[]),

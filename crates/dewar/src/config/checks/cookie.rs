@@ -19,13 +19,11 @@ pub(super) fn domain(findings: &mut Findings<'_>) {
     let Some(Some(domain)) = &findings.draft.cookie_domain else {
         return;
     };
-    let host = domain.strip_prefix('.').unwrap_or(domain);
+    let host = host_of(domain);
     let wrong = if domain.contains("://") {
         "has a scheme"
     } else if domain.contains('/') {
         "has a path"
-    } else if domain.contains(':') {
-        "has a port"
     } else if domain.contains(char::is_whitespace) {
         "has a space"
     } else if !domain.is_ascii() {
@@ -43,11 +41,20 @@ pub(super) fn domain(findings: &mut Findings<'_>) {
     );
 }
 
+/// The domain as browsers get it: Werkzeug's `dump_cookie` leaves out a dot before it and a port behind it.
+fn host_of(domain: &str) -> &str {
+    let host = domain.strip_prefix('.').unwrap_or(domain);
+    match host.split_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => host,
+        _ => host,
+    }
+}
+
 pub(super) fn public_domain(findings: &mut Findings<'_>) {
     let Some(Some(domain)) = &findings.draft.cookie_domain else {
         return;
     };
-    let host = domain.strip_prefix('.').unwrap_or(domain);
+    let host = host_of(domain);
     if is_public_suffix(&host.to_ascii_lowercase()) {
         findings.error(
             Code::CookieDomainPublic,
