@@ -122,8 +122,12 @@ impl Place {
             return match named.as_str() {
                 "" | "null" | "cookie" | "memory" | "filesystem" | "cachelib" => Ok(None),
                 _ => Err(wrong(format!(
-                    "SESSION_TYPE is '{}', and this program has no store of that name",
-                    named.escape_debug()
+                    "SESSION_TYPE is {}, and this program has no store of that name",
+                    match named.contains("://") {
+                        // It may hold a password.
+                        true => "a URL".to_owned(),
+                        false => format!("'{}'", named.escape_debug()),
+                    }
                 ))),
             };
         };
