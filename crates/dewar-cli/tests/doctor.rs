@@ -182,6 +182,28 @@ fn a_redis_that_takes_no_writes_is_told() {
     };
     let said = said_bad(doctor_of(&format!("redis://127.0.0.1:{}", redis.1)));
     assert!(said.contains("replica"), "{said}");
+    // It is up, and at the right address.
+    assert!(!said.contains("is the server up"), "{said}");
+}
+
+#[test]
+fn a_redis_that_takes_no_more_clients_is_told() {
+    let Some(redis) = Redis::start(&["--maxclients", "1"]) else {
+        return;
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    // Whoever looked whether it listens may not be gone yet.
+    let _only = loop {
+        let mut client = TcpStream::connect(("127.0.0.1", redis.1)).unwrap();
+        let mut answer = [0; 5];
+        let asked = client.write_all(b"PING\r\n");
+        if asked.is_ok() && client.read_exact(&mut answer).is_ok() && answer == *b"+PONG" {
+            break client;
+        }
+        assert!(Instant::now() < end, "the server takes no client");
+    };
+    let said = said_bad(doctor_of(&format!("redis://127.0.0.1:{}", redis.1)));
+    assert!(said.contains("maxclients"), "{said}");
 }
 
 #[test]

@@ -116,10 +116,20 @@ fn diagnose_kind(error: &RedisError) -> (String, Retry) {
             MayHelp,
         ),
         _ if error.is_connection_dropped() => (
-            "the connection was lost; if that happens each time, is it a port for TLS (rediss://)?",
+            "the connection was lost; if that happens each time, is it a port for TLS (rediss://), or has the server as \
+             many clients as it takes (maxclients)?",
             MayHelp,
         ),
         _ if error.is_timeout() => ("no answer in time", MayHelp),
+        _ if error
+            .detail()
+            .is_some_and(|text| text.starts_with("max number of clients")) =>
+        {
+            (
+                "the server has as many clients as it takes (maxclients)",
+                MayHelp,
+            )
+        }
         ErrorKind::Parse => (
             "what answers there does not speak Redis's protocol; are host, port and TLS (rediss://) right?",
             IsUseless,

@@ -34,8 +34,8 @@ pub(super) async fn examine(
         let temporary = error.is_temporary();
         let finding = Finding::of_failure("store", Failure::from(error));
         findings.push(finding.or_fix(match (temporary, store.capabilities().sharing) {
-            (true, Sharing::Network) => "is the server up, and is its address right? Then run this again",
-            (true, _) => "is there room on the disk, and does another process keep the file locked? Then run this again",
+            (true, Sharing::Network) => "put right what the message says of the server, or of the way to it, then run this again",
+            (true, _) => "is there room on the disk, may this user write there, and does another process keep the file locked? Then run this again",
             (false, Sharing::Network) => "the message says what the store refused; the settings of its connection are the first to compare",
             (false, _) => "the message says what was refused; put that right, then run this again",
         }));
