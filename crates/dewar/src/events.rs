@@ -44,8 +44,8 @@ pub(crate) fn rejected(rejection: &Rejection) {
     count!("dewar_cookies_rejected_total", "reason" => rejection.reason());
 }
 
-pub(crate) fn undecodable() {
-    tracing::warn!(target: TARGET, "a session record cannot be decoded");
+pub(crate) fn undecodable(error: &Error) {
+    tracing::warn!(target: TARGET, error = error as &dyn std::error::Error, "a session record cannot be decoded: it is damaged, or something else writes under the same SESSION_KEY_PREFIX");
     count!("dewar_records_undecodable_total");
 }
 

@@ -159,7 +159,7 @@ impl Document {
             Ok(dict) => Ok(Document::from(dict)),
             Err(fault) => {
                 let message =
-                    format!("neither {error}, nor as msgpack, JSON or a pickle of plain types");
+                    format!("{error}; nor is it msgpack, JSON or a pickle of plain types");
                 Err(Error::new(ErrorKind::Decode, message).with_source(fault.into_error("pickle")))
             }
         }

@@ -298,7 +298,7 @@ impl Server {
         match Document::detect(self.format, record.blob) {
             Ok(base) => state.rebase(base, pending),
             // Nobody can read what the other side wrote: this request's data is the better one.
-            Err(_) => events::undecodable(),
+            Err(error) => events::undecodable(&error),
         }
         if let Saved::InStore(stored) = &mut state.saved {
             stored.version = record.version;

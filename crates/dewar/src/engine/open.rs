@@ -129,8 +129,11 @@ impl Engine {
         now: UnixTime,
     ) -> Result<Session, Rejection> {
         let record = record.ok_or(Rejection::Unknown)?;
-        let document =
-            Document::detect(server.format, record.blob).map_err(|_| Rejection::Undecodable)?;
+        let document = Document::detect(server.format, record.blob).map_err(|error| {
+            // No browser can bring this about, as it can other rejections: somebody should look at the store.
+            events::undecodable(&error);
+            Rejection::Undecodable
+        })?;
         if self.is_over(&document, now) {
             // Best effort: the record is refused at every request, and the store expires it in the end.
             if let Err(error) = server.delete(&key).await {

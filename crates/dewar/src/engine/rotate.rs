@@ -206,7 +206,7 @@ fn take_over(server: &Server, session: &Session, record: Record) -> bool {
     let decoded = base.is_ok();
     match base {
         Ok(base) => state.rebase(base, &pending),
-        Err(_) => events::undecodable(),
+        Err(error) => events::undecodable(&error),
     }
     if let Some(retired) = state.retired_mut() {
         retired.pending = pending;

@@ -211,6 +211,12 @@ const SITUATIONS: &[(&str, Rows, Situation)] = &[
         let (bench, _) = watch.known_in_cookie().await;
         watch.present(&bench, &sealed(VALUE.as_bytes(), START)).await;
     })),
+    ("a record that nobody can read", &["dewar_records_undecodable_total", rejected!("undecodable"), closed!("untouched")], |watch| Box::pin(async move {
+        let (bench, mut browser) = watch.known(Config::new()).await;
+        spoil(&bench, &browser).await;
+        let session = browser.open(&bench.engine).await;
+        browser.close(&session).await;
+    })),
     ("a cookie holds what could not be an id", &[rejected!("not_an_id"), closed!("untouched")], |watch| Box::pin(async move {
         let (bench, _) = watch.known(Config::new()).await;
         watch.present(&bench, "../../etc/passwd").await;
