@@ -51,6 +51,15 @@ impl Folder {
         self.builder().open().unwrap()
     }
 
+    /// Removes the file and what SQLite keeps beside it.
+    fn remove(&self) {
+        for beside in ["app.db", "app.db-wal", "app.db-shm"] {
+            let removed = std::fs::remove_file(self.0.path().join(beside));
+            let absent = removed.is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound);
+            assert!(!absent, "{beside} cannot be removed");
+        }
+    }
+
     /// A connection of another program.
     fn other(&self) -> Connection {
         Connection::open(self.path()).unwrap()
@@ -376,6 +385,54 @@ async fn writers_get_a_turn_while_many_expired_rows_are_removed() {
             "{writes} writes beside {steps} steps of removing, by the same store: {same_store}"
         );
     }
+}
+
+/// What was written to a file that is not there any more would be lost, and other processes would not see it.
+#[tokio::test]
+async fn a_file_that_is_deleted_or_replaced_is_noticed() {
+    let (folder, other) = (Folder::new(), Folder::new());
+    let store = folder.open();
+    create(&store, "a").await.unwrap();
+    folder.remove();
+    assert!(store.load(&key("a")).await.unwrap().is_none());
+    create(&store, "b").await.unwrap();
+    let sibling = folder.open();
+    assert!(sibling.load(&key("b")).await.unwrap().is_some());
+    drop(sibling);
+
+    create(&other.open(), "c").await.unwrap();
+    folder.remove();
+    std::fs::rename(other.path(), folder.path()).unwrap();
+    assert!(store.load(&key("b")).await.unwrap().is_none());
+    assert!(store.load(&key("c")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_file_that_must_be_there_is_an_error_while_it_is_away() {
+    let (folder, aside) = (Folder::new(), Folder::new());
+    create(&folder.open(), "a").await.unwrap();
+    let store = folder.builder().tables(Tables::Expect).open().unwrap();
+    assert!(store.load(&key("a")).await.unwrap().is_some());
+    store.close_idle();
+    std::fs::rename(folder.path(), aside.path()).unwrap();
+    for _ in 0..2 {
+        let error = store.load(&key("a")).await.unwrap_err();
+        assert!(error.to_string().contains("no such file"), "{error}");
+    }
+    std::fs::rename(aside.path(), folder.path()).unwrap();
+    assert!(store.load(&key("a")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_table_that_is_dropped_is_a_clear_error() {
+    let folder = Folder::new();
+    let store = folder.open();
+    create(&store, "a").await.unwrap();
+    folder.other().execute_batch("DROP TABLE sessions").unwrap();
+    let error = store.load(&key("a")).await.unwrap_err();
+    assert!(error.to_string().contains("dewar store migrate"), "{error}");
+    folder.builder().migrate().unwrap();
+    create(&store, "b").await.unwrap();
 }
 
 #[tokio::test]

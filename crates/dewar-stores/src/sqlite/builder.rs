@@ -76,17 +76,17 @@ impl SqliteBuilder {
     /// Opens the store: the file is there afterwards, and the table is one of sessions. Waits on this thread.
     pub fn open(self) -> Result<SqliteStore> {
         let file = self.file()?;
-        file.prepare(&self.table, self.tables)?;
+        file.prepare()?;
         Ok(SqliteStore {
             file,
-            statements: Statements::new(self.table),
+            statements: Statements::new(&self.table),
             clock: self.clock,
         })
     }
 
     /// Makes the file and the table where they are absent, and changes nothing otherwise.
     pub fn migrate(self) -> Result<Migrated> {
-        self.file()?.prepare(&self.table, Tables::Create)
+        self.tables(Tables::Create).file()?.prepare()
     }
 
     fn file(&self) -> Result<File> {
@@ -104,7 +104,14 @@ impl SqliteBuilder {
             return wrong("schemas: leave the table's schema out (SESSION_SQLALCHEMY_SCHEMA)");
         }
         // A sequence is ignored, as SQLAlchemy does here: SQLite numbers rows itself.
-        Ok(File::new(path, self.durability, self.timeout, self.largest))
+        Ok(File::new(
+            path,
+            self.table.clone(),
+            self.tables,
+            self.durability,
+            self.timeout,
+            self.largest,
+        ))
     }
 }
 

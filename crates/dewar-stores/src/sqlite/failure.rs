@@ -45,8 +45,8 @@ pub(super) fn explain(error: &Error) -> (String, Repeatable) {
         ),
         Some(ErrorCode::NotADatabase) => ("this is no SQLite file, or an encrypted one", Never),
         Some(ErrorCode::DatabaseCorrupt) => (
-            "the file is damaged. Put it aside and restore a copy (the command .recover of sqlite3 saves what can \
-             be read), or begin with a new one",
+            "the file is damaged. Put it aside, with the -wal and -shm beside it, and restore a copy (the command \
+             .recover of sqlite3 saves what can be read), or begin with a new one",
             Never,
         ),
         Some(ErrorCode::SystemIoFailure) => ("the disk does not read or write", Later),
@@ -58,6 +58,10 @@ pub(super) fn explain(error: &Error) -> (String, Repeatable) {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             ("another process holds the file's lock", Later)
         }
+        _ if error.to_string().contains("no such table") => (
+            "the table is gone; make it with `dewar store migrate`",
+            Never,
+        ),
         _ => (
             "SQLite refuses the statement; was the table changed meanwhile?",
             Never,

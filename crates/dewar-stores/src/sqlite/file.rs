@@ -1,5 +1,5 @@
 use std::fmt::{self, Debug};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -18,16 +18,27 @@ use crate::sql::{KEY_LENGTH, Table, Tables};
 pub(super) struct File {
     server: Server,
     path: PathBuf,
+    table: Table,
+    tables: Tables,
     durability: Durability,
     timeout: Duration,
     /// The largest size in bytes, if there is one.
     largest: Option<u64>,
+    /// The file that the connections belong to.
+    place: Mutex<Option<Place>>,
     /// The process that the connections belong to.
     process: AtomicU32,
     writer: Slot,
     readers: [Slot; READERS],
     /// Until when the file is left to others, after a step of a clean-up.
     rest: Mutex<Option<Instant>>,
+}
+
+/// What is at a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Absent,
+    File { device: u64, inode: u64 },
 }
 
 /// A connection that is opened when it is needed first. Held only while SQLite runs, never across an await.
@@ -48,6 +59,8 @@ const TAKEOVER: Duration = Duration::from_millis(100);
 impl File {
     pub(super) fn new(
         path: PathBuf,
+        table: Table,
+        tables: Tables,
         durability: Durability,
         timeout: Duration,
         largest: Option<u64>,
@@ -55,9 +68,12 @@ impl File {
         File {
             server: Server::new("sqlite", path.display().to_string()),
             path,
+            table,
+            tables,
             durability,
             timeout,
             largest,
+            place: Mutex::default(),
             process: AtomicU32::new(std::process::id()),
             writer: Slot::default(),
             readers: Default::default(),
@@ -66,12 +82,21 @@ impl File {
     }
 
     /// Makes the file if it is absent, checks or makes the table, and leaves no connection open.
-    pub(super) fn prepare(&self, table: &Table, tables: Tables) -> Result<Migrated> {
-        match tables {
+    pub(super) fn prepare(&self) -> Result<Migrated> {
+        self.prepare_at(&mut self.place())
+    }
+
+    fn prepare_at(&self, place: &mut Option<Place>) -> Result<Migrated> {
+        match self.tables {
             Tables::Create | Tables::CreateAsModelled => self.create_file()?,
             Tables::Expect => self.expect_file()?,
         }
-        self.patiently(|connection| schema::prepare(connection, table, tables))
+        // Looked at before it is opened: what takes its place meanwhile is noticed.
+        let found = Place::of(&self.path);
+        let (table, tables) = (&self.table, self.tables);
+        let done = self.patiently(|connection| schema::prepare(connection, table, tables))?;
+        *place = found;
+        Ok(done)
     }
 
     /// A file that may not be looked at is not one that is absent.
@@ -93,8 +118,8 @@ impl File {
     }
 
     /// Checks the table over a connection of its own.
-    pub(super) fn check(&self, table: &Table) -> Result<()> {
-        self.patiently(|connection| schema::prepare(connection, table, Tables::Expect))
+    pub(super) fn check(&self) -> Result<()> {
+        self.patiently(|connection| schema::prepare(connection, &self.table, Tables::Expect))
             .map(drop)
     }
 
@@ -179,6 +204,7 @@ impl File {
         attempt: impl Fn() -> rusqlite::Result<T>,
     ) -> Result<T> {
         self.adopt(operation)?;
+        self.follow()?;
         let mut waiting = Waiting::default();
         loop {
             match attempt() {
@@ -271,6 +297,34 @@ impl File {
         })
     }
 
+    /// Where the file was deleted or replaced, begins anew with what is at its path, as at the start.
+    ///
+    /// What is written to a file that has no name any more is lost with the last connection to it, and connections that
+    /// are opened later see another file. Closing the old ones does no harm to the new file: SQLite notices the same.
+    fn follow(&self) -> Result<()> {
+        let Some(found) = Place::of(&self.path) else {
+            return Ok(());
+        };
+        let mut place = self.place();
+        if *place == Some(found) {
+            return Ok(());
+        }
+        for slot in self.slots() {
+            slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+        self.prepare_at(&mut place)?;
+        tracing::warn!(
+            target: "dewar",
+            "{}: the file was deleted or replaced while it was open; sessions are in the one that is there now",
+            self.server
+        );
+        Ok(())
+    }
+
+    fn place(&self) -> MutexGuard<'_, Option<Place>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// In a child that was forked from the process that opened the connections, closes what was inherited.
     ///
     /// They must be closed, not leaked: SQLite shares what it knows of a file's locks among the connections of
@@ -347,6 +401,27 @@ impl File {
     }
 }
 
+impl Place {
+    /// `None` where that cannot be known.
+    #[cfg(unix)]
+    fn of(path: &Path) -> Option<Place> {
+        use std::os::unix::fs::MetadataExt;
+        match std::fs::metadata(path) {
+            Ok(file) => Some(Place::File {
+                device: file.dev(),
+                inode: file.ino(),
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(Place::Absent),
+            Err(_) => None,
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn of(_: &Path) -> Option<Place> {
+        None
+    }
+}
+
 /// Waits without holding the thread; outside of a tokio runtime, on it.
 pub(super) async fn pause(time: Duration) {
     match tokio::runtime::Handle::try_current() {
@@ -403,9 +478,16 @@ mod tests {
 
     fn used(folder: &tempfile::TempDir) -> File {
         let path = folder.path().join("app.db");
-        let file = File::new(path, Durability::Process, Duration::from_secs(1), None);
-        file.prepare(&Table::sqlalchemy(), Tables::Create).unwrap();
+        let file = file_at(path);
         use_it(&file).unwrap();
+        file
+    }
+
+    fn file_at(path: PathBuf) -> File {
+        let (table, tables) = (Table::sqlalchemy(), Tables::Create);
+        let timeout = Duration::from_secs(1);
+        let file = File::new(path, table, tables, Durability::Process, timeout, None);
+        file.prepare().unwrap();
         file
     }
 
@@ -463,13 +545,7 @@ mod tests {
     fn opening_leaves_no_connection_behind() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("app.db");
-        let file = File::new(
-            path.clone(),
-            Durability::Process,
-            Duration::from_secs(1),
-            None,
-        );
-        file.prepare(&Table::sqlalchemy(), Tables::Create).unwrap();
+        let file = file_at(path.clone());
         // SQLite removes the log when the last connection closes.
         assert!(!path.with_extension("db-wal").exists());
         use_it(&file).unwrap();

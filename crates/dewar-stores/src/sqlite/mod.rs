@@ -13,7 +13,9 @@
 //!
 //! A file that is absent is made for its owner alone (mode 0600); make it beforehand where a group shares it. It is
 //! put into SQLite's WAL mode, and stays in it: other programs work with such a file as with any other, except that it
-//! does not work on network file systems. Give sessions a file of their own where a database is not to change so. What was acknowledged survives the death of any process. If the machine itself
+//! does not work on network file systems. Give sessions a file of their own where a database is not to change so. A file that
+//! is deleted or replaced while it is open is noticed at the next call, which begins anew with what is there, as opening the
+//! store did; take `-wal` and `-shm` away with it. What was acknowledged survives the death of any process. If the machine itself
 //! loses power, the last moments may be missing, never half there; [`Durability::Power`] waits for the disk instead.
 //!
 //! # Another SQLite in the process
@@ -94,7 +96,7 @@ impl SqliteStore {
 
     /// Whether the file can be read and holds the table; opens a connection of its own and closes it again.
     pub fn check(&self) -> Result<()> {
-        self.file.check(&self.statements.table)
+        self.file.check()
     }
 
     /// Closes the connections that are idle; what comes next opens new ones. For a process that is about to fork.

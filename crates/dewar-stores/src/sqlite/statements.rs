@@ -8,7 +8,6 @@ use crate::sql::{Dialect, Table};
 ///
 /// A row lives if its `expiry`, compared as text, is later than the time that is passed, and its `data` is not NULL.
 pub(super) struct Statements {
-    pub(super) table: Table,
     pub(super) load: String,
     pub(super) create: String,
     pub(super) replace: String,
@@ -21,7 +20,7 @@ pub(super) struct Statements {
 }
 
 impl Statements {
-    pub(super) fn new(table: Table) -> Statements {
+    pub(super) fn new(table: &Table) -> Statements {
         let t = table.qualified(Dialect::Sqlite);
         let key = table.key(Dialect::Sqlite);
         // The cast is for rows that somebody wrote as text: SQLite never finds text and bytes equal.
@@ -57,7 +56,6 @@ impl Statements {
             lives: format!(
                 "SELECT 1 FROM {t} WHERE {key} = ?1 AND expiry > ?2 AND data IS NOT NULL"
             ),
-            table,
         }
     }
 
