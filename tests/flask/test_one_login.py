@@ -11,9 +11,9 @@ import time
 import urllib.parse
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from ports import free_port
@@ -70,12 +70,13 @@ class Axum:
         return body
 
 
-@pytest.fixture
-def axum(flask: Client) -> Iterator[Axum]:
+@contextmanager
+def serving(output: IO[str] | None = None) -> Iterator[int]:
+    """The axum half on a port; what it says goes to the output."""
     assert PROGRAM.exists(), "cargo build -p one-login"
     port = free_port()
     environment = {**os.environ, "ONE_LOGIN_ADDRESS": f"127.0.0.1:{port}"}
-    with subprocess.Popen([PROGRAM], env=environment) as server:
+    with subprocess.Popen([PROGRAM], env=environment, stdout=output) as server:
         try:
             deadline = time.monotonic() + 120
             while True:
@@ -86,10 +87,16 @@ def axum(flask: Client) -> Iterator[Axum]:
                     assert server.poll() is None, "the axum half ended"
                     assert time.monotonic() < deadline, "the axum half does not listen"
                     time.sleep(0.05)
-            yield Axum(port, flask)
+            yield port
         finally:
             server.terminate()
             server.wait(120)
+
+
+@pytest.fixture
+def axum(flask: Client) -> Iterator[Axum]:
+    with serving() as port:
+        yield Axum(port, flask)
 
 
 def test_a_login_in_flask_is_one_in_axum(flask: Client, axum: Axum) -> None:
@@ -132,3 +139,16 @@ def test_a_logout_at_one_is_one_at_the_other(flask: Client, axum: Axum, where: s
     flask.set_cookie("session", planted.value)
     assert "Ada" not in flask.get("/").text
     assert "Ada" not in axum.request("GET", "/")
+
+
+def test_axum_says_that_redis_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FLASK_SESSION_REDIS", "redis://:hunter2@127.0.0.1:1")
+    said = tmp_path / "said"
+    with said.open("w") as output, serving(output) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        with closing(connection):
+            connection.request("GET", "/", headers={"Cookie": f"session={'a' * 43}"})
+            assert connection.getresponse().status == 500
+    text = said.read_text()
+    assert "nothing listens there" in text and "127.0.0.1:1" in text
+    assert "hunter2" not in text and "a" * 43 not in text

@@ -15,6 +15,8 @@ use serde::Deserialize;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // What is wrong with a session or its store is told as `tracing` events.
+    tracing_subscriber::fmt::init();
     // The file first, then FLASK_SESSION_REDIS and the like: as in flask_app.py.
     let config = Config::new()
         .file(Path::new(env!("CARGO_MANIFEST_DIR")).join("sessions.toml"))
