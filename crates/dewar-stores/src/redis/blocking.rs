@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::redis::{
-    Client, Cmd, Connection, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult,
+    Client, Cmd, Connection, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, Value,
+    from_redis_value,
 };
 
 /// A connection to one server, for one call at a time. Calls on it are done when they return: what they give is ready.
@@ -42,8 +43,16 @@ impl Blocking {
         self.with(|connection| command.query(connection).map_err(lost))
     }
 
+    /// The answers of several commands, up to the first that does not come: the driver's own way waits for the others as
+    /// well, each as long as the server may take for all of them.
     pub(super) fn query_all<T: FromRedisValue>(&self, commands: &Pipeline) -> RedisResult<T> {
-        self.with(|connection| commands.query(connection).map_err(lost))
+        self.with(|connection| {
+            connection.send_packed_command(&commands.get_packed_pipeline())?;
+            let answers = commands.cmd_iter().map(|_| connection.recv_response());
+            let answers = answers.collect::<RedisResult<Vec<_>>>().map_err(lost)?;
+            let answers = Value::Array(answers).extract_error()?;
+            Ok(from_redis_value(answers)?)
+        })
     }
 
     fn with<T>(&self, call: impl FnOnce(&mut Connection) -> RedisResult<T>) -> RedisResult<T> {

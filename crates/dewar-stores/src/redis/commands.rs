@@ -106,9 +106,7 @@ impl Connection {
                 let answers = both(key).query_async(&mut connection.clone()).await;
                 answers.map_err(single_error)?
             }
-            Connection::Blocking(connection) => {
-                connection.query_all(&both(key)).map_err(single_error)?
-            }
+            Connection::Blocking(connection) => connection.query_all(&both(key))?,
             // While a slot moves, a redirection holds for one command only. Both are on their way at once.
             Connection::Cluster(_) => {
                 let (get, remaining) = (keyed("GET", key), keyed("PTTL", key));
