@@ -3,6 +3,8 @@ use std::process::ExitCode;
 
 use dewar::{Error, ErrorKind};
 
+use crate::text::one_line;
+
 /// How the command ended; scripts may rely on the numbers (`docs/command.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -43,6 +45,22 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// What caused it, and what caused that, each in a line.
+    pub(crate) fn causes(&self) -> Vec<String> {
+        let source = self.source.as_deref();
+        let mut cause = source.map(|source| source as &dyn StdError);
+        let mut causes: Vec<String> = Vec::new();
+        while let Some(error) = cause {
+            // Libraries often repeat a cause's text as their own.
+            let text = one_line(&error.to_string());
+            if !causes.last().unwrap_or(&self.message).contains(&text) {
+                causes.push(text);
+            }
+            cause = error.source();
+        }
+        causes
+    }
+
     /// A failure that ends the command with `exit`.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Failure {
         Failure {

@@ -7,7 +7,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure, Outcome};
-use crate::text::one_line;
 
 /// Where the command writes: results to standard output, everything said about them to standard error.
 pub(crate) struct Ui {
@@ -111,19 +110,8 @@ impl Ui {
             return failure.exit;
         }
         self.say(BAD, "error", &failure.message);
-        let mut cause = failure
-            .source
-            .as_deref()
-            .map(|source| source as &dyn std::error::Error);
-        let mut said = failure.message.clone();
-        while let Some(error) = cause {
-            // Libraries often repeat a cause's text as their own.
-            let text = one_line(&error.to_string());
-            if !said.contains(&text) {
-                self.note(format_args!("  caused by: {text}"));
-                said = text;
-            }
-            cause = error.source();
+        for cause in failure.causes() {
+            self.note(format_args!("  caused by: {cause}"));
         }
         for hint in &failure.hints {
             self.hint(hint);

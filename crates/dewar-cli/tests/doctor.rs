@@ -160,6 +160,17 @@ fn every_store_that_is_down_frozen_or_something_else_is_told_with_its_address() 
     });
 }
 
+/// A driver's error may say little, and its cause the rest.
+#[test]
+fn the_last_cause_is_told() {
+    let said = examine(&url_at(
+        "postgresql",
+        "postgresql://ada:hunter2",
+        free_address(),
+    ));
+    assert!(said.contains("Connection refused"), "{said}");
+}
+
 #[test]
 fn every_store_that_is_well_is_said_to_be() {
     of_every_server(|kind, _| {

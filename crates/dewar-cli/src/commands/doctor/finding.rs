@@ -3,7 +3,6 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::exit::{Failure, Outcome};
-use crate::text::one_line;
 use crate::ui::{BAD, DOUBTFUL, GOOD, Ui};
 
 /// What an examination of one thing gave.
@@ -40,10 +39,10 @@ impl Finding {
 
     /// Something could not be done at all.
     pub(super) fn of_failure(check: &'static str, failure: Failure) -> Finding {
-        let cause = failure.source.map(|source| one_line(&source.to_string()));
-        let message = match cause.filter(|cause| !failure.message.contains(cause)) {
-            Some(cause) => format!("{} ({cause})", failure.message),
-            None => failure.message,
+        let causes = failure.causes().join(": ");
+        let message = match causes.is_empty() {
+            true => failure.message,
+            false => format!("{} ({causes})", failure.message),
         };
         let finding = Finding::bad(check, message);
         match failure.hints.into_iter().next() {
