@@ -40,7 +40,7 @@ pub(super) fn explain(error: &Error) -> (String, Repeatable) {
             Later,
         ),
         Some(ErrorCode::CannotOpen) => (
-            "the file cannot be opened. Does its folder exist, and may this process write there?",
+            "the file cannot be opened. Does its folder exist, may this process write there, and may it open more files (ulimit -n)?",
             Later,
         ),
         Some(ErrorCode::NotADatabase) => ("this is no SQLite file, or an encrypted one", Never),
