@@ -280,7 +280,9 @@ impl Engine {
                 Ok(Some(self.0.cookie.delete()))
             }
             CookieAction::Set => {
-                let expires = state.permanent().then(|| self.expires(state, now));
+                let expires = state
+                    .permanent()
+                    .then(|| self.expires(&state.document, now));
                 let set_cookie = match &self.0.interface {
                     Interface::Cookie(cookie) => {
                         self.seal(&cookie.now().signer, state, expires, now)?

@@ -64,7 +64,10 @@ impl Engine {
     async fn touch(&self, server: &Server, session: &Session, now: UnixTime) -> Result<Outcome> {
         let (key, expires) = {
             let state = session.lock();
-            (server.stored_key(&state), self.expires(&state, now))
+            (
+                server.stored_key(&state),
+                self.expires(&state.document, now),
+            )
         };
         match server.touch(&key, expires).await? {
             Touched::Done => {
@@ -158,7 +161,7 @@ impl Engine {
                 let key = server.key(state.next_id(|| self.generate_id(server))?.expose());
                 let blob = state.document.encode(server.format)?;
                 let doubted = state.may_have_created(&key);
-                (key, blob, self.expires(&state, now), doubted)
+                (key, blob, self.expires(&state.document, now), doubted)
             };
             in_flight.creating = Some(key.clone());
             let created = match own.take() {
@@ -240,7 +243,7 @@ impl Engine {
                     return Ok(Outcome::Done { merges });
                 }
                 let blob = state.document.encode(server.format)?;
-                (key, blob, self.expires(state, now), version)
+                (key, blob, self.expires(&state.document, now), version)
             };
             turns.let_pass(&key).await;
             let sent = &mut in_flight.sent;

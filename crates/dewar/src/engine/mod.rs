@@ -24,9 +24,9 @@ use self::turns::Lines;
 use crate::clock::Clock;
 use crate::config::{Config, OnStoreFailure, Permanence};
 use crate::cookie::{CookieTemplate, SessionCookie, SignedId};
-use crate::data::Format;
+use crate::data::{Document, Format};
 use crate::plan::{Kept, Policy};
-use crate::session::state::State;
+use crate::session::state::{State, created};
 use crate::store::{Key, Purged, Store};
 use crate::{Random, Result, SessionId, UnixTime};
 
@@ -153,10 +153,10 @@ impl Engine {
     }
 
     /// When a session ends that is used now.
-    fn expires(&self, state: &State, now: UnixTime) -> UnixTime {
+    fn expires(&self, document: &Document, now: UnixTime) -> UnixTime {
         let policy = &self.0.policy;
         // Only an absolute lifetime counts from the beginning.
-        let created = policy.absolute_lifetime.and_then(|_| state.created());
+        let created = policy.absolute_lifetime.and_then(|_| created(document));
         policy.expires(created, now)
     }
 

@@ -141,9 +141,10 @@ impl Engine {
             }
             return Err(Rejection::Over);
         }
+        // By what use would move the expiry now: that it stands at the end of the absolute lifetime is no reason to touch it.
         let extended = record
             .expires
-            .map(|expires| expires - self.0.policy.lifetime);
+            .map(|expires| now - self.expires(&document, now).since(expires));
         let stored = StoredAs {
             key,
             version: record.version,

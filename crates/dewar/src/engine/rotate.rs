@@ -149,7 +149,7 @@ impl Engine {
                     return Ok(());
                 };
                 let blob = state.document.encode(server.format)?;
-                let expires = self.expires(&state, now);
+                let expires = self.expires(&state.document, now);
                 (stored.key.clone(), blob, expires, stored.version.clone())
             };
             let replaced = server

@@ -170,13 +170,8 @@ impl State {
         }
     }
 
-    /// When the session was made, if it says so.
-    pub(crate) fn created(&self) -> Option<UnixTime> {
-        created(&self.document)
-    }
-
     pub(crate) fn stamp_created(&mut self, now: UnixTime) {
-        if self.created().is_none() {
+        if created(&self.document).is_none() {
             let key = Text::from(CREATED);
             self.changes.record_set(&key);
             self.document.insert(key, Value::Int(now.seconds()));

@@ -113,6 +113,28 @@ async fn use_extends_the_record_without_a_write_and_not_at_every_request() {
 }
 
 #[tokio::test]
+async fn a_record_that_lives_as_long_as_it_may_is_not_extended_at_every_request() {
+    let config = Config::new()
+        .set("PERMANENT_SESSION_LIFETIME", 1000)
+        .set("SESSION_REFRESH_AFTER", 100)
+        .set("SESSION_ABSOLUTE_LIFETIME", 1500);
+    let bench = server_bench(config);
+    let mut browser = Browser::default();
+    browser.write(&bench.engine, "user", "ada").await;
+    let read = |session: &dewar::Session| assert!(session.contains("user"));
+    let steps = [
+        (600, Plan::Touch),
+        (100, Plan::Nothing),
+        (700, Plan::Nothing),
+    ];
+    for (after, plan) in steps {
+        bench.clock.advance(Duration::from_secs(after));
+        let reply = browser.request(&bench.engine, read).await;
+        assert_eq!(reply.decision().plan, plan, "after {after} more seconds");
+    }
+}
+
+#[tokio::test]
 async fn an_expired_record_gives_a_fresh_session() {
     let bench = server_bench(Config::new().set("PERMANENT_SESSION_LIFETIME", 1000));
     let mut browser = Browser::default();
