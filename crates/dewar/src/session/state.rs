@@ -331,20 +331,29 @@ impl State {
 
     /// The session is no longer kept anywhere, and its data is dropped.
     pub(crate) fn end(&mut self) {
-        self.saved = Saved::Nowhere;
-        self.announced = false;
         self.document.clear();
         self.changes = Changes::default();
-        self.unanswered.clear();
-        self.removing = false;
+        self.forget_record();
         self.fate = Fate::Kept;
-        self.forget_next_id();
     }
 
-    /// The record is deleted; the browser is still to be told.
+    /// The record is deleted; the browser is still to be told. What another task of the request wrote meanwhile stays, and
+    /// starts a new session.
     pub(crate) fn end_deleted(&mut self) {
-        self.end();
+        if self.content() == Content::Empty || !self.is_changed() {
+            self.end();
+        } else {
+            self.forget_record();
+        }
         self.fate = Fate::Destroyed;
+    }
+
+    fn forget_record(&mut self) {
+        self.saved = Saved::Nowhere;
+        self.announced = false;
+        self.unanswered.clear();
+        self.removing = false;
+        self.forget_next_id();
     }
 
     pub(crate) fn check_writable(&self) -> Result<()> {

@@ -429,6 +429,32 @@ async fn an_emptied_session_whose_save_is_given_up_ends() {
 }
 
 #[tokio::test]
+async fn what_is_written_while_a_session_is_being_removed_starts_a_new_one() {
+    let endings: [(_, fn(&Session)); 2] = [
+        ("delete", |session| session.destroy().unwrap()),
+        ("delete_unchanged", |session| {
+            session.remove("user").unwrap();
+        }),
+    ];
+    for (operation, end) in endings {
+        let bench = server_bench(Config::new());
+        let mut browser = logged_in(&bench).await;
+        let old = browser.cookie.clone();
+        let session = browser.open(&bench.engine).await;
+        end(&session);
+        let saving = save_begun(&bench, operation, &session).await;
+        session.insert("farewell", true).unwrap();
+        bench.store.let_go();
+        saving.await.unwrap().unwrap();
+        assert_eq!(bench.store.sessions().await, 0, "{operation}");
+        browser.close(&session).await;
+        assert_ne!(browser.cookie, old, "{operation}");
+        let session = browser.open(&bench.engine).await;
+        assert_eq!(session.keys(), ["_permanent", "farewell"], "{operation}");
+    }
+}
+
+#[tokio::test]
 async fn a_close_that_is_given_up_can_be_repeated() {
     for operation in ["create", "answer to create", "delete_expired"] {
         let bench = server_bench(Config::new().set("SESSION_CLEANUP_N_REQUESTS", 1));
