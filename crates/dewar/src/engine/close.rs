@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::execute::{Outcome, end_gone};
+use super::execute::{MAX_MERGES, Outcome, contention, end_gone};
 use super::saving::Saving;
-use super::{Engine, Interface};
+use super::{Engine, Interface, Server};
 use crate::config::OnStoreFailure;
 use crate::cookie::SessionCookie;
 use crate::data::Format;
@@ -136,10 +136,6 @@ impl Engine {
     ) -> Result<Reply> {
         let merges = match outcome {
             Outcome::Done { merges } => merges,
-            Outcome::Refilled { merges } => {
-                decision = REFILLED;
-                merges
-            }
             Outcome::Gone => {
                 decision = GONE;
                 0
@@ -174,7 +170,7 @@ impl Engine {
             }
         };
         match self.settle(session, now, deadline).await? {
-            (_, Outcome::Done { .. } | Outcome::Refilled { .. }) => Ok(()),
+            (_, Outcome::Done { .. }) => Ok(()),
             (_, Outcome::Gone) => Err(gone()),
         }
     }
@@ -216,7 +212,7 @@ impl Engine {
             let up_to_date = state.leftover.is_none();
             up_to_date.then(|| self.decide(&mut state, now, deadline))
         };
-        let decision = match decided {
+        let mut decision = match decided {
             Some(decision) => decision?,
             None => {
                 // In a place of its own: most requests never get here, and would carry it about.
@@ -231,7 +227,8 @@ impl Engine {
                 }
             }
         };
-        match self.execute(server, session, decision.plan, now).await {
+        let done = self.carry_out(server, session, &mut decision, now, deadline);
+        match done.await {
             Ok(outcome) => Ok((decision, outcome)),
             Err(error) => {
                 if error.kind() == ErrorKind::Store {
@@ -245,6 +242,28 @@ impl Engine {
                 Err(error)
             }
         }
+    }
+
+    /// Does what was decided; decides again where another request has filled what this one emptied.
+    async fn carry_out(
+        &self,
+        server: &Server,
+        session: &Session,
+        decision: &mut Decision,
+        now: UnixTime,
+        deadline: Deadline,
+    ) -> Result<Outcome> {
+        for refills in 0..=MAX_MERGES {
+            match self.execute(server, session, decision.plan, now).await? {
+                Some(Outcome::Done { merges }) => {
+                    let merges = merges + refills;
+                    return Ok(Outcome::Done { merges });
+                }
+                Some(Outcome::Gone) => return Ok(Outcome::Gone),
+                None => *decision = self.decide(&mut session.lock(), now, deadline)?,
+            }
+        }
+        Err(contention())
     }
 
     fn decide(&self, state: &mut State, now: UnixTime, deadline: Deadline) -> Result<Decision> {
@@ -345,14 +364,6 @@ enum Deadline {
     /// There is no response.
     NoResponse,
 }
-
-/// The browser's cookie is as good as before.
-const REFILLED: Decision = Decision {
-    plan: Plan::Replace,
-    cookie: CookieAction::Keep,
-    vary: Vary::Cookie,
-    reason: Reason::Changed,
-};
 
 /// No cookie: a newer response may have set a newer one.
 const GONE: Decision = Decision {

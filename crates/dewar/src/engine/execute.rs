@@ -22,43 +22,41 @@ pub(super) enum Outcome {
     Done {
         merges: u32,
     },
-    /// It was emptied, but another request put something into it, so it was written instead.
-    Refilled {
-        merges: u32,
-    },
     /// Another request ended the session.
     Gone,
 }
 
 impl Engine {
-    /// Does what the plan says.
+    /// Does what the plan says; `None` if it was to be removed as emptied, but another request has put something into it, so
+    /// that what to do is to be decided again.
     pub(super) async fn execute(
         &self,
         server: &Server,
         session: &Session,
         plan: Plan,
         now: UnixTime,
-    ) -> Result<Outcome> {
+    ) -> Result<Option<Outcome>> {
         let done = Outcome::Done { merges: 0 };
-        match plan {
-            Plan::Nothing => Ok(done),
-            Plan::Touch => self.touch(server, session, now).await,
-            Plan::Create => self.create(server, session, now).await.map(|_| done),
-            Plan::Replace => self.replace(server, session, now).await,
-            Plan::Rotate => self.rotate(server, session, now).await,
+        let outcome = match plan {
+            Plan::Nothing => done,
+            Plan::Touch => self.touch(server, session, now).await?,
+            Plan::Create => self.create(server, session, now).await.map(|_| done)?,
+            Plan::Replace => self.replace(server, session, now).await?,
+            Plan::Rotate => self.rotate(server, session, now).await?,
             Plan::Restart => {
                 self.delete(server, session).await?;
                 events::destroyed();
-                self.create(server, session, now).await.map(|_| done)
+                self.create(server, session, now).await.map(|_| done)?
             }
             Plan::Delete if session.lock().fate == Fate::Destroyed => {
                 self.delete(server, session).await?;
                 events::destroyed();
                 session.lock().end_deleted();
-                Ok(done)
+                done
             }
-            Plan::Delete => self.delete_emptied(server, session, now).await,
-        }
+            Plan::Delete => return self.delete_emptied(server, session, now).await,
+        };
+        Ok(Some(outcome))
     }
 
     async fn touch(&self, server: &Server, session: &Session, now: UnixTime) -> Result<Outcome> {
@@ -91,19 +89,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes the record of a session that this request emptied, unless another request put something into it.
+    /// Removes the record of a session that this request emptied; `None` if another request has put something into it.
     async fn delete_emptied(
         &self,
         server: &Server,
         session: &Session,
         now: UnixTime,
-    ) -> Result<Outcome> {
+    ) -> Result<Option<Outcome>> {
+        let done = Some(Outcome::Done { merges: 0 });
         let mut turns = Turns::new(self, server, now);
         for _ in 0..=MAX_MERGES {
             let (key, version) = {
                 let state = session.lock();
                 let Saved::InStore(stored) = &state.saved else {
-                    return Ok(Outcome::Done { merges: 0 });
+                    return Ok(done);
                 };
                 (stored.key.clone(), stored.version.clone())
             };
@@ -115,28 +114,23 @@ impl Engine {
                 Deleted::Done => {
                     events::destroyed();
                     session.lock().end_deleted();
-                    return Ok(Outcome::Done { merges: 0 });
+                    return Ok(done);
                 }
                 // By the call before, whose answer nobody waited for.
                 Deleted::Gone if unanswered => {
                     session.lock().end_deleted();
-                    return Ok(Outcome::Done { merges: 0 });
+                    return Ok(done);
                 }
-                Deleted::Gone => return Ok(end_gone(session)),
+                Deleted::Gone => return Ok(Some(end_gone(session))),
                 Deleted::Conflict => {}
             }
             events::merged();
             turns.step_aside(&key).await;
             if !self.look_again(server, session, &key).await? {
-                return Ok(end_gone(session));
+                return Ok(Some(end_gone(session)));
             }
             if session.lock().snapshot().content == Content::Filled {
-                // The write stands in line by itself.
-                drop(turns);
-                return Ok(match self.replace(server, session, now).await? {
-                    Outcome::Done { merges } => Outcome::Refilled { merges: merges + 1 },
-                    other => other,
-                });
+                return Ok(None);
             }
         }
         Err(contention())

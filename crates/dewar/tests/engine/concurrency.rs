@@ -116,10 +116,7 @@ async fn a_request_that_empties_the_session_takes_only_its_own_keys() {
     emptying.remove("user").unwrap();
     browser.write(&bench.engine, "cart", [1]).await;
     let reply = browser.close(&emptying).await;
-    assert_eq!(
-        (reply.decision().plan, reply.set_cookie(), reply.merges()),
-        (Plan::Replace, None, 1)
-    );
+    assert_eq!((reply.decision().plan, reply.merges()), (Plan::Replace, 1));
     let session = browser.open(&bench.engine).await;
     assert!(
         !session.contains("user"),
@@ -144,6 +141,25 @@ async fn a_request_that_empties_the_session_takes_only_its_own_keys() {
         (reply.decision().reason, reply.set_cookie()),
         (Reason::Gone, None)
     );
+}
+
+#[tokio::test]
+async fn an_emptied_session_that_another_request_filled_gets_the_new_id_that_was_asked_for() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let before = browser.clone();
+    let emptying = browser.open(&bench.engine).await;
+    emptying.remove("user").unwrap();
+    emptying.regenerate().unwrap();
+    browser.write(&bench.engine, "cart", [1]).await;
+    let reply = browser.close(&emptying).await;
+    assert_eq!(reply.decision().plan, Plan::Rotate);
+    assert_eq!(
+        browser.open(&bench.engine).await.keys(),
+        ["_permanent", "cart"]
+    );
+    assert_eq!(before.open(&bench.engine).await.keys(), ["_permanent"]);
+    assert_eq!(bench.store.sessions().await, 1);
 }
 
 #[tokio::test]
