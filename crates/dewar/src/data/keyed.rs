@@ -229,6 +229,23 @@ mod tests {
     }
 
     #[test]
+    fn many_keys_are_indexed_once_and_not_anew_at_each_change() {
+        let mut keyed = Keyed::new();
+        for number in 0..500 {
+            keyed.insert(key(number), number);
+        }
+        // The hash of an index that is made anew has another key.
+        let mark = |keyed: &Keyed<usize>| Some(keyed.index.as_ref()?.state.hash_one("any text"));
+        let made = mark(&keyed);
+        assert!(made.is_some());
+        for number in 0..500 - SCANNED - 1 {
+            keyed.remove(key(number).as_wtf8());
+            keyed.insert(key(499), number);
+            assert_eq!(mark(&keyed), made, "after {number}");
+        }
+    }
+
+    #[test]
     fn order_of_insertion_is_kept_and_sorting_is_by_key() {
         let mut keyed = Keyed::new();
         for (name, value) in [("b", 1), ("c", 2), ("a", 3), ("b", 4)] {
