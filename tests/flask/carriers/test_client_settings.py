@@ -328,6 +328,23 @@ def test_engine_options_that_only_the_engine_can_follow_mean_the_client():
     assert (made.path, "connect_args" in made.why) == ("client", True)
 
 
+def test_an_engine_of_sqlalchemy_is_read_where_its_url_says_all():
+    from sqlalchemy import create_engine, event
+
+    url = "postgresql+psycopg2://u:p@h/app"
+    made = connection("sqlalchemy", create_engine(url, pool_size=3), {})
+    assert (made.path, made.url) == ("native", "postgresql://u:p@h/app")
+    asked = create_engine(url)
+    event.listen(asked, "do_connect", lambda *_: None)
+    for engine in [
+        create_engine(url, connect_args={"sslmode": "require"}),
+        create_engine(url, creator=lambda: None),
+        asked,
+    ]:
+        made = connection("sqlalchemy", engine, {})
+        assert (made.path, "not in its URL" in made.why) == ("client", True)
+
+
 def test_a_url_is_taken_as_it_is():
     made = connection("redis", "redis://h", {})
     assert (made.url, made.carrier, made.path) == ("redis://h", None, "native")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -258,8 +259,8 @@ def read_sqlalchemy(client: Any, config: Mapping[str, Any]) -> Reading:
         )
     if options:
         raise Unreadable(f"the engine has options of its own: {', '.join(sorted(options))}")
-    if isinstance(client, sa.Engine) and client.pool._creator is None:
-        raise Unreadable("the engine makes its connections in a way of its own")
+    if isinstance(client, sa.Engine) and not connects_by_url(client):
+        raise Unreadable("the engine connects with what is not in its URL")
     if backend not in ("postgresql", "mysql", "mariadb"):
         raise Unreadable(f"there is no native store for {backend}")
     known = POSTGRESQL_OPTIONS if backend == "postgresql" else MYSQL_OPTIONS
@@ -296,6 +297,15 @@ def sqlalchemy_url(client: Any, config: Mapping[str, Any]) -> tuple[Any, set[str
         raise Unreadable("the database's URL is not in the configuration")
     strange = options.keys() & {"creator", "connect_args", "module", "poolclass"}
     return sa.make_url(given), strange
+
+
+def connects_by_url(engine: Any) -> bool:
+    """Whether an engine of SQLAlchemy connects with what its URL says, and nothing else."""
+    # What create_engine made of the URL and of `connect_args` is kept by the function that connects, and nowhere else.
+    connect = engine.pool._creator
+    kept = inspect.getclosurevars(connect).nonlocals if inspect.isfunction(connect) else {}
+    of_url = dict(engine.dialect.create_connect_args(engine.url)[1])
+    return kept.get("cparams") == of_url and not engine.dialect.dispatch.do_connect
 
 
 def read_postgresql(client: Any, config: Mapping[str, Any]) -> Reading:
