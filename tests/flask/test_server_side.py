@@ -7,10 +7,12 @@ import json
 import pickle
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import flask
 import flask_dewar
+import flask_dewar.memory
 import pytest
 
 App = Callable[..., flask.Flask]
@@ -226,6 +228,39 @@ def test_a_configuration_that_changes_is_followed(make_app: App) -> None:
     client.get("/set/name/ada")
     app.config["SESSION_COOKIE_SECURE"] = True
     assert "Secure" in client.get("/set/name/bob").headers["Set-Cookie"]
+
+
+def test_an_expiry_of_the_applications_own_leaves_the_cookie_as_it_is_otherwise() -> None:
+    class Own(flask_dewar.memory.MemorySessionInterface):
+        expires: datetime | None = datetime(2100, 1, 1, tzinfo=UTC)
+
+        def get_expiration_time(
+            self, app: flask.Flask, session: flask.sessions.SessionMixin
+        ) -> datetime | None:
+            return self.expires
+
+    app = flask.Flask(__name__)
+    app.config.update(
+        SESSION_COOKIE_DOMAIN="example.org",
+        SESSION_COOKIE_SAMESITE="None",
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_PARTITIONED=True,
+    )
+    app.session_interface = interface = Own(app)
+
+    @app.get("/")
+    def index() -> str:
+        flask.session["user"] = "ada"
+        return ""
+
+    def attributes() -> set[str]:
+        (_, *attributes) = app.test_client().get("/").headers["Set-Cookie"].split("; ")
+        return set(attributes)
+
+    always = {"Domain=example.org", "Secure", "HttpOnly", "Path=/", "SameSite=None", "Partitioned"}
+    assert attributes() == always | {"Expires=Fri, 01 Jan 2100 00:00:00 GMT"}
+    interface.expires = None
+    assert attributes() == always
 
 
 def test_expired_sessions_are_removed_by_the_command(make_app: App) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.datastructures import CallbackDict
+from werkzeug.http import http_date
 
 from . import greenlets, headers, lazy
 from ._native import Engine, Store, check
@@ -269,18 +271,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         ):
             return
         if session and replaces(self, "get_expiration_time"):
-            name, value = set_cookie.split(";", 1)[0].split("=", 1)
-            response.set_cookie(
-                name,
-                value,
-                expires=self.get_expiration_time(app, session),
-                httponly=self.get_cookie_httponly(app),
-                domain=self.get_cookie_domain(app),
-                path=self.get_cookie_path(app),
-                secure=self.get_cookie_secure(app),
-                samesite=self.get_cookie_samesite(app),
-            )
-            return
+            set_cookie = with_expiry(set_cookie, self.get_expiration_time(app, session))
         headers.append(response, "Set-Cookie", set_cookie)
 
     def regenerate(self, session: ServerSideSession) -> None:
@@ -315,6 +306,14 @@ def replaces(interface: SessionInterface, name: str) -> bool:
     return original is not None and (
         name in vars(interface) or getattr(type(interface), name) is not original
     )
+
+
+def with_expiry(set_cookie: str, expires: datetime | None) -> str:
+    """The cookie with this expiry in place of its own; without one it ends with the browser."""
+    cookie, *attributes = set_cookie.split("; ")
+    if expires is not None:
+        cookie += f"; Expires={http_date(expires)}"
+    return "; ".join([cookie, *(one for one in attributes if not one.startswith("Expires="))])
 
 
 def is_carrier(client: object) -> bool:
