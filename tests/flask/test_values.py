@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import pickle
 import uuid
 import zoneinfo
 from typing import Any, ClassVar
@@ -128,6 +129,15 @@ def test_an_offset_goes_through_a_session_and_is_not_written_again() -> None:
             session["at"] = datetime.datetime(2024, 1, 2, 3, 4, 5, tzinfo=INDIA)
         with client.session_transaction() as session:
             assert session["at"] == "2024-01-02T03:04:05+05:30"
+
+
+@pytest.mark.parametrize(
+    "value", [{frozenset({1}), 2}, {(1, frozenset({2, (3,)}))}, {frozenset({frozenset()})}], ids=str
+)
+def test_what_is_in_a_set_can_be_in_a_set_when_it_is_read(value: set[Any]) -> None:
+    record = encode({"value": value}, "msgpack-typed")
+    assert decode(record, "msgpack-typed") == {"value": value}
+    assert decode(pickle.dumps({"value": value}), "msgpack") == {"value": value}
 
 
 KEYS = [

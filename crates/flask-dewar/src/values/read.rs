@@ -5,7 +5,7 @@ use num_bigint::BigInt;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
-use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple};
 
 use super::names::Known;
 use super::python_types::python_types;
@@ -187,7 +187,7 @@ fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
         Value::Set(items) => {
             let set = PySet::empty(py)?;
             for item in items {
-                set.add(object(py, item)?)?;
+                set.add(hashable(py, item)?)?;
             }
             Ok(set.into_any())
         }
@@ -203,6 +203,18 @@ fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
             Ok(dict.into_any())
         }
         other => rare(py, other),
+    }
+}
+
+/// The object of a value that is in a set, where Python takes nothing that may change.
+fn hashable<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    let all = |items: &[Value]| -> PyResult<Vec<_>> {
+        items.iter().map(|item| hashable(py, item)).collect()
+    };
+    match value {
+        Value::Set(items) => Ok(PyFrozenSet::new(py, all(items)?)?.into_any()),
+        Value::List(items) | Value::Tuple(items) => Ok(PyTuple::new(py, all(items)?)?.into_any()),
+        other => object(py, other),
     }
 }
 
