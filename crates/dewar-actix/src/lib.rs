@@ -82,7 +82,7 @@
 //! # Handlers that compute
 //!
 //! A worker of actix-web is one thread: a handler that computes or sleeps on it holds up all requests of that worker, and belongs
-//! into [`web::block`](actix_web::web::block). With Redis and Memcached each worker has connections of its own; connections to the other servers are shared,
+//! in [`web::block`](actix_web::web::block). With Redis and Memcached each worker has connections of its own; connections to the other servers are shared,
 //! so that a worker that is held up may hold up sessions of the others as well.
 //!
 //! # For those who know actix-session

@@ -141,7 +141,7 @@ impl Session {
     /// Other tasks of the request wait meanwhile; other requests do not. Of what two of them change under one key at once, only
     /// appending is merged: a list to which both append gets what both appended, if the session is kept in a store. Any other
     /// change (of a counter, a map, a set) replaces the value, and the later one wins. There is no lock between requests: what
-    /// must not be lost gets keys of its own (`"seen 42"`), or is appended to a list; what must be counted exactly belongs into a
+    /// must not be lost gets keys of its own (`"seen 42"`), or is appended to a list; what must be counted exactly belongs in a
     /// database.
     ///
     /// ```
