@@ -457,6 +457,20 @@ async fn another_service_on_the_port_is_a_clear_error() {
 }
 
 #[tokio::test]
+async fn an_error_of_the_server_may_have_any_code() {
+    for refusal in [
+        &b"E\0\0\0\x12SFATAL\0C\0Mno\0\0"[..],
+        "E\0\0\0\x14SFATAL\0Cé\0Mno\0\0".as_bytes(),
+        "E\0\0\0\x17SFATAL\0Ca\u{e9}00\0Mno\0\0".as_bytes(),
+    ] {
+        let port = support::impostor(refusal);
+        let url = format!("{}?sslmode=disable", Postgresql::url_at(port));
+        let error = hasty(&url).load(&key()).await.unwrap_err();
+        check_error(&error, "the server refuses");
+    }
+}
+
+#[tokio::test]
 async fn more_calls_than_connections_wait_for_their_turn() {
     let server = server!();
     let store = builder(&server).connections(2).connect().await.unwrap();

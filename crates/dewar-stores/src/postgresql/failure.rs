@@ -16,7 +16,7 @@ pub(super) fn verdict(error: &tokio_postgres::Error) -> Verdict {
     let Some(code) = error.code() else {
         return Verdict::Lost;
     };
-    match &code.code()[..2] {
+    match class(code) {
         "08" => Verdict::Lost,
         "40" => Verdict::RolledBack,
         _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Verdict::ReadOnly,
@@ -35,6 +35,11 @@ pub(super) fn verdict(error: &tokio_postgres::Error) -> Verdict {
         }
         _ => Verdict::Refused,
     }
+}
+
+/// The first two characters of a code, which say what kind of error it is; empty for what is no code of SQL.
+fn class(code: &SqlState) -> &str {
+    code.code().get(..2).unwrap_or_default()
 }
 
 /// Dewar's error for one of the driver: what to do, whether a retry may help, and the cause.
@@ -132,7 +137,7 @@ fn diagnose(error: &tokio_postgres::Error) -> (&'static str, Retry) {
             MayHelp,
         ),
         "55P03" | "40001" | "40P01" => ("other transactions hold the session's row", MayHelp),
-        _ => match &code.code()[..2] {
+        _ => match class(code) {
             "08" | "53" | "57" | "58" => ("the server has a problem of its own", MayHelp),
             _ => ("the server refuses the statement", IsUseless),
         },
