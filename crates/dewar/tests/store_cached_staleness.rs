@@ -2,14 +2,19 @@
 #![allow(clippy::unwrap_used)]
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dewar::UnixTime;
+use async_trait::async_trait;
+use bytes::Bytes;
 use dewar::clock::{Clock, ManualClock};
 use dewar::store::cached::CachedStore;
 use dewar::store::memory::MemoryStore;
-use dewar::store::{Created, Key, Replaced, Store, Touched, Version};
+use dewar::store::{
+    Capabilities, Created, Cursor, Deleted, Key, Page, Purged, Record, Replaced, Store, Touched,
+    Version,
+};
+use dewar::{Result, UnixTime};
 
 const STALENESS: Duration = Duration::from_secs(2);
 
@@ -48,6 +53,73 @@ impl Setting {
     async fn shown(&self, key: &Key) -> Option<String> {
         let record = self.cached.load(key).await.unwrap()?;
         Some(String::from_utf8(record.blob.to_vec()).unwrap())
+    }
+}
+
+/// A store whose `replace` waits before its work and whose `load` waits after it, while they are held.
+#[derive(Debug)]
+struct Slow {
+    store: MemoryStore,
+    held: Mutex<Vec<&'static str>>,
+}
+
+impl Slow {
+    fn let_go(&self, operation: &'static str) {
+        self.held.lock().unwrap().retain(|held| *held != operation);
+    }
+
+    async fn wait(&self, operation: &'static str) {
+        while self.held.lock().unwrap().contains(&operation) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Slow {
+    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+        let record = self.store.load(key).await;
+        self.wait("load").await;
+        record
+    }
+
+    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
+        self.store.create(key, blob, expires).await
+    }
+
+    async fn replace(
+        &self,
+        key: &Key,
+        blob: Bytes,
+        expires: UnixTime,
+        seen: &Version,
+    ) -> Result<Replaced> {
+        self.wait("replace").await;
+        self.store.replace(key, blob, expires, seen).await
+    }
+
+    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
+        self.store.touch(key, expires).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<()> {
+        self.store.delete(key).await
+    }
+
+    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
+        self.store.delete_unchanged(key, seen).await
+    }
+
+    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
+        self.store.delete_expired(now, limit).await
+    }
+
+    async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
+        self.store.list(prefix, cursor, limit).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
     }
 }
 
@@ -139,6 +211,36 @@ async fn what_this_process_destroys_is_gone_at_once() {
     setting.shown(&key("a")).await;
     setting.cached.delete(&key("a")).await.unwrap();
     assert_eq!(setting.shown(&key("a")).await, None);
+}
+
+#[tokio::test]
+async fn what_was_read_before_a_write_of_this_process_is_not_shown_after_it() {
+    let setting = setting(100);
+    let (key, later) = (key("a"), setting.later());
+    let seen = setting.create(&key).await;
+    let (store, held) = (setting.store.clone(), Mutex::new(vec!["replace", "load"]));
+    let slow = Arc::new(Slow { store, held });
+    let cached = CachedStore::new(slow.clone(), STALENESS, NonZeroUsize::MIN);
+    let cached = Arc::new(cached.with_clock(setting.clock.clone()));
+    // A read that has begun within a write, and whose answer is on its way while the write ends.
+    let writer = tokio::spawn({
+        let (cached, key) = (cached.clone(), key.clone());
+        async move { cached.replace(&key, "two".into(), later, &seen).await }
+    });
+    tokio::task::yield_now().await;
+    let reader = tokio::spawn({
+        let (cached, key) = (cached.clone(), key.clone());
+        async move { cached.load(&key).await }
+    });
+    tokio::task::yield_now().await;
+    slow.let_go("replace");
+    let replaced = writer.await.unwrap().unwrap();
+    assert!(matches!(replaced, Replaced::Done(_)));
+    slow.let_go("load");
+    let read = reader.await.unwrap().unwrap().unwrap();
+    assert_eq!(read.blob, "one");
+    let shown = cached.load(&key).await.unwrap().unwrap();
+    assert_eq!(shown.blob, "two");
 }
 
 #[tokio::test]

@@ -575,6 +575,62 @@ async fn a_regeneration_does_not_undo_a_logout() {
 }
 
 #[tokio::test]
+async fn a_regeneration_does_not_undo_a_logout_after_it_has_taken_over_what_others_wrote() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let login = browser.open(&bench.engine).await;
+    login.regenerate().unwrap();
+    browser.write(&bench.engine, "cart", [1]).await;
+    // The first try meets what was written; the second comes after the logout.
+    bench.store.hang_after("delete_unchanged", 1);
+    let saving = login.clone();
+    let saving = tokio::spawn(async move { saving.save().await });
+    while !bench.store.hangs() {
+        tokio::task::yield_now().await;
+    }
+    browser
+        .request(&bench.engine, |session| session.destroy().unwrap())
+        .await;
+    bench.store.let_go();
+    let error = saving.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Gone);
+    assert_eq!(bench.store.sessions().await, 0);
+    // Whoever goes on with it finds that it has ended.
+    assert!(login.is_empty());
+    let error = login.insert("user", "grace").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Gone);
+}
+
+#[tokio::test]
+async fn a_list_that_was_appended_to_and_then_replaced_is_what_it_was_replaced_by() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let session = browser.open(&bench.engine).await;
+    session
+        .update("cart", |cart: &mut Vec<u32>| cart.push(1))
+        .unwrap();
+    session.insert("cart", [9]).unwrap();
+    browser.write(&bench.engine, "other", true).await;
+    assert_eq!(browser.close(&session).await.merges(), 1);
+    let cart: Option<Vec<u32>> = browser.see(&bench.engine, "cart").await;
+    assert_eq!(cart, Some(vec![9]));
+}
+
+#[tokio::test]
+async fn a_message_that_was_queued_again_in_the_request_that_shows_it_is_shown_once() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let flash = |session: &Session| session.flash("info", "saved").unwrap();
+    browser.request(&bench.engine, flash).await;
+    let session = browser.open(&bench.engine).await;
+    flash(&session);
+    assert_eq!(session.flashes().len(), 2);
+    browser.write(&bench.engine, "other", true).await;
+    assert_eq!(browser.close(&session).await.merges(), 1);
+    assert_eq!(browser.open(&bench.engine).await.flashes(), []);
+}
+
+#[tokio::test]
 async fn a_login_that_is_clicked_twice_leaves_the_browser_logged_in() {
     let bench = server_bench(Config::new());
     let mut browser = logged_in(&bench.engine).await;

@@ -110,6 +110,22 @@ async fn a_regeneration_whose_second_step_fails_loses_nothing() {
 }
 
 #[tokio::test]
+async fn the_old_record_of_a_regeneration_goes_with_the_next_save_if_it_could_not_before() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench).await;
+    let session = browser.open(&bench.engine).await;
+    session.regenerate().unwrap();
+    bench.store.fail(&["delete_unchanged"]);
+    session.save().await.unwrap();
+    assert_eq!(bench.store.sessions().await, 2);
+    assert!(session.is_modified());
+    bench.store.fail(&[]);
+    browser.close(&session).await;
+    assert_eq!(bench.store.sessions().await, 1);
+    assert!(browser.open(&bench.engine).await.contains("user"));
+}
+
+#[tokio::test]
 async fn a_logout_that_fails_is_never_reported_as_done() {
     for policy in ["fail", "read-only"] {
         let bench = server_bench(Config::new().set("SESSION_ON_STORE_FAILURE", policy));

@@ -429,6 +429,63 @@ async fn an_emptied_session_whose_save_is_given_up_ends() {
 }
 
 #[tokio::test]
+async fn a_new_session_that_was_saved_after_all_can_get_a_new_id() {
+    for operation in CREATED {
+        let bench = server_bench(Config::new());
+        let mut browser = Browser::default();
+        let session = browser.open(&bench.engine).await;
+        session.insert("first", 1).unwrap();
+        give_up(&bench, operation, &session).await;
+        session.save().await.unwrap();
+        let id = session.id().unwrap();
+        session.regenerate().unwrap();
+        session.save().await.unwrap();
+        assert_ne!(session.id().unwrap(), id);
+        browser.close(&session).await;
+        assert_eq!(browser.see(&bench.engine, "first").await, Some(1));
+        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_is_made_while_a_save_is_merged_is_not_lost_by_the_next_conflict() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench).await;
+    let session = browser.open(&bench.engine).await;
+    session.insert("early", 1).unwrap();
+    bench.store.lose(2);
+    let saving = save_begun(&bench, "load", &session).await;
+    session.insert("late", 2).unwrap();
+    bench.store.let_go();
+    saving.await.unwrap().unwrap();
+    browser.close(&session).await;
+    assert_eq!(browser.see(&bench.engine, "early").await, Some(1));
+    assert_eq!(browser.see(&bench.engine, "late").await, Some(2));
+}
+
+#[tokio::test]
+async fn what_was_done_is_not_done_again_at_the_end_of_the_request() {
+    let config = Config::new()
+        .set("SESSION_REFRESH_AFTER", 100)
+        .set("SESSION_PERMANENT", false);
+    let bench = server_bench(config);
+    let mut browser = logged_in(&bench).await;
+    bench.clock.advance(std::time::Duration::from_secs(100));
+    let session = browser.open(&bench.engine).await;
+    assert!(session.contains("user"));
+    let before = bench.store.calls();
+    session.save().await.unwrap();
+    assert_eq!(bench.store.calls(), before + 1, "its expiry is moved");
+    let reply = browser.close(&session).await;
+    assert_eq!(reply.decision().plan, Plan::Nothing);
+    // Nor is a cookie sent again.
+    let session = Browser::default().open(&bench.engine).await;
+    session.insert("user", "grace").unwrap();
+    assert!(browser.close(&session).await.set_cookie().is_some());
+    assert!(browser.close(&session).await.set_cookie().is_none());
+}
+
+#[tokio::test]
 async fn what_is_written_while_a_session_is_being_removed_starts_a_new_one() {
     let endings: [(_, fn(&Session)); 2] = [
         ("delete", |session| session.destroy().unwrap()),

@@ -1,9 +1,10 @@
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use dewar::config::Config;
 use dewar::plan::{CookieAction, Plan};
 use dewar::store::{Created, Key, Store};
-use dewar::{Engine, ErrorKind, Session};
+use dewar::{Engine, ErrorKind, Random, Session};
 
 use crate::support::{Browser, START, server_bench};
 
@@ -21,6 +22,36 @@ async fn the_cookie_holds_a_random_id_of_256_bits_and_nothing_else() {
         session.id().unwrap().unwrap().expose(),
         one.cookie.as_deref().unwrap()
     );
+}
+
+/// A source that gives the same for the first two ids.
+#[derive(Debug, Default)]
+struct Stuttering(AtomicU8);
+
+impl Random for Stuttering {
+    fn fill(&self, bytes: &mut [u8]) -> dewar::Result<()> {
+        bytes.fill(self.0.fetch_add(1, Ordering::SeqCst).saturating_sub(1));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_is_taken_is_left_to_who_has_it() {
+    let bench = server_bench(Config::new());
+    let engine = Engine::builder(Config::new().session_type("memory"))
+        .store(bench.store.clone())
+        .clock(bench.clock.clone())
+        .random(Stuttering::default())
+        .build()
+        .unwrap();
+    let (mut one, mut other) = (Browser::default(), Browser::default());
+    one.write(&engine, "user", "ada").await;
+    other.write(&engine, "user", "grace").await;
+    assert_ne!(one.cookie, other.cookie);
+    let user: Option<String> = one.see(&engine, "user").await;
+    assert_eq!(user.as_deref(), Some("ada"));
+    let user: Option<String> = other.see(&engine, "user").await;
+    assert_eq!(user.as_deref(), Some("grace"));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use dewar::config::Config;
 use dewar::data::{Dict, Value};
-use dewar::{Engine, ErrorKind};
+use dewar::{Engine, ErrorKind, Session};
 
 use crate::support::{Browser, cookie_bench, server_bench};
 
@@ -194,6 +194,13 @@ async fn the_flags_are_flasks() {
     assert_eq!(session.remove("n").unwrap(), Some(Value::Int(1)));
     assert_eq!(session.remove("n").unwrap(), None);
     browser.close(&session).await;
+    browser.write(&bench.engine, "n", 1).await;
+    for end in [Session::regenerate, Session::destroy] as [fn(&Session) -> dewar::Result<()>; 2] {
+        let session = browser.open(&bench.engine).await;
+        assert!(!session.is_modified());
+        end(&session).unwrap();
+        assert!(session.is_modified());
+    }
 }
 
 #[tokio::test]
@@ -215,6 +222,8 @@ async fn flashes_are_taken_once_and_stay_for_the_request() {
         assert_eq!(categories, ["error", "info"]);
         assert_eq!(session.flashes().len(), 2);
         assert_eq!(session.flashes_of(&["info"])[0].to_string(), "second");
+        session.destroy().unwrap();
+        assert_eq!(session.flashes().len(), 2);
         browser.close(&session).await;
         assert!(browser.open(&bench.engine).await.flashes().is_empty());
     }
@@ -247,6 +256,10 @@ async fn a_null_session_can_be_read_and_says_what_is_missing_when_written() {
         session.clear().unwrap_err(),
         session.set_permanent(true).unwrap_err(),
         session.update("n", |n: &mut u32| *n += 1).unwrap_err(),
+        session.set_modified().unwrap_err(),
+        session.regenerate().unwrap_err(),
+        session.destroy().unwrap_err(),
+        session.save().await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::NoSecretKey);
         let message = error.to_string();
