@@ -10,6 +10,9 @@ use crate::data::{Text, Value, dates};
 /// What a name makes of its arguments.
 pub(super) enum Made {
     Value(Value),
+    /// An empty set.
+    Set,
+    /// An empty dict.
     Dict,
     /// A `timezone`, by its offset.
     Zone(SignedDuration),
@@ -34,10 +37,7 @@ pub(super) fn make(name: Name, arguments: Vec<Argument>) -> Option<Made> {
         (Name::Encode | Name::ByteArray, [Is(Value::Str(text)), Is(Value::Str(encoding))]) => {
             latin1(text, encoding)?
         }
-        (Name::Set, []) => Value::Set(Vec::new()),
-        (Name::Set, [Is(Value::List(items) | Value::Tuple(items) | Value::Set(items))]) => {
-            Value::Set(items.clone())
-        }
+        (Name::Set, []) => return Some(Made::Set),
         (Name::Dict | Name::OrderedDict | Name::DefaultDict, []) => return Some(Made::Dict),
         (Name::DefaultDict, [Named(_) | Is(Value::Null)]) => return Some(Made::Dict),
         (Name::DateTime, [Is(state)]) => Value::NaiveDateTime(date_time(state.as_bytes()?)?),

@@ -319,6 +319,10 @@ impl<'a> Machine<'a> {
                 .fault("something is called that is not a plain type"));
         };
         let name = *name;
+        // A set is kept as the nodes it is made from, which may be shared like those of any container.
+        if let (Name::Set, [members]) = (name, items.as_slice()) {
+            return self.make_set(*members);
+        }
         // More arguments than any plain type has.
         let items = match items.len() {
             0..=3 => items.clone(),
@@ -338,10 +342,25 @@ impl<'a> Machine<'a> {
         })?;
         self.push(match made {
             Made::Value(value) => Node::Leaf(value),
+            Made::Set => Node::Set(Vec::new()),
             Made::Dict => Node::Dict(Vec::new()),
             Made::Zone(offset) => Node::Zone(offset),
             Made::EmptyUuid => Node::EmptyUuid,
         });
+        Ok(())
+    }
+
+    /// The set of a container's members.
+    fn make_set(&mut self, members: usize) -> Result<(), Fault> {
+        let (Node::List(items) | Node::Tuple(items) | Node::Set(items)) = &self.nodes[members]
+        else {
+            return Err(self
+                .input
+                .fault("arguments that a plain type does not take"));
+        };
+        let items = items.clone();
+        self.spend(items.len())?;
+        self.push(Node::Set(items));
         Ok(())
     }
 
@@ -450,16 +469,13 @@ impl<'a> Machine<'a> {
 /// From this many bytes on a value counts more.
 const LONG: usize = 24;
 
-/// What a value takes from the budget: one, and more if it is long. A set counts its members, as it is made from others and may be shared like them.
+/// What a value that is no container takes from the budget: one, and more if it is long.
 fn size(value: &Value) -> usize {
     1 + match value {
         Value::Str(text) | Value::Markup(text) => text.as_wtf8().len() / LONG,
         Value::Bytes(bytes) => bytes.len() / LONG,
         Value::BigInt(value) => value.bits() as usize / 8 / LONG,
         Value::Decimal(decimal) => decimal.as_str().len() / LONG,
-        Value::Set(items) | Value::List(items) | Value::Tuple(items) => {
-            items.iter().map(size).sum()
-        }
         _ => 0,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ErrorKind;
-use crate::data::{Document, Format, Text};
+use crate::data::{Document, Format, MAX_DEPTH, Text};
 
 /// Python's dict of every plain type; [`GOLDEN`] holds it in all protocols.
 fn expected() -> Dict {
@@ -211,6 +211,44 @@ fn sharing_again_and_again_is_refused_before_it_takes_memory() {
     }
     bomb.extend_from_slice(b"s.");
     assert!(read(&bomb).is_err());
+    // And with a dict in each set.
+    let mut bomb = b"}\x8c\x01l]\x94".to_vec();
+    for level in 0..20_u8 {
+        bomb.extend_from_slice(b"0cbuiltins\nset\n(](}K\x01");
+        bomb.extend_from_slice(&[b'h', level, b's', b'K', 2, b'h', level, b's', b'e']);
+        bomb.extend_from_slice(b"tR\x94");
+    }
+    bomb.extend_from_slice(b"s.");
+    assert!(read(&bomb).is_err());
+    // One list is made into a set again and again.
+    let mut bomb = b"}\x8c\x01l](cbuiltins\nset\n\x94".to_vec();
+    bomb.extend_from_slice(b"](".as_slice());
+    bomb.extend(std::iter::repeat_n(b'N', 10_000));
+    bomb.extend_from_slice(b"e\x85\x94");
+    for _ in 0..10_000 {
+        bomb.extend_from_slice(b"h\x00h\x01R");
+    }
+    bomb.extend_from_slice(b"es.");
+    assert!(read(&bomb).is_err());
+}
+
+#[test]
+fn sets_in_sets_are_as_deep_as_other_containers_at_most() {
+    let nested = |levels: usize| {
+        let mut pickle = b"}\x8c\x01lcbuiltins\nfrozenset\n\x940".to_vec();
+        pickle.extend(b"h\x00".repeat(levels));
+        pickle.extend_from_slice(b")R");
+        // frozenset((inner,))
+        pickle.extend(b"\x85\x85R".repeat(levels - 1));
+        pickle.extend_from_slice(b"s");
+        // The longer a pickle is, the more values may it make.
+        pickle.extend(b"B\x00\x00\x10\x00");
+        pickle.extend(std::iter::repeat_n(0, 1 << 20));
+        pickle.extend_from_slice(b"0.");
+        read(&pickle)
+    };
+    assert!(nested(MAX_DEPTH - 1).is_ok());
+    assert!(nested(MAX_DEPTH).is_err());
 }
 
 #[test]
