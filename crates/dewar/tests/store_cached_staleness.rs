@@ -244,6 +244,30 @@ async fn what_was_read_before_a_write_of_this_process_is_not_shown_after_it() {
 }
 
 #[tokio::test]
+async fn what_was_kept_before_a_write_that_was_given_up_is_not_shown_after_it() {
+    let setting = setting(100);
+    let (key, later) = (key("a"), setting.later());
+    let seen = setting.create(&key).await;
+    let (store, held) = (setting.store.clone(), Mutex::new(vec!["replace"]));
+    let slow = Arc::new(Slow { store, held });
+    let cached = CachedStore::new(slow, STALENESS, NonZeroUsize::MIN);
+    let cached = cached.with_clock(setting.clock.clone());
+    assert_eq!(cached.load(&key).await.unwrap().unwrap().blob, "one");
+    let given_up = tokio::time::timeout(
+        Duration::ZERO,
+        cached.replace(&key, "two".into(), later, &seen),
+    );
+    assert!(given_up.await.is_err());
+    // It may have reached the store all the same.
+    setting
+        .store
+        .replace(&key, "two".into(), later, &seen)
+        .await
+        .unwrap();
+    assert_eq!(cached.load(&key).await.unwrap().unwrap().blob, "two");
+}
+
+#[tokio::test]
 async fn no_more_sessions_are_kept_than_were_allowed() {
     let setting = setting(20);
     for at in 0..200 {

@@ -605,6 +605,7 @@ async fn a_regeneration_does_not_undo_a_logout_after_it_has_taken_over_what_othe
 async fn a_list_that_was_appended_to_and_then_replaced_is_what_it_was_replaced_by() {
     let bench = server_bench(Config::new());
     let mut browser = logged_in(&bench.engine).await;
+    browser.write(&bench.engine, "cart", [7]).await;
     let session = browser.open(&bench.engine).await;
     session
         .update("cart", |cart: &mut Vec<u32>| cart.push(1))
