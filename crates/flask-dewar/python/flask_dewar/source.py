@@ -198,20 +198,18 @@ class Reader:
             self.read(node.body, in_main, "class")
             self.class_name = outer_class
             return
-        if isinstance(node, ast.If):
-            self.read(node.body, in_main or is_main(node.test), level)
-            self.read(node.orelse, in_main, level)
-            return
         if isinstance(node, ast.ImportFrom) and node.module in ("flask_session", "flask_dewar"):
             for alias in node.names:
                 if alias.name == "Session":
                     self.sessions.add(alias.asname or alias.name)
         if isinstance(node, (ast.Assign, ast.AnnAssign)):
             self.assignment(node, in_main, level)
-        for block in ("body", "orelse", "finalbody"):
+        within = in_main or (isinstance(node, ast.If) and is_main(node.test))
+        self.read(getattr(node, "body", []), within, level)
+        for block in ("orelse", "finalbody"):
             self.read(getattr(node, block, []), in_main, level)
-        for handler in getattr(node, "handlers", []):
-            self.read(handler.body, in_main, level)
+        for part in (*getattr(node, "handlers", []), *getattr(node, "cases", [])):
+            self.read(part.body, in_main, level)
         for call in calls(node):
             self.call(call, in_main)
 
@@ -315,6 +313,7 @@ def is_main(test: ast.expr) -> bool:
     """Whether this is the test `__name__ == "__main__"`."""
     return (
         isinstance(test, ast.Compare)
+        and isinstance(test.ops[0], ast.Eq)
         and "__name__" in ast.unparse(test)
         and "__main__" in ast.unparse(test)
     )
