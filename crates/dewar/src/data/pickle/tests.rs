@@ -140,12 +140,29 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
+fn a_set_within_a_set_is_a_frozenset() {
+    // {'set': {frozenset(), (frozenset({1}),)}}
+    let set = Value::Set(vec![
+        Value::Set(Vec::new()),
+        Value::Tuple(vec![Value::Set(vec![1.into()])]),
+    ]);
+    let dict = Dict::from([("set", set)]);
+    let pickle = written(dict.clone()).unwrap();
+    assert_eq!(
+        pickle,
+        b"\x80\x04}(\x8c\x03set\x8f((\x91(K\x01\x91\x85\x90u."
+    );
+    assert_eq!(read(&pickle).unwrap(), dict);
+}
+
+#[test]
 fn what_python_could_not_read_again_is_not_written() {
     let set = |item: Value| Dict::from([("set", Value::Set(vec![item]))]);
     for item in [
         Value::List(Vec::new()),
         Dict::new().into(),
         Value::Tuple(vec![Value::List(Vec::new())]),
+        Value::Set(vec![Value::List(Vec::new())]),
     ] {
         assert_eq!(written(set(item)).unwrap_err().kind(), ErrorKind::Value);
     }

@@ -16,6 +16,9 @@ const REDUCE: u8 = b'R';
 const NEW_OBJECT: u8 = 0x81;
 const STACK_GLOBAL: u8 = 0x93;
 
+/// How a value is appended that is inside so many containers.
+type Encode = fn(&mut Vec<u8>, &Value, usize) -> Result<()>;
+
 /// Appends a value that is inside `depth` containers.
 pub(in crate::data) fn encode(out: &mut Vec<u8>, value: &Value, depth: usize) -> Result<()> {
     match value {
@@ -37,11 +40,10 @@ pub(in crate::data) fn encode(out: &mut Vec<u8>, value: &Value, depth: usize) ->
             out.push(b']');
             marked(out, items, b'e', depth)?;
         }
-        Value::Tuple(items) => tuple(out, items, depth)?,
+        Value::Tuple(items) => tuple(out, items, depth, encode)?,
         Value::Set(items) => {
-            can_be_hashed(items)?;
             out.push(0x8f);
-            marked(out, items, 0x90, depth)?;
+            members(out, items, 0x90, depth)?;
         }
         Value::Dict(dict) => self::dict(out, dict, depth)?,
         Value::DateTime(moment) => {
@@ -157,7 +159,7 @@ fn marked(out: &mut Vec<u8>, items: &[Value], operation: u8, depth: usize) -> Re
     Ok(())
 }
 
-fn tuple(out: &mut Vec<u8>, items: &[Value], depth: usize) -> Result<()> {
+fn tuple(out: &mut Vec<u8>, items: &[Value], depth: usize, item_by: Encode) -> Result<()> {
     check_depth(depth)?;
     let operation = match items.len() {
         0 => b')',
@@ -168,22 +170,34 @@ fn tuple(out: &mut Vec<u8>, items: &[Value], depth: usize) -> Result<()> {
         }
     };
     for item in items {
-        encode(out, item, depth + 1)?;
+        item_by(out, item, depth + 1)?;
     }
     out.push(operation);
     Ok(())
 }
 
-/// Python could not read a set that holds what may change.
-fn can_be_hashed(items: &[Value]) -> Result<()> {
-    items.iter().try_for_each(|item| match item {
-        Value::List(_) | Value::Dict(_) | Value::Set(_) => Err(Error::new(
+/// The members of a set, which `operation` takes in.
+fn members(out: &mut Vec<u8>, items: &[Value], operation: u8, depth: usize) -> Result<()> {
+    check_depth(depth)?;
+    out.push(MARK);
+    for item in items {
+        member(out, item, depth + 1)?;
+    }
+    out.push(operation);
+    Ok(())
+}
+
+/// Appends what is in a set, which must not change in Python: a set in it is a `frozenset`.
+fn member(out: &mut Vec<u8>, value: &Value, depth: usize) -> Result<()> {
+    match value {
+        Value::List(_) | Value::Dict(_) => Err(Error::new(
             ErrorKind::Value,
-            "a set that holds a list, a dict or a set is none in Python, and cannot be stored as a pickle",
+            "a set that holds a list or a dict is none in Python, and cannot be stored as a pickle",
         )),
-        Value::Tuple(items) => can_be_hashed(items),
-        _ => Ok(()),
-    })
+        Value::Tuple(items) => tuple(out, items, depth, member),
+        Value::Set(items) => members(out, items, 0x91, depth),
+        leaf => encode(out, leaf, depth),
+    }
 }
 
 fn global(out: &mut Vec<u8>, module: &str, name: &str) {
