@@ -19,7 +19,7 @@ pub(crate) struct Sign {
     session: Option<String>,
 
     /// The text is a session id to sign as Flask-Session does with SESSION_USE_SIGNER
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["salt", "digest", "key_derivation", "at"])]
     id: bool,
 
     #[command(flatten)]
