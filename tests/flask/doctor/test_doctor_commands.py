@@ -56,6 +56,8 @@ class Records:
 
 
 class Interface(SecureCookieSessionInterface):
+    key_prefix = "session:"
+
     def __init__(self, store):
         self.store = store
 
@@ -117,6 +119,18 @@ def test_all_sessions_are_deleted_only_when_asked_for(app):
     assert len(app.session_interface.store.records) == 6
     assert run(app, "sessions", "delete", "--all", "--yes").exit_code == 0
     assert list(app.session_interface.store.records) == ["other:x"]
+
+
+@pytest.mark.parametrize("prefix", ["", "shop:"])
+def test_sessions_are_found_by_the_prefix_of_the_interface(prefix):
+    app = flask.Flask(__name__)
+    carrier = DictCarrier()
+    app.session_interface = RedisSessionInterface(app, carrier, key_prefix=prefix)
+    cli.register(app)
+    carrier.create(f"{prefix}{'a' * 43}", b"{}", time.time() + 60)
+    assert len(json.loads(run(app, "sessions", "list", "--json").stdout)) == 1
+    assert run(app, "sessions", "delete", "--all", "--yes").exit_code == 0
+    assert carrier.load(f"{prefix}{'a' * 43}") is None
 
 
 def test_purge_removes_what_has_expired(app):

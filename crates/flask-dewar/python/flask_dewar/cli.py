@@ -216,18 +216,13 @@ def purge_sessions() -> None:
 
 def opened() -> tuple[Store, str]:
     """The application's store and the prefix of its keys."""
-    app = current_app
-    store = store_of(app)
+    interface: Any = current_app.session_interface
+    store: Store | None = getattr(interface, "store", None)
     if store is None:
         raise click.ClickException(
             "the sessions of this application are in no store: SESSION_TYPE names none, or Session(app) was not called"
         )
-    return store, str(app.config.get("SESSION_KEY_PREFIX") or "session:")
-
-
-def store_of(app: Flask) -> Any:
-    """The store of the application's session interface."""
-    return getattr(app.session_interface, "store", None)
+    return store, interface.key_prefix
 
 
 def entries(store: Store, prefix: str) -> Iterator[tuple[str, int | None, float | None]]:
@@ -239,9 +234,8 @@ def entries(store: Store, prefix: str) -> Iterator[tuple[str, int | None, float 
         if page is None:
             raise click.ClickException("this store cannot list its sessions")
         for entry in page[0]:
-            name = handle(entry[0])
-            if name not in seen:
-                seen.add(name)
+            if entry[0] not in seen:
+                seen.add(entry[0])
                 yield entry
         cursor = page[1]
         if cursor is None:
