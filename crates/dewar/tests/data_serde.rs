@@ -157,6 +157,32 @@ fn an_error_names_the_types_and_never_the_value() {
 }
 
 #[test]
+fn the_keys_of_a_dict_inside_of_a_value_keep_their_types() {
+    let big = Value::from(1_i128 << 64);
+    let keys = [
+        1.into(),
+        1.5.into(),
+        1e16.into(),
+        true.into(),
+        Value::Null,
+        big,
+    ];
+    let keys = keys.iter().map(|key| Text::of_key(key).unwrap());
+    let dict: Dict = keys
+        .chain([Text::from("1"), "true".into()])
+        .map(|key| (key, 7))
+        .collect();
+    let value = Value::List(vec![dict.into()]);
+    assert_eq!(to_value(&value).unwrap(), value);
+    assert_eq!(from_value::<Value>(value.clone()).unwrap(), value);
+    let json = serde_json::to_string(&value).unwrap();
+    assert!(
+        json.starts_with(r#"[{"1":7,"1.5":7,"1e+16":7,"true":7,"null":7,"1844"#),
+        "{json}"
+    );
+}
+
+#[test]
 fn a_tuple_does_not_read_as_a_shorter_one() {
     assert!(from_value::<(u8,)>(Value::from([1, 2])).is_err());
     assert!(from_value::<(u8, u8, u8)>(Value::from([1, 2])).is_err());

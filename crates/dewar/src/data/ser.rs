@@ -71,7 +71,19 @@ impl Serialize for Text {
 
 impl Serialize for Dict {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter())
+        serializer.collect_map(self.iter().map(|(key, value)| (Key(key), value)))
+    }
+}
+
+/// A dict's key, which keeps its type on the way to another [`Value`].
+struct Key<'a>(&'a Text);
+
+impl Serialize for Key<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.key_token() {
+            Some(token) => serializer.serialize_newtype_struct(token, self.0),
+            None => self.0.serialize(serializer),
+        }
     }
 }
 

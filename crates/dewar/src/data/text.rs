@@ -5,7 +5,7 @@ use compact_str::{CompactString, ToCompactString};
 use num_bigint::BigInt;
 
 use super::json_scan::Dialect;
-use super::{Value, json, json_text};
+use super::{Value, json, json_text, token};
 
 /// Python text: UTF-8, or generalized UTF-8 (WTF-8) where it holds lone surrogates.
 ///
@@ -153,6 +153,19 @@ impl Text {
             KeyKind::Bool => Value::Bool(key.text == "true"),
             KeyKind::Null => Value::Null,
         }
+    }
+
+    /// The name under which a key that is no text passes through serde.
+    pub(super) fn key_token(&self) -> Option<&'static str> {
+        let Repr::Key(key) = &self.0 else {
+            return None;
+        };
+        Some(match key.kind {
+            KeyKind::Int => token::INT_KEY,
+            KeyKind::Float => token::FLOAT_KEY,
+            KeyKind::Bool => token::BOOL_KEY,
+            KeyKind::Null => token::NULL_KEY,
+        })
     }
 
     /// Whether it is text, and no key of another type.

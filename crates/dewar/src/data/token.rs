@@ -17,6 +17,11 @@ pub(super) const TIME_DELTA: &str = "$dewar::TimeDelta";
 pub(super) const UUID: &str = "$dewar::Uuid";
 pub(super) const DECIMAL: &str = "$dewar::Decimal";
 pub(super) const MARKUP: &str = "$dewar::Markup";
+/// Keys of a dict that are no text in Python.
+pub(super) const INT_KEY: &str = "$dewar::IntKey";
+pub(super) const FLOAT_KEY: &str = "$dewar::FloatKey";
+pub(super) const BOOL_KEY: &str = "$dewar::BoolKey";
+pub(super) const NULL_KEY: &str = "$dewar::NullKey";
 /// Asks Dewar's deserializer for a whole [`Value`].
 pub(super) const VALUE: &str = "$dewar::Value";
 
@@ -42,6 +47,14 @@ fn from_text(name: &str, text: &str) -> Option<Value> {
         TIME_DELTA => Value::TimeDelta(text.parse().ok()?),
         UUID => Value::Uuid(text.parse().ok()?),
         DECIMAL => Value::Decimal(text.parse().ok()?),
+        INT_KEY => key(Value::from(text.parse::<BigInt>().ok()?))?,
+        FLOAT_KEY => key(Value::Float(text.parse().ok()?))?,
+        BOOL_KEY => key(Value::Bool(text.parse().ok()?))?,
+        NULL_KEY => key(Value::Null)?,
         _ => return None,
     })
+}
+
+fn key(of: Value) -> Option<Value> {
+    Text::of_key(&of).map(Value::Str)
 }

@@ -147,7 +147,12 @@ impl fmt::Debug for Snapshot {
 
 fn fields_of<T: Serialize>(value: &T) -> Result<Dict> {
     match to_value(value)? {
-        Value::Dict(fields) => Ok(fields),
+        Value::Dict(fields) if fields.keys().all(Text::is_text) => Ok(fields),
+        // The keys of a session are text, whatever those of a dict may be.
+        Value::Dict(fields) => Ok(fields
+            .into_iter()
+            .map(|(key, value)| (Text::from_wtf8(key.as_wtf8()).unwrap_or(key), value))
+            .collect()),
         _ => Err(Error::new(
             ErrorKind::Value,
             "only a struct or a map can be a whole session",

@@ -1,6 +1,6 @@
 use dewar::ErrorKind;
 use dewar::config::Config;
-use dewar::data::Value;
+use dewar::data::{Dict, Text, Value};
 
 use crate::support::{Browser, cookie_bench, server_bench};
 
@@ -294,6 +294,18 @@ async fn a_list_that_the_struct_reads_otherwise_than_it_is_stored_is_taken_as_a_
         .edit(|stocked: &mut Stocked| stocked.cart.push(2))
         .unwrap();
     assert_eq!(session.value("cart"), Some([1, 2].into()));
+}
+
+#[tokio::test]
+async fn the_keys_of_a_whole_session_are_text() {
+    let bench = cookie_bench(Config::new());
+    let session = Browser::default().open(&bench.engine).await;
+    let one = Text::of_key(&Value::Int(1)).unwrap();
+    session.write(&Dict::from([(one, "ada")])).unwrap();
+    session.insert("1", "grace").unwrap();
+    assert_eq!(session.keys(), ["1"]);
+    let name: Option<String> = session.get("1").unwrap();
+    assert_eq!(name.as_deref(), Some("grace"));
 }
 
 #[tokio::test]
