@@ -297,6 +297,8 @@ impl Session {
     }
 
     /// Loads what other requests have written since, and keeps this one's unsaved changes: for handlers that run long.
+    /// Behind a cache (`SESSION_CACHE_FOR`, [`CachedStore`](crate::store::cached::CachedStore)) it may load what the cache
+    /// still shows.
     ///
     /// ```
     /// # async fn charge(session: &dewar::Session) -> dewar::Result<()> { Ok(()) }

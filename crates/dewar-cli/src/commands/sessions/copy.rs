@@ -46,7 +46,7 @@ pub(super) enum Copied {
     Same,
     /// It was changed in the target since it was copied, and left alone.
     Kept,
-    /// It ended meanwhile, in one of the stores, and so in both.
+    /// It ended meanwhile in one of the stores; nothing of this run is left of it in the other.
     Gone,
     /// It cannot be read.
     Undecodable,
