@@ -391,7 +391,7 @@ def test_a_configuration_that_the_engine_refuses_is_left_to_flask(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app = app_with(
-        flask_dewar.SecureCookieSessionInterface(), SESSION_COOKIE_DOMAIN="localhost:5000"
+        flask_dewar.SecureCookieSessionInterface(), SESSION_COOKIE_DOMAIN="https://localhost"
     )
     response = app.test_client().get("/append")
     assert "session=" in response.headers["Set-Cookie"]

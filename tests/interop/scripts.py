@@ -20,7 +20,7 @@ def cookie_settings(draw: random.Random) -> dict[str, Any]:
     """The cookie's name and attributes: any that browsers would not refuse."""
     settings: dict[str, Any] = {
         "SESSION_COOKIE_NAME": draw.choice(["session", "sid", "__Secure-id", "__Host-id"]),
-        "SESSION_COOKIE_DOMAIN": draw.choice([None, "example.com", ".example.com"]),
+        "SESSION_COOKIE_DOMAIN": draw.choice([None, "example.com", ".example.com", "example.com:5000"]),
         "SESSION_COOKIE_PATH": draw.choice([None, "/", "/shop", "/a b/ü"]),
         "APPLICATION_ROOT": draw.choice(["/", "/app"]),
         "SESSION_COOKIE_SECURE": draw.random() < 0.5,

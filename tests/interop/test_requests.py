@@ -230,7 +230,7 @@ def test_a_cookie_that_browsers_would_drop_is_an_error(peer):
     [
         {"SESSION_COOKIE_SAMESITE": "None"},
         {"SESSION_COOKIE_NAME": "__Host-id"},
-        {"SESSION_COOKIE_DOMAIN": "example.com:5000"},
+        {"SESSION_COOKIE_DOMAIN": "https://example.com"},
         {"SESSION_COOKIE_PATH": "shop"},
     ],
     ids=lambda settings: next(iter(settings)),
