@@ -274,7 +274,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
             set_cookie = with_expiry(set_cookie, self.get_expiration_time(app, session))
         headers.append(response, "Set-Cookie", set_cookie)
 
-    def regenerate(self, session: ServerSideSession) -> None:
+    def regenerate(self, session: SessionMixin) -> None:
         """Gives the session a new id and keeps its data: to be called at login, so that an id that somebody planted
         before is worth nothing. The old record is removed when the new one is there."""
         lazy.load(session)
