@@ -659,10 +659,11 @@ impl Keys {
         addresses.find(|key| config.get(key).is_some_and(|value| !is_blank(value)))
     }
 
-    /// The URL of an address that may be a bare `host:port`.
+    /// The URL of an address that may be a bare `host:port`. `redis//host`, a URL without its colon, is none.
     fn url(&self, given: String) -> String {
+        let bare = !given.contains(':') && !given.contains("//");
         match self.session_type {
-            "memcached" | "redis" if !given.contains(':') || is_host_and_port(&given) => {
+            "memcached" | "redis" if bare || is_host_and_port(&given) => {
                 format!("{}://{given}", self.session_type)
             }
             _ => given,
@@ -679,7 +680,7 @@ fn is_blank(address: &Setting) -> bool {
 }
 
 fn is_host_and_port(address: &str) -> bool {
-    !address.contains("://")
+    !address.contains('/')
         && address.split(',').all(|one| {
             one.rsplit_once(':')
                 .is_some_and(|(_, port)| port.parse::<u16>().is_ok())

@@ -227,6 +227,19 @@ fn mistakes_name_their_key_and_no_password() {
         "{wrong_scheme}"
     );
 
+    for mistyped in [
+        "redis//cache.example",
+        "redis//cache.example:6379",
+        "redis:/cache.example:6379",
+    ] {
+        let said = mistake(&of_type("redis").set("SESSION_REDIS", mistyped));
+        assert!(
+            said.contains("redis://") || said.contains("lacks //"),
+            "{said}"
+        );
+        assert!(!said.contains("database"), "{said}");
+    }
+
     let table = of_type("sqlite")
         .set("SESSION_SQLITE", "sqlite:///x.db")
         .set("SESSION_SQLALCHEMY_TABLE", "a\0b");
