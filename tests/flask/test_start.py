@@ -26,6 +26,12 @@ def test_the_session_type_must_be_set() -> None:
         start(SECRET_KEY="a secret key of some length")
 
 
+def test_null_is_not_said_to_be_unset() -> None:
+    with pytest.raises(ConfigurationError, match=r"\[DW0905\].*SESSION_TYPE is 'null'") as caught:
+        start(SESSION_TYPE="null")
+    assert "not set" not in str(caught.value)
+
+
 def test_a_misspelt_session_type_is_told_what_was_meant() -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'memcached'"):
         start(SESSION_TYPE="memcache")
@@ -85,6 +91,7 @@ def test_no_server_is_guessed(kind: str) -> None:
     said = str(caught.value)
     assert f"error[DW0901] SESSION_{kind.upper()}: " in said and "\n   fix: set it to" in said
     assert "\n  page: https://" in said
+    assert "such as '" not in said  # more than one address may stand there
 
 
 def test_no_secret_is_shown() -> None:
@@ -193,3 +200,4 @@ def test_a_server_that_is_not_there_is_told_in_one_sentence() -> None:
     with pytest.raises(StoreError, match=r"redis at 127\.0\.0\.1:1: .*nothing listens") as caught:
         app.session_interface.store.load("session:none")  # type: ignore[attr-defined]
     assert str(caught.value).count("Connection refused") == 1
+    assert "is the address right? (Connection refused" in str(caught.value)

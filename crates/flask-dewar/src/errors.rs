@@ -25,7 +25,7 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     }
 }
 
-/// An error with its causes, in words.
+/// An error with its causes, in words. Behind a question, such as whether the address is right, the cause is in brackets.
 pub(crate) fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
     let mut message = error.to_string();
     let mut source = error.source();
@@ -33,8 +33,11 @@ pub(crate) fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
         // A cause that only passes on its own is said once.
         let text = cause.to_string();
         if !message.contains(&text) {
-            message.push_str(": ");
-            message.push_str(&text);
+            if message.ends_with('?') {
+                message = format!("{message} ({text})");
+            } else {
+                message = format!("{message}: {text}");
+            }
         }
         source = cause.source();
     }

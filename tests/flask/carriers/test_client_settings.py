@@ -378,7 +378,7 @@ def test_what_is_no_client_is_said(kind):
     with pytest.raises(ConnectionProblem) as caught:
         connection(kind, object(), {}, Codec)
     assert caught.value.finding.code == "DW0902"
-    assert "builtins.object" in str(caught.value)
+    assert "an object of type object is no client" in str(caught.value)
 
 
 def test_no_password_shows_in_repr():

@@ -196,10 +196,12 @@ def carrier_of(kind: str, client: Any, config: Mapping[str, Any], codec: Codec |
             return cachelib_carrier(client, config, codec)
         return CARRIERS[kind](client, config)
     except (AttributeError, TypeError) as error:
-        name = f"{type(client).__module__}.{type(client).__qualname__}"
+        name = type(client).__qualname__
+        if type(client).__module__ != "builtins":
+            name = f"{type(client).__module__}.{name}"
         raise problem(
             key,
-            f"a {name} is no client for session type {kind!r} ({type(error).__name__})",
+            f"an object of type {name} is no client for session type {kind!r} ({type(error).__name__})",
             f"give a client of {' or '.join(LIBRARIES[kind][1])}, or a URL",
             "DW0902",
         ) from None

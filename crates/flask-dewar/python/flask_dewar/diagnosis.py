@@ -108,6 +108,9 @@ NO_SESSION_TYPE = Finding(
 
 def no_session_type(app: Any) -> Finding:
     """The finding for a missing session type, with where it stands instead, if it stands anywhere."""
+    if app.config.get("SESSION_TYPE") == "null":
+        what = "SESSION_TYPE is 'null', with which nothing can be written to a session"
+        return replace(NO_SESSION_TYPE, what=what)
     elsewhere = in_a_class(app) or in_lower_case(app.config) or in_the_environment(os.environ)
     if elsewhere is None:
         return NO_SESSION_TYPE

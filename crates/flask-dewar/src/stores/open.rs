@@ -67,7 +67,7 @@ fn nowhere(name: &str, unsaid: Unsaid) -> Error {
     );
     refused(&format!(
         "error[DW0901] {key}: SESSION_TYPE is '{name}', and {key} is not set; nothing is assumed, so that no session goes \
-         anywhere but where it is meant to be\n   fix: set it to an address, such as '{example}', or to a client that the \
+         anywhere but where it is meant to be\n   fix: set it to an address, such as {example}, or to a client that the \
          application made\n  page: {page}"
     ))
 }
