@@ -12,14 +12,18 @@ from pathlib import Path
 import flask
 import flask_dewar
 import pytest
+import redis
 from cachelib import SimpleCache
 from click.testing import CliRunner
 from flask.cli import FlaskGroup
 from flask.sessions import SecureCookieSessionInterface
-from flask_dewar import StoreError, cli, doctor
+from flask_dewar import Session, StoreError, cli, doctor
 from flask_dewar.carriers.base import CarrierError
 from flask_dewar.clients import connection
 from flask_dewar.redis import RedisSessionInterface
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from shops import PATIENCE
 from test_carried import DictCarrier
 
 KEY = "9f3c1e77a05bd2846cf01b9de35a7482f3a91c07hunter2"
@@ -139,6 +143,31 @@ def test_purge_removes_what_has_expired(app):
         records[f"session:old{at}"] = (b"x", time.time() - 1)
     assert run(app, "sessions", "purge").stdout == "removed 3 expired sessions\n"
     assert len(records) == 6
+
+
+@pytest.mark.parametrize("way", ["native", "client"])
+@pytest.mark.parametrize("command", ["list", "delete --yes --all", "delete --yes some-id"])
+def test_a_store_that_fails_is_told_without_a_traceback(command, way):
+    app = flask.Flask(__name__)
+    app.config.update(SESSION_TYPE="redis", SESSION_DEWAR_CONNECTION=way)
+    app.config.update(SESSION_REDIS=redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    Session(app)
+    result = app.test_cli_runner().invoke(args=["dewar", "sessions", *command.split()])
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert result.stderr.startswith("Error: ") and "127.0.0.1" in result.stderr.replace(
+        "localhost", "127.0.0.1"
+    )
+
+
+def test_cleanup_tells_of_a_store_that_fails():
+    app = flask.Flask(__name__)
+    app.config.update(SESSION_TYPE="postgresql", **PATIENCE)
+    app.config["SESSION_POSTGRESQL"] = "postgresql://app@127.0.0.1:1/shop"
+    Session(app)
+    for command in ["session_cleanup", "dewar sessions purge"]:
+        result = app.test_cli_runner().invoke(args=command.split())
+        assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+        assert result.stderr.startswith("Error: postgresql at "), result.stderr
 
 
 def test_without_a_store_the_commands_say_so(app):

@@ -149,14 +149,15 @@ def explained(app: Flask, error: ConfigurationError) -> ConfigurationError:
 def register_commands(app: Flask) -> None:
     """Adds `flask session_cleanup`, and `flask dewar …`."""
 
+    from . import cli
+
     @app.cli.command("session_cleanup")
     @with_appcontext
+    @cli.told()
     def session_cleanup() -> None:
         """Removes expired sessions from the store."""
         interface = app.session_interface
         if isinstance(interface, ServerSideSessionInterface):
             click.echo(f"{interface.delete_expired_sessions()} expired sessions removed")
-
-    from . import cli
 
     cli.register(app)

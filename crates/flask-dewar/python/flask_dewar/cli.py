@@ -7,6 +7,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias
 
 import click
@@ -14,6 +15,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from . import diagnosis, doctor
+from .carriers.base import CarrierError
 from .errors import ConfigurationError, StoreError
 
 #: Characters of a handle: enough to tell sessions apart, and of no use to log in.
@@ -41,6 +43,15 @@ class Store(Protocol):
     def list(
         self, prefix: str, cursor: Any, limit: int
     ) -> tuple[list[tuple[str, int | None, float | None]], Any] | None: ...
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Ends a command with what a store that fails says, without a traceback."""
+    try:
+        yield
+    except (StoreError, CarrierError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 def register(app: Flask) -> None:
@@ -148,6 +159,7 @@ def sessions_group() -> None:
 @click.option("--ids", is_flag=True, help="Show session ids: whoever has one is logged in.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @with_appcontext
+@told()
 def list_sessions(limit: int | None, ids: bool, as_json: bool) -> None:
     """List sessions, by handles that are of no use to log in."""
     store, prefix = opened()
@@ -179,6 +191,7 @@ def list_sessions(limit: int | None, ids: bool, as_json: bool) -> None:
 )
 @click.confirmation_option("--yes", prompt="Delete for good?", help="Do not ask.")
 @with_appcontext
+@told()
 def delete_sessions(sessions: tuple[str, ...], everything: bool) -> None:
     """Delete sessions, by handle or by id: whoever has one is logged out."""
     if bool(sessions) == everything:
@@ -204,6 +217,7 @@ def delete_sessions(sessions: tuple[str, ...], everything: bool) -> None:
 
 @sessions_group.command("purge")
 @with_appcontext
+@told()
 def purge_sessions() -> None:
     """Remove expired sessions from a store that does not do that by itself."""
     store, _ = opened()
