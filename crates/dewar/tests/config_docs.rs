@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use dewar::config::{Code, DefinedBy, KEYS, Kind, Preset, SESSION_TYPES, Scope};
+use dewar::config::{Code, DefinedBy, KEYS, Key, Kind, Preset, SESSION_TYPES, Scope};
 
 const START: &str =
     "<!-- From here on written by `UPDATE_DOCS=1 cargo test -p dewar --test config_docs`. -->\n";
@@ -47,7 +47,7 @@ fn tables() -> String {
             "| `{}` | {} | {} | {} | {defined_by} | {} |",
             key.name,
             kind(key.kind),
-            preset(key.default),
+            preset(key),
             cell(key.meaning),
             scope(key.scope)
         )
@@ -86,9 +86,10 @@ fn kind(kind: Kind) -> String {
     }
 }
 
-fn preset(preset: Preset) -> String {
-    match preset {
+fn preset(key: &Key) -> String {
+    match key.default {
         Preset::Unset(what) => cell(what),
+        Preset::Integer(mode) if key.kind == Kind::FileMode => format!("`\"{mode:04o}\"`"),
         Preset::Bool(value) => value.to_string(),
         Preset::Integer(value) => value.to_string(),
         Preset::Text(value) => format!("`{value}`"),

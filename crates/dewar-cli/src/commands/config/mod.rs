@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use dewar::config::{Code, Config, ConfigFile, Environment, Key, Preset, Setting, Stage};
+use dewar::config::{Code, Config, ConfigFile, Environment, Key, Kind, Preset, Setting, Stage};
 
 use crate::exit::{Failure, Outcome};
 use crate::text::{parse_name, time};
@@ -156,6 +156,7 @@ fn plain(value: &Setting) -> String {
 fn default(key: &Key) -> String {
     match key.default {
         Preset::Unset(consequence) => consequence.into(),
+        Preset::Integer(mode) if key.kind == Kind::FileMode => format!("'{mode:04o}'"),
         preset => plain(&preset.setting()),
     }
 }
