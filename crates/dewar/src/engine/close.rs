@@ -9,7 +9,9 @@ use crate::config::OnStoreFailure;
 use crate::cookie::SessionCookie;
 use crate::data::Format;
 use crate::events;
-use crate::plan::{CookieAction, Decision, Fate, Kept, Plan, Reason, Vary, plan};
+use crate::plan::{
+    CookieAction, Decision, Fate, Kept, Plan, Presence, Reason, SessionState, Vary, plan,
+};
 use crate::session::Session;
 use crate::session::changes::Changes;
 use crate::session::state::{Saved, State, gone};
@@ -113,7 +115,8 @@ impl Engine {
             session.lock().forget_new_id();
         }
         let now = self.now();
-        let (decision, outcome) = self.settle(session, now, deadline).await?;
+        let on_failure = self.0.on_store_failure;
+        let (decision, outcome) = self.settle(session, now, deadline, on_failure).await?;
         self.cleanup(now).await;
         // Nothing is waited for from here on: who gives up before this can close the session again.
         self.reply(&mut session.lock(), decision, outcome, now)
@@ -169,7 +172,9 @@ impl Engine {
                 (Kept::InStore, true) => Deadline::Passed,
             }
         };
-        match self.settle(session, now, deadline).await? {
+        // Nobody may be told that something is saved which is not.
+        let on_failure = OnStoreFailure::Fail;
+        match self.settle(session, now, deadline, on_failure).await? {
             (_, Outcome::Done { .. }) => Ok(()),
             (_, Outcome::Gone) => Err(gone()),
         }
@@ -202,6 +207,7 @@ impl Engine {
         session: &Session,
         now: UnixTime,
         deadline: Deadline,
+        on_failure: OnStoreFailure,
     ) -> Result<(Decision, Outcome)> {
         let Interface::Server(server) = &self.0.interface else {
             let decision = self.decide(&mut session.lock(), now, deadline)?;
@@ -233,10 +239,12 @@ impl Engine {
             Err(error) => {
                 if error.kind() == ErrorKind::Store {
                     events::store_failed("close", &error);
-                    let goes_on = self.0.on_store_failure == OnStoreFailure::ReadOnlyEmpty;
+                    let goes_on = on_failure == OnStoreFailure::ReadOnlyEmpty;
                     // Nobody may be told that they are logged out while the record lives.
                     if goes_on && !matches!(decision.plan, Plan::Delete | Plan::Restart) {
-                        return Ok((store_failed(decision), Outcome::Done { merges: 0 }));
+                        let state = session.lock().snapshot();
+                        let decision = store_failed(decision, &state);
+                        return Ok((decision, Outcome::Done { merges: 0 }));
                     }
                 }
                 Err(error)
@@ -373,10 +381,15 @@ const GONE: Decision = Decision {
     reason: Reason::Gone,
 };
 
-fn store_failed(decision: Decision) -> Decision {
+/// Without the changes: the browser learns of what was saved before.
+fn store_failed(decision: Decision, state: &SessionState) -> Decision {
+    let cookie = match (decision.cookie, state.presence) {
+        (CookieAction::Set, Presence::Unannounced) => CookieAction::Set,
+        _ => CookieAction::Keep,
+    };
     Decision {
         plan: Plan::Nothing,
-        cookie: CookieAction::Keep,
+        cookie,
         reason: Reason::StoreFailed,
         ..decision
     }

@@ -289,7 +289,8 @@ impl Session {
     /// that was begun is to be awaited or dropped: one that is kept and no longer polled holds up those that come after it.
     ///
     /// # Errors
-    /// As [`Engine::close`]; [`ErrorKind::Gone`](crate::ErrorKind::Gone) if another request ended the session;
+    /// As [`Engine::close`], but [`ErrorKind::Store`](crate::ErrorKind::Store) whatever the policy is if the store fails;
+    /// [`ErrorKind::Gone`](crate::ErrorKind::Gone) if another request ended the session;
     /// [`ErrorKind::ReadOnly`](crate::ErrorKind::ReadOnly) if the response has started and the browser does not know
     /// the session: its cookie can no longer be sent.
     pub async fn save(&self) -> Result<()> {

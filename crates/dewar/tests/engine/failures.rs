@@ -152,3 +152,32 @@ async fn a_failed_write_goes_on_without_if_so_configured() {
     assert_eq!(reply.decision().reason, Reason::StoreFailed);
     assert_eq!(reply.set_cookie(), None);
 }
+
+#[tokio::test]
+async fn a_save_that_fails_says_so_whatever_is_configured() {
+    for policy in ["fail", "read-only"] {
+        let bench = server_bench(Config::new().set("SESSION_ON_STORE_FAILURE", policy));
+        let browser = logged_in(&bench).await;
+        bench.store.fail(&["replace"]);
+        let session = browser.open(&bench.engine).await;
+        session.insert("cart", [1]).unwrap();
+        let error = session.save().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Store, "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_saved_before_the_store_failed_reaches_the_browser() {
+    let bench = server_bench(Config::new().set("SESSION_ON_STORE_FAILURE", "read-only"));
+    let mut browser = logged_in(&bench).await;
+    let session = browser.open(&bench.engine).await;
+    session.regenerate().unwrap();
+    session.save().await.unwrap();
+    session.insert("cart", [1]).unwrap();
+    bench.store.fail(&["replace"]);
+    let reply = browser.close(&session).await;
+    assert_eq!(reply.decision().reason, Reason::StoreFailed);
+    bench.store.fail(&[]);
+    let session = browser.open(&bench.engine).await;
+    assert_eq!(session.keys(), ["_permanent", "user"]);
+}
