@@ -18,12 +18,15 @@ impl Server {
     pub(super) async fn create(
         &self,
         key: &Key,
-        blob: Vec<u8>,
+        blob: &[u8],
         expires: UnixTime,
     ) -> Result<Created> {
         match self.store.immediate() {
-            Some(store) => store.create(key, &blob, expires),
-            None => self.store.create(key, blob.into(), expires).await,
+            Some(store) => store.create(key, blob, expires),
+            None => {
+                let blob = Bytes::copy_from_slice(blob);
+                self.store.create(key, blob, expires).await
+            }
         }
     }
 

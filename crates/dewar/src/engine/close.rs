@@ -163,6 +163,7 @@ impl Engine {
         let now = self.now();
         let deadline = {
             let state = session.lock();
+            state.check_lives()?;
             match (state.kept, state.closed) {
                 // The cookie is made at the end of the request; nothing to do now.
                 (Kept::InCookie, false) => return state.check_writable(),
@@ -188,16 +189,26 @@ impl Engine {
         let _saving = server.begin_saving(session).await;
         let key = {
             let state = session.lock();
+            state.check_lives()?;
             match &state.saved {
                 Saved::InStore(stored) => stored.key.clone(),
                 Saved::Nowhere | Saved::InCookie { .. } => return Ok(()),
             }
         };
         if self.look_again(server, session, &key).await? {
-            Ok(())
-        } else {
-            end_gone(session);
-            Err(gone())
+            return Ok(());
+        }
+        {
+            let mut state = session.lock();
+            if state.removing {
+                // By this request, which emptied it and did not wait for the answer.
+                state.end_deleted();
+                return Ok(());
+            }
+        }
+        match end_gone(session) {
+            Outcome::Done { .. } => Ok(()),
+            Outcome::Gone => Err(gone()),
         }
     }
 

@@ -27,8 +27,8 @@ pub(super) enum Outcome {
 }
 
 impl Engine {
-    /// Does what the plan says; `None` if it was to be removed as emptied, but another request has put something into it, so
-    /// that what to do is to be decided again.
+    /// Does what the plan says; `None` if what to do is to be decided again: another request has put something into what was to
+    /// be removed as emptied or has removed the rest of what was to be written, or the session turns out to be removed already.
     pub(super) async fn execute(
         &self,
         server: &Server,
@@ -41,11 +41,15 @@ impl Engine {
             Plan::Nothing => done,
             Plan::Touch => self.touch(server, session, now).await?,
             Plan::Create => self.create(server, session, now).await.map(|_| done)?,
-            Plan::Replace => self.replace(server, session, now).await?,
-            Plan::Rotate => self.rotate(server, session, now).await?,
+            Plan::Replace => return self.replace(server, session, now).await,
+            Plan::Rotate => return self.rotate(server, session, now).await,
             Plan::Restart => {
                 self.delete(server, session).await?;
                 events::destroyed();
+                if session.lock().content() == Content::Empty {
+                    // Another task of this request ended it once more meanwhile.
+                    return Ok(None);
+                }
                 self.create(server, session, now).await.map(|_| done)?
             }
             Plan::Delete if session.lock().fate == Fate::Destroyed => {
@@ -101,6 +105,10 @@ impl Engine {
         for _ in 0..=MAX_MERGES {
             let (key, version) = {
                 let state = session.lock();
+                if state.fate == Fate::Destroyed {
+                    // By another task of this request: it goes whatever others wrote to it.
+                    return Ok(None);
+                }
                 let Saved::InStore(stored) = &state.saved else {
                     return Ok(done);
                 };
@@ -129,7 +137,7 @@ impl Engine {
             if !self.look_again(server, session, &key).await? {
                 return Ok(Some(end_gone(session)));
             }
-            if session.lock().snapshot().content == Content::Filled {
+            if session.lock().content() == Content::Filled {
                 return Ok(None);
             }
         }
@@ -143,25 +151,32 @@ impl Engine {
         session: &Session,
         now: UnixTime,
     ) -> Result<Option<Pending>> {
-        let mut in_flight = InFlight::take(session, &mut session.lock());
+        // At every try the same: what is changed meanwhile is left to the next save.
+        let (mut in_flight, blob, expires) = {
+            let mut state = session.lock();
+            let blob = state.document.encode(server.format)?;
+            let expires = self.expires(&state.document, now);
+            (InFlight::take(session, &mut state), blob, expires)
+        };
         // The record that an earlier try has made.
-        let mut own: Option<Version> = None;
+        let mut own: Option<(Key, Version)> = None;
         for _ in 0..MAX_IDS {
-            let (key, blob, expires, doubted) = {
+            let (id, key, doubted) = {
                 let mut state = session.lock();
                 if state.fate == Fate::Destroyed {
                     return Ok(None);
                 }
-                let key = server.key(state.next_id(|| self.generate_id(server))?.expose());
-                let blob = state.document.encode(server.format)?;
+                let id = state.next_id(|| self.generate_id(server))?;
+                let key = server.key(id.expose());
                 let doubted = state.may_have_created(&key);
-                (key, blob, self.expires(&state.document, now), doubted)
+                (id, key, doubted)
             };
             in_flight.creating = Some(key.clone());
-            let created = match own.take() {
-                None => server.create(&key, blob, expires).await?,
-                Some(seen) => {
-                    let sent = &mut None;
+            // Another id may have been asked for meanwhile.
+            let created = match own.take().filter(|(made, _)| *made == key) {
+                None => server.create(&key, &blob, expires).await?,
+                Some((_, seen)) => {
+                    let (blob, sent) = (blob.clone(), &mut None);
                     match server.replace(&key, blob, expires, &seen, sent).await? {
                         Replaced::Done(version) => Created::Done(version),
                         Replaced::Conflict | Replaced::Gone => Created::Taken,
@@ -172,20 +187,21 @@ impl Engine {
                 Created::Done(version) => {
                     in_flight.creating = None;
                     let mut state = session.lock();
+                    state.know_created(&id, &key);
                     state.saved = Saved::InStore(StoredAs {
                         key,
                         version,
                         extended: Some(now),
                     });
                     state.announced = false;
-                    state.know_created();
                     events::created();
                     drop(state);
                     return Ok(Some(in_flight.landed()));
                 }
                 // Nobody else knows the id.
                 Created::Taken if doubted => {
-                    own = server.load(&key).await?.map(|record| record.version);
+                    let made = server.load(&key).await?;
+                    own = made.map(|record| (key, record.version));
                 }
                 Created::Taken => {
                     in_flight.creating = None;
@@ -199,13 +215,28 @@ impl Engine {
         ))
     }
 
-    /// Writes the changes; on a conflict applies them to what the other request wrote.
-    async fn replace(&self, server: &Server, session: &Session, now: UnixTime) -> Result<Outcome> {
+    /// Writes the changes; on a conflict applies them to what the other request wrote. `None` if nothing is left in it then, or if
+    /// this request has removed the record before, by a call whose answer nobody waited for, and wrote what starts a new session.
+    async fn replace(
+        &self,
+        server: &Server,
+        session: &Session,
+        now: UnixTime,
+    ) -> Result<Option<Outcome>> {
         let mut in_flight = InFlight::take(session, &mut session.lock());
         let outcome = self
             .replace_merging(server, session, &mut in_flight, now)
             .await?;
-        in_flight.landed();
+        if outcome.is_some() {
+            in_flight.landed();
+        } else {
+            // They are pending again.
+            drop(in_flight);
+            let mut state = session.lock();
+            if state.removing {
+                state.end_deleted();
+            }
+        }
         Ok(outcome)
     }
 
@@ -215,7 +246,7 @@ impl Engine {
         session: &Session,
         in_flight: &mut InFlight<'_>,
         now: UnixTime,
-    ) -> Result<Outcome> {
+    ) -> Result<Option<Outcome>> {
         let mut turns = Turns::new(self, server, now);
         for merges in 0..=MAX_MERGES {
             let (key, blob, expires, version) = {
@@ -223,10 +254,10 @@ impl Engine {
                 let state = &mut *guard;
                 if state.fate == Fate::Destroyed {
                     // Another task of this request ended the session meanwhile; the next save does it.
-                    return Ok(Outcome::Done { merges });
+                    return Ok(Some(Outcome::Done { merges }));
                 }
                 let Saved::InStore(stored) = &state.saved else {
-                    return Ok(Outcome::Done { merges });
+                    return Ok(Some(Outcome::Done { merges }));
                 };
                 let (key, version) = (stored.key.clone(), stored.version.clone());
                 // What was changed since is written with it.
@@ -234,7 +265,11 @@ impl Engine {
                 in_flight.pending.changes.absorb(newer);
                 if merges > 0 && in_flight.pending.is_empty() {
                     // An earlier write turned out to have arrived.
-                    return Ok(Outcome::Done { merges });
+                    return Ok(Some(Outcome::Done { merges }));
+                }
+                if state.content() == Content::Empty {
+                    // Others have removed the rest of it, or another task of this request has.
+                    return Ok(None);
                 }
                 let blob = state.document.encode(server.format)?;
                 (key, blob, self.expires(&state.document, now), version)
@@ -243,17 +278,22 @@ impl Engine {
             let sent = &mut in_flight.sent;
             match server.replace(&key, blob, expires, &version, sent).await? {
                 Replaced::Done(version) => {
-                    if let Saved::InStore(stored) = &mut session.lock().saved {
+                    let mut state = session.lock();
+                    state.removing = false;
+                    if let Saved::InStore(stored) = &mut state.saved {
                         stored.version = version;
                         stored.extended = Some(now);
                     }
-                    return Ok(Outcome::Done { merges });
+                    return Ok(Some(Outcome::Done { merges }));
                 }
-                Replaced::Gone => return Ok(end_gone(session)),
+                Replaced::Gone if session.lock().removing => return Ok(None),
+                Replaced::Gone => return Ok(Some(end_gone(session))),
                 Replaced::Conflict => {
+                    // Neither was it removed before, nor will it be: it is another version.
+                    session.lock().removing = false;
                     turns.step_aside(&key).await;
                     let Some(record) = server.load(&key).await? else {
-                        return Ok(end_gone(session));
+                        return Ok(Some(end_gone(session)));
                     };
                     if !in_flight.pending.recognise(&record.blob) {
                         events::merged();
@@ -311,10 +351,14 @@ impl Server {
     }
 }
 
-/// Drops the session's data: the record is gone, and must stay so.
+/// Drops the session's data: the record is gone, and must stay so. If this request has ended the session too, what it wrote
+/// since is left to the next save.
 pub(super) fn end_gone(session: &Session) -> Outcome {
-    events::gone();
     let mut state = session.lock();
+    if state.fate == Fate::Destroyed {
+        return Outcome::Done { merges: 0 };
+    }
+    events::gone();
     state.end();
     state.writable = Writable::Ended;
     Outcome::Gone

@@ -37,6 +37,14 @@ impl<'s> InFlight<'s> {
         self.session = None;
         std::mem::take(&mut self.pending)
     }
+
+    /// They are in the store; a new id or the end, where one was asked for, is still to come.
+    pub(super) fn landed_alone(self, state: &mut State) -> Pending {
+        if state.fate == Fate::Kept {
+            state.fate = self.fate;
+        }
+        self.landed()
+    }
 }
 
 impl Drop for InFlight<'_> {

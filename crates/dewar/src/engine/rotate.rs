@@ -1,6 +1,7 @@
 //! A new id for a session, in steps of which each can be given up: what is left to do is in the session's state.
 
 use super::execute::{MAX_MERGES, Outcome, contention, end_gone};
+use super::in_flight::InFlight;
 use super::turns::Turns;
 use super::{Engine, Server};
 use crate::data::Document;
@@ -16,30 +17,44 @@ const OWN_TRIES: u32 = 3;
 
 impl Engine {
     /// Writes everything under a new id, then removes the old record. If the second step fails, the data is safe
-    /// under the new id and the old record is left to the next save, or to expire.
+    /// under the new id and the old record is left to the next save, or to expire. `None` if nothing is left in the session then,
+    /// so that what to do is to be decided again.
     pub(super) async fn rotate(
         &self,
         server: &Server,
         session: &Session,
         now: UnixTime,
-    ) -> Result<Outcome> {
+    ) -> Result<Option<Outcome>> {
         let old = match &session.lock().saved {
             Saved::InStore(stored) => stored.clone(),
             Saved::Nowhere | Saved::InCookie { .. } => return Err(contention()),
         };
         let Some(pending) = self.create(server, session, now).await? else {
-            return Ok(Outcome::Done { merges: 0 });
+            return Ok(Some(Outcome::Done { merges: 0 }));
         };
-        session.lock().leftover_mut().retired = Some(Retired {
-            key: old.key,
-            seen: old.version,
-            pending,
-            unanswered: false,
-        });
-        Ok(match self.retire(server, session, now).await {
-            Some(merges) => Outcome::Done { merges },
-            None => Outcome::Gone,
-        })
+        {
+            let mut state = session.lock();
+            // As emptied, by a call whose answer nobody waited for.
+            let unanswered = std::mem::take(&mut state.removing);
+            state.leftover_mut().retired = Some(Retired {
+                key: old.key,
+                seen: old.version,
+                pending,
+                unanswered,
+            });
+            if state.fate == Fate::Destroyed {
+                // By another task of this request meanwhile: nothing is taken over any more.
+                state.leave_retired();
+            }
+        }
+        let Some(merges) = self.retire(server, session, now).await else {
+            return Ok(Some(Outcome::Gone));
+        };
+        let emptied = {
+            let state = session.lock();
+            state.is_changed() && state.content() == Content::Empty
+        };
+        Ok((!emptied).then_some(Outcome::Done { merges }))
     }
 
     /// Does what saves that were given up left to do; `false` if the session turns out to have been ended.
@@ -116,8 +131,9 @@ impl Engine {
             };
             turns.let_pass(&key).await;
             let answer = server.delete_unchanged(&key, &seen).await?;
-            if let Some(retired) = session.lock().retired_mut() {
-                retired.unanswered = false;
+            match session.lock().retired_mut() {
+                Some(retired) => retired.unanswered = false,
+                None => return Ok(Some(merges)),
             }
             match answer {
                 Deleted::Done => return Ok(Some(merges)),
@@ -143,14 +159,24 @@ impl Engine {
     /// Writes the record of a session whose id nobody else knows yet.
     async fn write_own(&self, server: &Server, session: &Session, now: UnixTime) -> Result<()> {
         for _ in 0..OWN_TRIES {
-            let (key, blob, expires, version) = {
-                let state = session.lock();
-                let Saved::InStore(stored) = &state.saved else {
-                    return Ok(());
+            let (key, blob, expires, version, in_flight) = {
+                let mut state = session.lock();
+                let (key, version) = match &state.saved {
+                    // Ended by another task of this request, it goes.
+                    _ if state.fate == Fate::Destroyed => return Ok(()),
+                    Saved::InStore(stored) => (stored.key.clone(), stored.version.clone()),
+                    Saved::Nowhere | Saved::InCookie { .. } => return Ok(()),
                 };
+                if state.content() == Content::Empty {
+                    // Nothing is left in it, and it goes when the old one has gone.
+                    state.changes.record_marked();
+                    return Ok(());
+                }
                 let blob = state.document.encode(server.format)?;
                 let expires = self.expires(&state.document, now);
-                (stored.key.clone(), blob, expires, stored.version.clone())
+                // What was changed since is written with it.
+                let in_flight = InFlight::take(session, &mut state);
+                (key, blob, expires, version, in_flight)
             };
             let replaced = server
                 .replace(&key, blob, expires, &version, &mut None)
@@ -164,12 +190,20 @@ impl Engine {
                     None => return Ok(()),
                 },
             };
-            if let Saved::InStore(stored) = &mut session.lock().saved {
+            let mut guard = session.lock();
+            let state = &mut *guard;
+            if let Saved::InStore(stored) = &mut state.saved {
                 stored.version = version;
             }
             if done {
+                let written = in_flight.landed_alone(state);
+                if let Some(retired) = state.retired_mut() {
+                    retired.pending.changes.absorb(written.changes);
+                }
                 return Ok(());
             }
+            // What is pending again takes the lock.
+            drop(guard);
         }
         Err(contention())
     }
@@ -217,7 +251,7 @@ fn take_over(server: &Server, session: &Session, record: Record) -> bool {
 /// A record that is to be removed; with the last one, nothing is left.
 fn next_to_clear(session: &Session) -> Option<Key> {
     let mut state = session.lock();
-    if state.snapshot().content == Content::Empty || state.fate == Fate::Destroyed {
+    if state.content() == Content::Empty || state.fate == Fate::Destroyed {
         state.abandon_created();
     }
     state.tidy();

@@ -161,7 +161,7 @@ impl State {
 
     /// Whether there is nothing worth keeping: `_permanent` alone counts in a cookie, as in Flask, and does not
     /// in a store, as in Flask-Session.
-    fn content(&self) -> Content {
+    pub(crate) fn content(&self) -> Content {
         let marks = |key: &Text| key == CREATED || (key == PERMANENT && self.kept == Kept::InStore);
         if self.document.keys().all(marks) {
             Content::Empty
@@ -218,7 +218,7 @@ impl State {
         ends_or_moves || self.is_changed() || left
     }
 
-    fn is_changed(&self) -> bool {
+    pub(crate) fn is_changed(&self) -> bool {
         !self.changes.is_empty() || !self.unanswered.is_empty()
     }
 
@@ -276,10 +276,13 @@ impl State {
         leftover.is_some_and(|leftover| leftover.created.as_ref() == Some(key))
     }
 
-    /// It is known now what became of the record under the next id.
-    pub(crate) fn know_created(&mut self) {
+    /// The session's record is made, under this id and key.
+    pub(crate) fn know_created(&mut self, id: &SessionId, key: &Key) {
+        self.next_id.take_if(|next| next == id);
         if let Some(leftover) = &mut self.leftover {
             leftover.created = None;
+            // Where another id was asked for meanwhile, it was to go.
+            leftover.keys.retain(|left| left != key);
         }
         self.tidy();
     }
@@ -293,6 +296,22 @@ impl State {
     pub(crate) fn abandon_created(&mut self) {
         if let Some(leftover) = &mut self.leftover {
             leftover.keys.extend(leftover.created.take());
+        }
+    }
+
+    /// The record before the new id is to go, whatever others write to it.
+    pub(crate) fn leave_retired(&mut self) {
+        if let Some(leftover) = &mut self.leftover {
+            let retired = leftover.retired.take();
+            leftover.keys.extend(retired.map(|retired| retired.key));
+        }
+    }
+
+    /// An error if another request is known to have ended the session.
+    pub(crate) fn check_lives(&self) -> Result<()> {
+        match self.writable {
+            Writable::Ended => Err(gone()),
+            Writable::Yes | Writable::Null(_) | Writable::StoreFailed => Ok(()),
         }
     }
 
@@ -449,10 +468,7 @@ impl State {
     pub(crate) fn destroy(&mut self, permanence: Permanence) -> Result<()> {
         self.check_writable()?;
         self.abandon_created();
-        if let Some(leftover) = &mut self.leftover {
-            let retired = leftover.retired.take();
-            leftover.keys.extend(retired.map(|retired| retired.key));
-        }
+        self.leave_retired();
         *self = State {
             saved: std::mem::replace(&mut self.saved, Saved::Nowhere),
             announced: self.announced,

@@ -144,6 +144,43 @@ async fn a_request_that_empties_the_session_takes_only_its_own_keys() {
 }
 
 #[tokio::test]
+async fn two_requests_that_each_remove_a_part_of_the_session_leave_none() {
+    for new_id in [false, true] {
+        let bench = server_bench(Config::new());
+        let mut browser = logged_in(&bench.engine).await;
+        browser.write(&bench.engine, "cart", [1]).await;
+        let slow = browser.open(&bench.engine).await;
+        slow.remove("user").unwrap();
+        if new_id {
+            slow.regenerate().unwrap();
+        }
+        browser
+            .request(&bench.engine, |quick| drop(quick.remove("cart").unwrap()))
+            .await;
+        let reply = browser.close(&slow).await;
+        assert_eq!(reply.decision().reason, Reason::Emptied);
+        assert_eq!(browser.cookie, None);
+        assert_eq!(bench.store.sessions().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_logout_of_both_of_two_requests_keeps_the_farewell() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    let session = browser.open(&bench.engine).await;
+    session.destroy().unwrap();
+    session.insert("farewell", true).unwrap();
+    browser
+        .request(&bench.engine, |other| other.destroy().unwrap())
+        .await;
+    session.reload().await.unwrap();
+    browser.close(&session).await;
+    let session = browser.open(&bench.engine).await;
+    assert_eq!(session.keys(), ["_permanent", "farewell"]);
+}
+
+#[tokio::test]
 async fn an_emptied_session_that_another_request_filled_gets_the_new_id_that_was_asked_for() {
     let bench = server_bench(Config::new());
     let mut browser = logged_in(&bench.engine).await;
@@ -490,7 +527,10 @@ async fn a_save_of_a_session_that_has_ended_says_so() {
     browser
         .request(&bench.engine, |session| session.destroy().unwrap())
         .await;
-    assert_eq!(long.save().await.unwrap_err().kind(), ErrorKind::Gone);
+    for _ in 0..2 {
+        assert_eq!(long.save().await.unwrap_err().kind(), ErrorKind::Gone);
+        assert_eq!(long.reload().await.unwrap_err().kind(), ErrorKind::Gone);
+    }
     assert_eq!(bench.store.sessions().await, 0);
 }
 

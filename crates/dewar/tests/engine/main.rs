@@ -7,6 +7,7 @@
 //! | `server_sessions` | sessions that are kept in a store |
 //! | `concurrency` | nothing is lost, nothing ended comes back |
 //! | `saving` | saves of one session come one after the other, and one that is given up loses nothing |
+//! | `meanwhile` | what a task does to the session while another one saves it |
 //! | `failures` | what a failing store does to a request |
 //! | `events` | what is told and counted of all that, as docs/sessions.md lists it |
 //! | `reload` | new keys in a running engine end no session |
@@ -19,6 +20,7 @@ mod concurrency;
 mod cookie_sessions;
 mod events;
 mod failures;
+mod meanwhile;
 mod reload;
 mod saving;
 mod server_sessions;

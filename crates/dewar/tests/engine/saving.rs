@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::support::{Bench, Browser, server_bench};
 
 /// A browser whose session holds `{"user": "ada"}`.
-async fn logged_in(bench: &Bench) -> Browser {
+pub(crate) async fn logged_in(bench: &Bench) -> Browser {
     let mut browser = Browser::default();
     browser.write(&bench.engine, "user", "ada").await;
     browser
@@ -30,7 +30,7 @@ where
 }
 
 /// Starts to save in a task of its own.
-async fn save_begun(
+pub(crate) async fn save_begun(
     bench: &Bench,
     operation: &'static str,
     session: &Session,
@@ -162,7 +162,7 @@ fn threads_that_save_a_session_in_memory_come_one_after_the_other() {
 }
 
 /// Starts to save, and gives up while the store is at this operation.
-async fn give_up(bench: &Bench, operation: &'static str, session: &Session) {
+pub(crate) async fn give_up(bench: &Bench, operation: &'static str, session: &Session) {
     let saving = save_begun(bench, operation, session).await;
     saving.abort();
     assert!(saving.await.unwrap_err().is_cancelled());
@@ -170,7 +170,7 @@ async fn give_up(bench: &Bench, operation: &'static str, session: &Session) {
     assert!(session.is_modified(), "{operation}: it counts as saved");
 }
 
-fn append(session: &Session, item: u32) {
+pub(crate) fn append(session: &Session, item: u32) {
     session
         .update("cart", |cart: &mut Vec<u32>| cart.push(item))
         .unwrap();
@@ -554,5 +554,34 @@ async fn a_new_id_whose_save_is_given_up_is_none_without_a_response() {
         give_up(&bench, operation, &session).await;
         bench.engine.close_unanswered(&session).await.unwrap();
         assert_eq!(bench.store.sessions().await, 0, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_after_an_emptied_session_was_removed_unnoticed_is_not_lost() {
+    for operation in REMOVED {
+        for new_id in [false, true] {
+            let bench = server_bench(Config::new());
+            let mut browser = logged_in(&bench).await;
+            let session = browser.open(&bench.engine).await;
+            session.clear().unwrap();
+            give_up(&bench, operation, &session).await;
+            session.insert("farewell", true).unwrap();
+            if new_id {
+                session.regenerate().unwrap();
+            }
+            browser.close(&session).await;
+            let session = browser.open(&bench.engine).await;
+            assert_eq!(session.keys(), ["_permanent", "farewell"], "{operation}");
+            assert_eq!(bench.store.sessions().await, 1, "{operation}");
+        }
+        let bench = server_bench(Config::new());
+        let mut browser = logged_in(&bench).await;
+        let session = browser.open(&bench.engine).await;
+        session.clear().unwrap();
+        give_up(&bench, operation, &session).await;
+        session.reload().await.unwrap();
+        browser.close(&session).await;
+        assert_eq!(browser.cookie, None, "{operation}");
     }
 }

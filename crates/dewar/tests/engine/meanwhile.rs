@@ -1,0 +1,148 @@
+use dewar::config::Config;
+
+use crate::saving::{append, give_up, logged_in, save_begun};
+use crate::support::{Bench, Browser, server_bench};
+
+/// Lets go of what hangs, and waits until the store holds it up at this operation.
+async fn go_on_until(bench: &Bench, operation: &'static str) {
+    bench.store.hang_after(operation, 0);
+    while !bench.store.hangs() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_ended_again_while_it_is_removed_leaves_no_record() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench).await;
+    let session = browser.open(&bench.engine).await;
+    session.destroy().unwrap();
+    session.insert("farewell", true).unwrap();
+    let saving = save_begun(&bench, "delete", &session).await;
+    session.destroy().unwrap();
+    bench.store.let_go();
+    saving.await.unwrap().unwrap();
+    assert_eq!(bench.store.sessions().await, 0);
+    browser.close(&session).await;
+    assert_eq!(browser.cookie, None);
+}
+
+#[tokio::test]
+async fn a_session_that_is_cleared_while_a_save_is_merged_leaves_no_record() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench).await;
+    let session = browser.open(&bench.engine).await;
+    session.insert("cart", [1]).unwrap();
+    bench.store.lose(1);
+    let saving = save_begun(&bench, "load", &session).await;
+    session.clear().unwrap();
+    bench.store.let_go();
+    saving.await.unwrap().unwrap();
+    assert_eq!(bench.store.sessions().await, 0);
+    browser.close(&session).await;
+    assert_eq!(browser.cookie, None);
+}
+
+#[tokio::test]
+async fn a_logout_while_an_emptied_session_is_merged_ends_it() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench).await;
+    let session = browser.open(&bench.engine).await;
+    session.remove("user").unwrap();
+    browser.clone().write(&bench.engine, "cart", [1]).await;
+    let saving = save_begun(&bench, "load", &session).await;
+    session.destroy().unwrap();
+    bench.store.let_go();
+    saving.await.unwrap().unwrap();
+    browser.close(&session).await;
+    assert_eq!(browser.cookie, None);
+    assert_eq!(bench.store.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn a_logout_while_a_new_id_is_made_keeps_nothing_of_the_session() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench).await;
+    let session = browser.open(&bench.engine).await;
+    session.regenerate().unwrap();
+    let saving = save_begun(&bench, "create", &session).await;
+    session.destroy().unwrap();
+    session.insert("farewell", true).unwrap();
+    browser.clone().write(&bench.engine, "cart", [1]).await;
+    bench.store.let_go();
+    saving.await.unwrap().unwrap();
+    browser.close(&session).await;
+    let session = browser.open(&bench.engine).await;
+    assert_eq!(session.keys(), ["_permanent", "farewell"]);
+    assert_eq!(bench.store.sessions().await, 1);
+}
+
+#[tokio::test]
+async fn what_is_changed_while_a_new_id_takes_over_what_others_wrote_is_done_once() {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench).await;
+    let mut rival = browser.clone();
+    let session = browser.open(&bench.engine).await;
+    session.regenerate().unwrap();
+    rival.request(&bench.engine, |other| append(other, 1)).await;
+    let saving = save_begun(&bench, "load", &session).await;
+    append(&session, 2);
+    session.remove("user").unwrap();
+    go_on_until(&bench, "replace").await;
+    rival.request(&bench.engine, |other| append(other, 3)).await;
+    bench.store.let_go();
+    saving.await.unwrap().unwrap();
+    session.reload().await.unwrap();
+    browser.close(&session).await;
+    let session = browser.open(&bench.engine).await;
+    assert_eq!(session.keys(), ["_permanent", "cart"]);
+    assert_eq!(
+        session.get::<Vec<u32>>("cart").unwrap(),
+        Some(vec![1, 3, 2])
+    );
+}
+
+#[tokio::test]
+async fn a_new_id_that_is_asked_for_while_a_record_is_made_loses_nothing() {
+    for operation in ["load", "replace"] {
+        let bench = server_bench(Config::new());
+        let mut browser = Browser::default();
+        let session = browser.open(&bench.engine).await;
+        session.insert("user", "ada").unwrap();
+        give_up(&bench, "answer to create", &session).await;
+        let saving = save_begun(&bench, operation, &session).await;
+        session.regenerate().unwrap();
+        append(&session, 1);
+        bench.store.let_go();
+        saving.await.unwrap().unwrap();
+        session.reload().await.unwrap();
+        // Its answer may be lost as well.
+        give_up(&bench, "answer to create", &session).await;
+        browser.close(&session).await;
+        let session = browser.open(&bench.engine).await;
+        assert_eq!(
+            session.keys(),
+            ["_permanent", "user", "cart"],
+            "{operation}"
+        );
+        assert_eq!(session.get::<Vec<u32>>("cart").unwrap(), Some(vec![1]));
+        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_appended_while_a_new_record_is_written_again_is_appended_once() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    let session = browser.open(&bench.engine).await;
+    append(&session, 1);
+    give_up(&bench, "answer to create", &session).await;
+    let saving = save_begun(&bench, "load", &session).await;
+    append(&session, 2);
+    bench.store.let_go();
+    saving.await.unwrap().unwrap();
+    session.reload().await.unwrap();
+    browser.close(&session).await;
+    let cart = browser.see(&bench.engine, "cart").await;
+    assert_eq!(cart, Some(vec![1, 2]));
+}
