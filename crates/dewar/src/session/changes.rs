@@ -214,13 +214,19 @@ impl Pending {
 
     /// `base` with these changes and the newer ones; the values of set keys are taken from `current`.
     pub(crate) fn apply(&self, base: Document, newer: &Changes, current: &Document) -> Document {
+        let mut all = self.together();
+        all.absorb(newer.clone());
+        all.apply(base, current)
+    }
+
+    /// All of them, whether they may have arrived or not.
+    pub(crate) fn together(&self) -> Changes {
         let mut all = Changes::default();
         for write in &self.unanswered {
             all.absorb(write.changes.clone());
         }
         all.absorb(self.changes.clone());
-        all.absorb(newer.clone());
-        all.apply(base, current)
+        all
     }
 }
 

@@ -362,6 +362,8 @@ impl State {
         if self.content() == Content::Empty || !self.is_changed() {
             self.end();
         } else {
+            // No write will arrive any more.
+            self.changes = self.take_pending().together();
             self.forget_record();
         }
         self.fate = Fate::Destroyed;

@@ -575,6 +575,19 @@ async fn what_is_written_after_an_emptied_session_was_removed_unnoticed_is_not_l
             assert_eq!(session.keys(), ["_permanent", "farewell"], "{operation}");
             assert_eq!(bench.store.sessions().await, 1, "{operation}");
         }
+        // Twice in doubt.
+        for written in REPLACED {
+            let bench = server_bench(Config::new());
+            let mut browser = logged_in(&bench).await;
+            let session = browser.open(&bench.engine).await;
+            session.clear().unwrap();
+            give_up(&bench, operation, &session).await;
+            session.insert("farewell", true).unwrap();
+            give_up(&bench, written, &session).await;
+            browser.close(&session).await;
+            let farewell = browser.see(&bench.engine, "farewell").await;
+            assert_eq!(farewell, Some(true), "{operation}, {written}");
+        }
         let bench = server_bench(Config::new());
         let mut browser = logged_in(&bench).await;
         let session = browser.open(&bench.engine).await;
