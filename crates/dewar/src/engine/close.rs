@@ -279,7 +279,11 @@ impl Engine {
                     return Ok(Outcome::Done { merges });
                 }
                 Some(Outcome::Gone) => return Ok(Outcome::Gone),
-                None => *decision = self.decide(&mut session.lock(), now, deadline)?,
+                None => {
+                    // In a place of its own, as most requests never get here.
+                    Box::pin(self.clear_away(server, session)).await?;
+                    *decision = self.decide(&mut session.lock(), now, deadline)?;
+                }
             }
         }
         Err(contention())

@@ -28,7 +28,8 @@ pub(super) enum Outcome {
 
 impl Engine {
     /// Does what the plan says; `None` if what to do is to be decided again: another request has put something into what was to
-    /// be removed as emptied or has removed the rest of what was to be written, or the session turns out to be removed already.
+    /// be removed as emptied or has removed the rest of what was to be written, another task of this request has ended the
+    /// session, or it turns out to be removed already.
     pub(super) async fn execute(
         &self,
         server: &Server,
@@ -40,7 +41,10 @@ impl Engine {
         let outcome = match plan {
             Plan::Nothing => done,
             Plan::Touch => self.touch(server, session, now).await?,
-            Plan::Create => self.create(server, session, now).await.map(|_| done)?,
+            Plan::Create => {
+                let created = self.create(server, session, now).await?;
+                return Ok(created.map(|_| done));
+            }
             Plan::Replace => return self.replace(server, session, now).await,
             Plan::Rotate => return self.rotate(server, session, now).await,
             Plan::Restart => {
@@ -50,7 +54,8 @@ impl Engine {
                     // Another task of this request ended it once more meanwhile.
                     return Ok(None);
                 }
-                self.create(server, session, now).await.map(|_| done)?
+                let created = self.create(server, session, now).await?;
+                return Ok(created.map(|_| done));
             }
             Plan::Delete if session.lock().fate == Fate::Destroyed => {
                 self.delete(server, session).await?;

@@ -18,7 +18,7 @@ const OWN_TRIES: u32 = 3;
 impl Engine {
     /// Writes everything under a new id, then removes the old record. If the second step fails, the data is safe
     /// under the new id and the old record is left to the next save, or to expire. `None` if nothing is left in the session then,
-    /// so that what to do is to be decided again.
+    /// or another task of this request has ended it, so that what to do is to be decided again.
     pub(super) async fn rotate(
         &self,
         server: &Server,
@@ -30,7 +30,7 @@ impl Engine {
             Saved::Nowhere | Saved::InCookie { .. } => return Err(contention()),
         };
         let Some(pending) = self.create(server, session, now).await? else {
-            return Ok(Some(Outcome::Done { merges: 0 }));
+            return Ok(None);
         };
         {
             let mut state = session.lock();
@@ -50,11 +50,10 @@ impl Engine {
         let Some(merges) = self.retire(server, session, now).await else {
             return Ok(Some(Outcome::Gone));
         };
-        let emptied = {
-            let state = session.lock();
-            state.is_changed() && state.content() == Content::Empty
-        };
-        Ok((!emptied).then_some(Outcome::Done { merges }))
+        let state = session.lock();
+        let emptied = state.is_changed() && state.content() == Content::Empty;
+        let lives = !emptied && state.fate != Fate::Destroyed;
+        Ok(lives.then_some(Outcome::Done { merges }))
     }
 
     /// Does what saves that were given up left to do; `false` if the session turns out to have been ended.
@@ -209,7 +208,7 @@ impl Engine {
     }
 
     /// Removes the records that are left and are no session's.
-    async fn clear_away(&self, server: &Server, session: &Session) -> Result<()> {
+    pub(super) async fn clear_away(&self, server: &Server, session: &Session) -> Result<()> {
         while let Some(key) = next_to_clear(session) {
             if let Err(error) = server.delete(&key).await {
                 events::store_failed("delete", &error);

@@ -61,20 +61,44 @@ async fn a_logout_while_an_emptied_session_is_merged_ends_it() {
 
 #[tokio::test]
 async fn a_logout_while_a_new_id_is_made_keeps_nothing_of_the_session() {
-    let bench = server_bench(Config::new());
-    let mut browser = logged_in(&bench).await;
-    let session = browser.open(&bench.engine).await;
-    session.regenerate().unwrap();
-    let saving = save_begun(&bench, "create", &session).await;
-    session.destroy().unwrap();
-    session.insert("farewell", true).unwrap();
-    browser.clone().write(&bench.engine, "cart", [1]).await;
-    bench.store.let_go();
-    saving.await.unwrap().unwrap();
-    browser.close(&session).await;
-    let session = browser.open(&bench.engine).await;
-    assert_eq!(session.keys(), ["_permanent", "farewell"]);
-    assert_eq!(bench.store.sessions().await, 1);
+    for operation in ["create", "delete_unchanged", "load", "replace"] {
+        let bench = server_bench(Config::new());
+        let mut browser = logged_in(&bench).await;
+        let session = browser.open(&bench.engine).await;
+        session.regenerate().unwrap();
+        browser.clone().write(&bench.engine, "cart", [1]).await;
+        let saving = save_begun(&bench, operation, &session).await;
+        session.destroy().unwrap();
+        session.insert("farewell", true).unwrap();
+        bench.store.let_go();
+        saving.await.unwrap().unwrap();
+        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+        browser.close(&session).await;
+        let session = browser.open(&bench.engine).await;
+        assert_eq!(session.keys(), ["_permanent", "farewell"], "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_logout_while_a_record_that_was_made_before_is_written_ends_the_session() {
+    for new_id in [false, true] {
+        let bench = server_bench(Config::new());
+        let mut browser = Browser::default();
+        if new_id {
+            browser = logged_in(&bench).await;
+        }
+        let session = browser.open(&bench.engine).await;
+        session.insert("cart", [1]).unwrap();
+        session.regenerate().unwrap();
+        give_up(&bench, "answer to create", &session).await;
+        let saving = save_begun(&bench, "load", &session).await;
+        session.destroy().unwrap();
+        bench.store.let_go();
+        saving.await.unwrap().unwrap();
+        assert_eq!(bench.store.sessions().await, 0);
+        browser.close(&session).await;
+        assert_eq!(browser.cookie, None);
+    }
 }
 
 #[tokio::test]
