@@ -263,7 +263,7 @@ impl Engine {
         }
     }
 
-    /// Does what was decided; decides again where another request has filled what this one emptied.
+    /// Does what was decided, and decides again as long as that turns out to be overtaken (see [`Engine::execute`]).
     async fn carry_out(
         &self,
         server: &Server,
@@ -272,10 +272,10 @@ impl Engine {
         now: UnixTime,
         deadline: Deadline,
     ) -> Result<Outcome> {
-        for refills in 0..=MAX_MERGES {
+        for overtaken in 0..=MAX_MERGES {
             match self.execute(server, session, decision.plan, now).await? {
                 Some(Outcome::Done { merges }) => {
-                    let merges = merges + refills;
+                    let merges = merges + overtaken;
                     return Ok(Outcome::Done { merges });
                 }
                 Some(Outcome::Gone) => return Ok(Outcome::Gone),

@@ -37,16 +37,13 @@ impl Engine {
         plan: Plan,
         now: UnixTime,
     ) -> Result<Option<Outcome>> {
-        let done = Outcome::Done { merges: 0 };
-        let outcome = match plan {
+        let done = Some(Outcome::Done { merges: 0 });
+        Ok(match plan {
             Plan::Nothing => done,
-            Plan::Touch => self.touch(server, session, now).await?,
-            Plan::Create => {
-                let created = self.create(server, session, now).await?;
-                return Ok(created.map(|_| done));
-            }
-            Plan::Replace => return self.replace(server, session, now).await,
-            Plan::Rotate => return self.rotate(server, session, now).await,
+            Plan::Touch => Some(self.touch(server, session, now).await?),
+            Plan::Create => self.create(server, session, now).await?.and(done),
+            Plan::Replace => self.replace(server, session, now).await?,
+            Plan::Rotate => self.rotate(server, session, now).await?,
             Plan::Restart => {
                 self.delete(server, session).await?;
                 events::destroyed();
@@ -54,8 +51,7 @@ impl Engine {
                     // Another task of this request ended it once more meanwhile.
                     return Ok(None);
                 }
-                let created = self.create(server, session, now).await?;
-                return Ok(created.map(|_| done));
+                self.create(server, session, now).await?.and(done)
             }
             Plan::Delete if session.lock().fate == Fate::Destroyed => {
                 self.delete(server, session).await?;
@@ -63,9 +59,8 @@ impl Engine {
                 session.lock().end_deleted();
                 done
             }
-            Plan::Delete => return self.delete_emptied(server, session, now).await,
-        };
-        Ok(Some(outcome))
+            Plan::Delete => self.delete_emptied(server, session, now).await?,
+        })
     }
 
     async fn touch(&self, server: &Server, session: &Session, now: UnixTime) -> Result<Outcome> {
