@@ -52,6 +52,18 @@ impl Setting {
         }
     }
 
+    /// Whether it is a URL that names a user, and may hold a password: it can stand where none is meant.
+    ///
+    /// ```
+    /// use dewar::config::Setting;
+    ///
+    /// assert!(Setting::from("redis://:hunter2@cache:6379").names_user());
+    /// assert!(!Setting::from("redis://cache:6379").names_user());
+    /// ```
+    pub fn names_user(&self) -> bool {
+        matches!(self, Setting::Text(text) if without_user(text).is_some())
+    }
+
     /// Overwrites all text and bytes in it.
     pub(super) fn wipe(&mut self) {
         match self {
@@ -67,16 +79,20 @@ impl Setting {
 /// Text in quotes for a message: escaped, and cut after 60 characters. Of a URL, which may stand where none is meant, user and
 /// password are left out.
 pub(super) fn quoted(text: &str) -> String {
-    let hidden = text.split_once("://").and_then(|(scheme, rest)| {
-        let (_, place) = rest.rsplit_once('@')?;
-        Some(format!("{scheme}://…@{place}"))
-    });
+    let hidden = without_user(text);
     let text = hidden.as_deref().unwrap_or(text);
     let cut = match text.char_indices().nth(60) {
         Some((at, _)) => format!("{}…", text[..at].escape_debug()),
         None => text.escape_debug().to_string(),
     };
     format!("'{cut}'")
+}
+
+/// A URL that names a user, with neither user nor password; `None` for any other text.
+fn without_user(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (_, place) = rest.rsplit_once('@')?;
+    Some(format!("{scheme}://…@{place}"))
 }
 
 impl fmt::Debug for Setting {

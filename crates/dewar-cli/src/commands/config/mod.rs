@@ -126,18 +126,9 @@ fn parse_prefix(text: &str) -> Result<String, &'static str> {
 /// A value as it may be shown: of a secret, of a key that nobody knows, or of a URL with a user, only its kind.
 fn shown(key: Option<&Key>, value: &Setting) -> String {
     match key {
-        Some(key) if !key.is_secret() && !names_user(value) => plain(value),
+        Some(key) if !key.is_secret() && !value.names_user() => plain(value),
         _ => format!("hidden: {value:?}"),
     }
-}
-
-/// Whether it is a URL that names a user, and may hold a password; it can stand where none is meant.
-fn names_user(value: &Setting) -> bool {
-    let Setting::Text(text) = value else {
-        return false;
-    };
-    text.split_once("://")
-        .is_some_and(|(_, rest)| rest.contains('@'))
 }
 
 /// A value as TOML and Python people read it.
