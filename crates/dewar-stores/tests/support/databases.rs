@@ -270,9 +270,8 @@ impl Freeze for Mariadb {
 impl Drop for Mariadb {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let log = std::fs::read(self.folder.path().join("log.err"));
-            let log = String::from_utf8_lossy(&log.unwrap_or_default()).into_owned();
-            eprintln!("MariaDB's log:\n{log}");
+            let log = std::fs::read(self.folder.path().join("log.err")).unwrap_or_default();
+            eprintln!("MariaDB's log:\n{}", String::from_utf8_lossy(&log));
         }
         self.kill();
     }
