@@ -26,7 +26,6 @@ from quart.wrappers import BaseRequestWebsocket
 from . import explained, interface_for
 from .asgi import Ahead
 from .base import ServerSideSession, ServerSideSessionInterface
-from .cli import told
 from .cookie import SecureCookieSessionInterface
 from .errors import ConfigurationError
 
@@ -54,10 +53,13 @@ class Session:
         app.teardown_websocket(interface.save_what_a_web_socket_wrote)
 
         @app.cli.command("session_cleanup")
-        @told()
         def session_cleanup() -> None:
             """Removes expired sessions from the store."""
-            click.echo(f"{interface.delete_expired_sessions()} expired sessions removed")
+            # What the commands of Flask need is not loaded before one runs.
+            from .cli import told
+
+            with told():
+                click.echo(f"{interface.delete_expired_sessions()} expired sessions removed")
 
 
 class AsyncSessionInterface(SessionInterface):
