@@ -356,6 +356,7 @@ impl Server {
 pub(super) fn end_gone(session: &Session) -> Outcome {
     let mut state = session.lock();
     if state.fate == Fate::Destroyed {
+        state.end_deleted();
         return Outcome::Done { merges: 0 };
     }
     events::gone();

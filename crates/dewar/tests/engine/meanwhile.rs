@@ -170,3 +170,23 @@ async fn what_is_appended_while_a_new_record_is_written_again_is_appended_once()
     let cart = browser.see(&bench.engine, "cart").await;
     assert_eq!(cart, Some(vec![1, 2]));
 }
+
+#[tokio::test]
+async fn a_logout_while_a_record_is_written_that_this_request_removed_sets_no_cookie() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    let session = browser.open(&bench.engine).await;
+    append(&session, 1);
+    session.save().await.unwrap();
+    session.clear().unwrap();
+    give_up(&bench, "answer to delete_unchanged", &session).await;
+    append(&session, 2);
+    let closing = session.clone();
+    let closing = tokio::spawn(async move { closing.engine().close(&closing).await });
+    go_on_until(&bench, "replace").await;
+    session.destroy().unwrap();
+    bench.store.let_go();
+    browser.obey(&closing.await.unwrap().unwrap());
+    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(browser.cookie, None);
+}
