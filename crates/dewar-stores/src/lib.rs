@@ -44,6 +44,7 @@ mod outcome;
     feature = "redis"
 ))]
 mod percent;
+mod place;
 #[cfg(any(
     feature = "dynamodb",
     feature = "memcached",
@@ -83,4 +84,5 @@ pub mod sqlite;
 
 pub use kinds::{Availability, KINDS, Kind};
 pub use migrated::Migrated;
-pub use open::{Place, Unsaid, check, engine, open};
+pub use open::{check, engine, open};
+pub use place::{Place, Unsaid};
