@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::Durability;
 use super::failure::{Failure, Repeatable, explain};
 use super::schema::{self, Trouble};
+use super::waiting::{Waiting, pause};
 use crate::migrated::{MAKE_IT, Migrated};
 use crate::server::{Operation, Server};
 use crate::sql::{KEY_LENGTH, Table, Tables};
@@ -49,9 +50,6 @@ const READERS: usize = 4;
 
 /// Room for every statement of the store, so that each is compiled once.
 const STATEMENTS: usize = 16;
-
-/// How often a call looks again at once when another process is writing: a write takes some ten microseconds.
-const QUICK_TRIES: u32 = 4;
 
 /// How long a child waits for a sibling thread that takes over the inherited connections.
 const TAKEOVER: Duration = Duration::from_millis(100);
@@ -422,14 +420,6 @@ impl Place {
     }
 }
 
-/// Waits without holding the thread; outside of a tokio runtime, on it.
-pub(super) async fn pause(time: Duration) {
-    match tokio::runtime::Handle::try_current() {
-        Ok(_) => tokio::time::sleep(time).await,
-        Err(_) => std::thread::sleep(time),
-    }
-}
-
 impl Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("File")
@@ -437,29 +427,6 @@ impl Debug for File {
             .field("durability", &self.durability)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
-    }
-}
-
-/// The pauses of one call that finds the file locked: none at first, then longer ones, and not all alike.
-#[derive(Default)]
-struct Waiting {
-    begin: Option<Instant>,
-    tries: u32,
-}
-
-impl Waiting {
-    /// How long to wait before the next try; `None` when the time is over.
-    fn next(&mut self, timeout: Duration) -> Option<Duration> {
-        let waited = self.begin.get_or_insert_with(Instant::now).elapsed();
-        let left = timeout.checked_sub(waited).filter(|left| !left.is_zero())?;
-        self.tries += 1;
-        let Some(round) = self.tries.checked_sub(QUICK_TRIES + 1) else {
-            return Some(Duration::ZERO);
-        };
-        let longest = 1000 << round.min(4);
-        // Any number will do that differs between those who wait.
-        let spread = waited.subsec_nanos() % (longest / 2);
-        Some(Duration::from_micros(u64::from(longest - spread)).min(left))
     }
 }
 

@@ -45,6 +45,7 @@ mod failure;
 mod file;
 mod schema;
 mod statements;
+mod waiting;
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -63,8 +64,9 @@ use rusqlite::{OptionalExtension, Row, params};
 pub use builder::SqliteBuilder;
 pub(crate) use builder::path;
 
-use self::file::{File, pause};
+use self::file::File;
 use self::statements::Statements;
+use self::waiting::pause;
 use crate::outcome::Outcome;
 use crate::server::Operation;
 use crate::sql::datetime::{from_text, to_text};

@@ -1,18 +1,22 @@
 //! The state behind a session handle. Everything here is synchronous; the engine does the I/O.
 
-use std::borrow::Cow;
+mod edits;
+mod leftover;
+
 use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
 
-use super::changes::{Changes, Pending, Unanswered, appended};
+pub(crate) use leftover::{Leftover, Retired};
+
+use super::changes::{Changes, Pending, Unanswered};
 use crate::config::Permanence;
 use crate::data::{Document, Text, Value};
-use crate::flash::{FLASHES, Flash};
+use crate::flash::Flash;
 use crate::plan::{Access, Content, Fate, Kept, Permanent, Presence, SessionState};
 use crate::store::{Key, Version};
-use crate::{Error, ErrorKind, Result, SessionId, UnixTime, events};
+use crate::{Error, ErrorKind, Result, SessionId, UnixTime};
 
 /// Flask's key for [`Session::is_permanent`](crate::Session::is_permanent).
 pub(crate) const PERMANENT: &str = "_permanent";
@@ -44,33 +48,6 @@ pub(crate) struct StoredAs {
     pub(crate) version: Version,
     /// When it was last extended; `None` if the store cannot say.
     pub(crate) extended: Option<UnixTime>,
-}
-
-/// What saves that were given up left in the store, besides the session.
-#[derive(Default)]
-pub(crate) struct Leftover {
-    /// The record that may have been made under the next id.
-    pub(crate) created: Option<Key>,
-    /// The session's record before it got a new id.
-    pub(crate) retired: Option<Retired>,
-    /// Records that are to be removed, whatever is in them.
-    pub(crate) keys: Vec<Key>,
-}
-
-/// A record that is to be removed once what others wrote to it is taken over.
-pub(crate) struct Retired {
-    pub(crate) key: Key,
-    pub(crate) seen: Version,
-    /// What the session has beyond this record.
-    pub(crate) pending: Pending,
-    /// Whether it may be removed already.
-    pub(crate) unanswered: bool,
-}
-
-impl Leftover {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.created.is_none() && self.retired.is_none() && self.keys.is_empty()
-    }
 }
 
 pub(crate) struct State {
@@ -240,73 +217,6 @@ impl State {
         self.unanswered = pending.unanswered;
     }
 
-    pub(crate) fn leftover_mut(&mut self) -> &mut Leftover {
-        self.leftover.get_or_insert_default()
-    }
-
-    pub(crate) fn retired_mut(&mut self) -> Option<&mut Retired> {
-        self.leftover.as_mut()?.retired.as_mut()
-    }
-
-    /// The record that may have been made under this key, and nobody waited for the answer.
-    pub(crate) fn doubt_created(&mut self, key: Key) {
-        let planned = self.next_id.is_some();
-        let leftover = self.leftover_mut();
-        match planned {
-            true => leftover.created = Some(key),
-            // Another id was asked for meanwhile.
-            false => leftover.keys.push(key),
-        }
-    }
-
-    /// The browser will not learn of a new id: what was begun under one goes, and the record under the old one stays.
-    pub(crate) fn forget_new_id(&mut self) {
-        self.abandon_created();
-        if let Some(leftover) = &mut self.leftover
-            && leftover.retired.take().is_some()
-            && let Saved::InStore(new) = std::mem::replace(&mut self.saved, Saved::Nowhere)
-        {
-            leftover.keys.push(new.key);
-        }
-    }
-
-    /// Whether a record may have been made under this key by a try whose answer nobody waited for.
-    pub(crate) fn may_have_created(&self, key: &Key) -> bool {
-        let leftover = self.leftover.as_ref();
-        leftover.is_some_and(|leftover| leftover.created.as_ref() == Some(key))
-    }
-
-    /// The session's record is made, under this id and key.
-    pub(crate) fn know_created(&mut self, id: &SessionId, key: &Key) {
-        self.next_id.take_if(|next| next == id);
-        if let Some(leftover) = &mut self.leftover {
-            leftover.created = None;
-            // Where another id was asked for meanwhile, it was to go.
-            leftover.keys.retain(|left| left != key);
-        }
-        self.tidy();
-    }
-
-    /// Forgets what is left, if that is nothing.
-    pub(crate) fn tidy(&mut self) {
-        self.leftover.take_if(|leftover| leftover.is_empty());
-    }
-
-    /// A record that may have been made under the next id is not the session's.
-    pub(crate) fn abandon_created(&mut self) {
-        if let Some(leftover) = &mut self.leftover {
-            leftover.keys.extend(leftover.created.take());
-        }
-    }
-
-    /// The record before the new id is to go, whatever others write to it.
-    pub(crate) fn leave_retired(&mut self) {
-        if let Some(leftover) = &mut self.leftover {
-            let retired = leftover.retired.take();
-            leftover.keys.extend(retired.map(|retired| retired.key));
-        }
-    }
-
     /// An error if another request is known to have ended the session.
     pub(crate) fn check_lives(&self) -> Result<()> {
         match self.writable {
@@ -399,135 +309,6 @@ impl State {
             .temporary()),
             Writable::Ended => Err(gone()),
         }
-    }
-
-    pub(crate) fn insert(&mut self, key: &Text, value: Value) -> Result<()> {
-        self.check_writable()?;
-        self.changes.record_set(key);
-        self.document.insert(key.clone(), value);
-        Ok(())
-    }
-
-    /// Stores what a change in place made of the value under `key`.
-    pub(crate) fn change(
-        &mut self,
-        key: &Text,
-        before: Option<&Value>,
-        after: Value,
-    ) -> Result<()> {
-        self.check_writable()?;
-        self.changes.record_changed(key, before, &after);
-        self.document.insert(key.clone(), after);
-        Ok(())
-    }
-
-    /// Stores what was made of a copy of the value under `key`, which was `before` when it was copied. What was appended to a
-    /// list is appended to the list that is there now.
-    pub(crate) fn change_copied(
-        &mut self,
-        key: &Text,
-        before: Option<&Value>,
-        after: Value,
-    ) -> Result<()> {
-        let now = self.document.get_text(key).map(Cow::into_owned);
-        let after = match (&now, appended(before, &after)) {
-            (Some(Value::List(now)), Some(appended)) => Value::List([now, appended].concat()),
-            (None, Some(appended)) => Value::List(appended.to_vec()),
-            _ => after,
-        };
-        self.change(key, now.as_ref(), after)
-    }
-
-    /// Stores that there is nothing under `key`: the key goes, so that `in` says no. One that holds null stays as it is.
-    pub(crate) fn change_to_none(&mut self, key: &Text) -> Result<()> {
-        match self.document.get_text(key).as_deref() {
-            None | Some(Value::Null) => self.check_writable(),
-            Some(_) => self.remove(key).map(drop),
-        }
-    }
-
-    pub(crate) fn remove(&mut self, key: &Text) -> Result<Option<Value>> {
-        self.check_writable()?;
-        let removed = self.document.remove_text(key);
-        if removed.is_some() {
-            self.changes.record_removed(key);
-        }
-        Ok(removed)
-    }
-
-    /// Empties the session; in a store `_permanent` stays, as in Flask-Session.
-    pub(crate) fn clear(&mut self) -> Result<()> {
-        self.check_writable()?;
-        let keep = (self.kept == Kept::InStore && self.permanent()).then_some(PERMANENT);
-        self.document.clear();
-        self.changes.record_cleared();
-        if let Some(key) = keep {
-            self.insert(&key.into(), Value::Bool(true))?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn destroy(&mut self, permanence: Permanence) -> Result<()> {
-        self.check_writable()?;
-        self.abandon_created();
-        self.leave_retired();
-        *self = State {
-            saved: std::mem::replace(&mut self.saved, Saved::Nowhere),
-            announced: self.announced,
-            fate: Fate::Destroyed,
-            cookie_received: self.cookie_received,
-            closed: self.closed,
-            accessed: true,
-            leftover: self.leftover.take(),
-            saving: self.saving,
-            waiting: std::mem::take(&mut self.waiting),
-            permanent_before: self.permanent_before,
-            flashes: self.flashes.take(),
-            ..State::new(self.kept, permanence, Writable::Yes)
-        };
-        Ok(())
-    }
-
-    pub(crate) fn regenerate(&mut self) -> Result<()> {
-        self.check_writable()?;
-        if self.fate == Fate::Kept {
-            self.fate = Fate::Regenerated;
-        }
-        self.forget_next_id();
-        Ok(())
-    }
-
-    pub(crate) fn flash(&mut self, flash: &Flash) -> Result<()> {
-        self.flash_stored(flash.to_stored())
-    }
-
-    /// Adds a message as it is to be stored, whatever it is.
-    pub(crate) fn flash_stored(&mut self, stored: Value) -> Result<()> {
-        self.check_writable()?;
-        let mut messages = match self.document.remove(FLASHES) {
-            Some(Value::List(messages) | Value::Tuple(messages)) => messages,
-            _ => Vec::new(),
-        };
-        messages.push(stored.clone());
-        self.document.insert(FLASHES.into(), Value::List(messages));
-        self.changes.record_flashed(stored);
-        Ok(())
-    }
-
-    /// The messages for this request: taken out of the session at the first call, the same at every later one.
-    pub(crate) fn flashes(&mut self) -> &[Flash] {
-        if self.flashes.is_none() {
-            let messages = match self.document.remove(FLASHES) {
-                Some(Value::List(messages) | Value::Tuple(messages)) => messages,
-                _ => Vec::new(),
-            };
-            if self.closed && self.kept == Kept::InCookie && !messages.is_empty() {
-                events::shown_too_late();
-            }
-            self.changes.record_shown(messages.clone());
-            self.flashes = Some(messages.into_iter().map(Flash::from_stored).collect());
-        }
-        self.flashes.as_deref().unwrap_or_default()
     }
 }
 
