@@ -91,6 +91,7 @@
 //! | --- | --- |
 //! | `SessionMiddleware::new(store, key)` | `SessionMiddleware::new(engine)`; store, keys and the cookie's attributes are the engine's configuration |
 //! | `update_or(key, 1, \|n\| n + 1)` | [`update`](dewar::Session::update), which starts from the type's default |
+//! | `remove_as` | [`take`](dewar::Session::take) |
 //! | `entries` | [`to_dict`](dewar::Session::to_dict) |
 //! | `renew`, at login | [`regenerate`](dewar::Session::regenerate) |
 //! | `purge`, at logout | [`destroy`](dewar::Session::destroy) |

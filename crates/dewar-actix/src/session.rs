@@ -71,6 +71,11 @@ impl Session {
         Ok(self.0.remove(key)?)
     }
 
+    /// As [`dewar::Session::take`].
+    pub fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        Ok(self.0.take(key)?)
+    }
+
     /// As [`dewar::Session::clear`].
     pub fn clear(&self) -> Result<()> {
         Ok(self.0.clear()?)

@@ -116,12 +116,30 @@ impl Session {
         self.accessed().insert(&key.into(), value)
     }
 
-    /// Takes the value under `key` out of the session: Flask's `pop`.
+    /// Takes the value under `key` out of the session as it is stored: Flask's `pop`. [`take`](Session::take) gives it as a type.
     ///
     /// # Errors
     /// As [`insert`](Session::insert).
     pub fn remove(&self, key: &str) -> Result<Option<Value>> {
         self.accessed().remove(&key.into())
+    }
+
+    /// Takes the value under `key` out of the session, as `T`: for what is used once, such as the state of a login by OAuth.
+    ///
+    /// ```
+    /// # fn handler(session: dewar::Session) -> dewar::Result<()> {
+    /// let verifier: Option<String> = session.take("pkce_verifier")?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`get`](Session::get) and [`insert`](Session::insert); nothing is removed then.
+    pub fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        let mut state = self.accessed();
+        state.check_writable()?;
+        let value = read(key, state.document.get(key).as_deref())?;
+        state.remove(&key.into())?;
+        Ok(value)
     }
 
     /// Removes everything; a server-side session stays permanent if it was. Without anything new in it, the

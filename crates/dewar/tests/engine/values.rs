@@ -53,6 +53,35 @@ async fn a_value_of_another_type_is_an_error_without_the_value_in_it() {
 }
 
 #[tokio::test]
+async fn a_value_is_taken_as_the_type_that_is_asked_for_and_stays_if_it_is_another() {
+    for bench in [server_bench(Config::new()), cookie_bench(Config::new())] {
+        let mut browser = Browser::default();
+        browser
+            .request(&bench.engine, |session| {
+                session.insert("verifier", "s3cret-value").unwrap();
+                session.insert("nothing", ()).unwrap();
+            })
+            .await;
+        browser
+            .request(&bench.engine, |session| {
+                let error = session.take::<u32>("verifier").unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Value);
+                assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+                assert_eq!(session.take::<u32>("absent").unwrap(), None);
+                assert!(!session.is_modified());
+                let verifier: Option<String> = session.take("verifier").unwrap();
+                assert_eq!(verifier.as_deref(), Some("s3cret-value"));
+                assert_eq!(session.take::<String>("verifier").unwrap(), None);
+                assert_eq!(session.take::<u32>("nothing").unwrap(), None);
+                assert!(session.is_modified() && !session.contains("nothing"));
+            })
+            .await;
+        let session = browser.open(&bench.engine).await;
+        assert!(!session.contains("verifier") && !session.contains("nothing"));
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_named_by_its_key() {
     #[derive(Debug, serde::Deserialize)]
     #[allow(dead_code)]
@@ -252,6 +281,7 @@ async fn a_null_session_can_be_read_and_says_what_is_missing_when_written() {
     assert!(session.flashes().is_empty());
     for error in [
         session.insert("user", "ada").unwrap_err(),
+        session.take::<String>("user").unwrap_err(),
         session.flash("info", "hello").unwrap_err(),
         session.clear().unwrap_err(),
         session.set_permanent(true).unwrap_err(),
