@@ -45,7 +45,7 @@ impl fmt::Display for Error {
             Kind::NoMiddleware => f.write_str(
                 "no SessionMiddleware is around this handler, or it runs in a task of its own: add \
                  `.wrap(SessionMiddleware::new(engine))` to the App or the scope, after other middleware that uses the \
-                 session, and extract the session before a task is started",
+                 session, and extract the session before a task is started, or put it into the request's extensions",
             ),
             Kind::Session(error) => error.fmt(f),
             Kind::Cookie(_) => f.write_str("the session's cookie cannot be a header"),

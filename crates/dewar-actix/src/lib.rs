@@ -67,6 +67,42 @@
 //! Where there is no argument to extract into, `request.extract::<Session>().await` gives the same session of a
 //! `ServiceRequest`, and `Session::extract(&request).await` that of an `HttpRequest`.
 //!
+//! A guard, or the key of a rate limit, has the request and cannot wait for a store, and a framework may run what it calls in a task of its own. For both, a
+//! middleware opens the session and puts it into the request's extensions. The extractors look there too, where no middleware is around.
+//! It opens the session of every request that passes, so it belongs around those that need it.
+//!
+//! ```
+//! use actix_web::body::MessageBody;
+//! use actix_web::dev::{ServiceRequest, ServiceResponse};
+//! use actix_web::guard::{GuardContext, fn_guard};
+//! use actix_web::middleware::{Next, from_fn};
+//! use actix_web::{App, HttpMessage, web};
+//! use dewar_actix::{Session, SessionMiddleware};
+//!
+//! async fn open_session(
+//!     session: Session,
+//!     request: ServiceRequest,
+//!     next: Next<impl MessageBody>,
+//! ) -> actix_web::Result<ServiceResponse<impl MessageBody>> {
+//!     request.extensions_mut().insert(session);
+//!     next.call(request).await
+//! }
+//!
+//! fn is_member(context: &GuardContext<'_>) -> bool {
+//!     let extensions = context.req_data();
+//!     let session = extensions.get::<Session>();
+//!     session.is_some_and(|session| session.contains("user"))
+//! }
+//!
+//! # fn app(engine: dewar::Engine) {
+//! App::new()
+//!     .route("/", web::get().guard(fn_guard(is_member)).to(async || "for members"))
+//!     .route("/", web::get().to(async || "for guests"))
+//!     .wrap(from_fn(open_session))
+//!     .wrap(SessionMiddleware::new(engine));
+//! # }
+//! ```
+//!
 //! Middleware that answers an error with a response of its own stands inside too. What ends with an error has no response yet, and
 //! the cookie waits in the error for the one that actix-web makes of it; outside, another response is one without the cookie.
 //!
@@ -96,7 +132,7 @@
 //! | `renew`, at login | [`regenerate`](dewar::Session::regenerate) |
 //! | `purge`, at logout | [`destroy`](dewar::Session::destroy) |
 //! | `status` | [`is_modified`](dewar::Session::is_modified), [`is_new`](dewar::Session::is_new) |
-//! | `request.get_session()` | `Session::extract(&request).await`; a guard cannot wait for a store, so that it is a middleware's work |
+//! | `request.get_session()` | `Session::extract(&request).await`; in a guard, [from the request's extensions](#in-other-middleware) |
 //!
 //! The middleware changes the type of the response's body. Where other middleware outside wants a [`BoxBody`](actix_web::body::BoxBody), put it into a `Compat`. A
 //! helper that returns a [`dewar::Result`] has an error that actix-web does not know, and [`Error`] takes it:

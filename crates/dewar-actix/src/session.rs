@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{COOKIE, HeaderValue};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use dewar::adapter::Scope;
 use dewar::data::Value;
 use dewar::{SessionId, Snapshot};
@@ -40,8 +40,11 @@ impl FromRequest for Session {
         let request = request.clone();
         Box::pin(async move {
             let cookies = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
-            let session = Scope::open(cookies).await?;
-            session.map(Session).ok_or_else(Error::no_middleware)
+            let found = Scope::open(cookies).await?.map(Session);
+            // In a task of its own, where no middleware is around, one may have put it into the extensions.
+            found
+                .or_else(|| request.extensions().get().cloned())
+                .ok_or_else(Error::no_middleware)
         })
     }
 }

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::error::ErrorImATeapot;
+use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{COOKIE, SET_COOKIE, VARY};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use actix_web::{App, FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{App, FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use dewar::config::Config;
 use dewar::engine::{Reload, Reply};
 use dewar::plan::Reason;
@@ -263,6 +264,46 @@ async fn all_extractors_and_middleware_of_a_request_share_one_session() {
     let response = send!(init_service(app).await, "/", None);
     assert!(cookie(&response).is_some());
     assert_eq!(text(response).await, "middleware");
+}
+
+#[actix_web::test]
+async fn a_task_of_its_own_and_a_guard_find_the_session_in_the_extensions_of_their_request() {
+    async fn in_extensions(
+        session: Session,
+        request: ServiceRequest,
+        next: Next<impl MessageBody>,
+    ) -> actix_web::Result<ServiceResponse<impl MessageBody>> {
+        request.extensions_mut().insert(session);
+        next.call(request).await
+    }
+    async fn own_task(request: HttpRequest) -> Result<String, Error> {
+        let task = actix_web::rt::spawn(async move {
+            let session = Session::extract(&request).await?;
+            session.insert("visits", 1)?;
+            Typed::<Shopper>::extract(&request).await
+        });
+        let visitor = task.await.unwrap()?;
+        Ok(visitor.value.visits.to_string())
+    }
+    let known = |context: &GuardContext<'_>| {
+        let extensions = context.req_data();
+        let session = extensions.get::<Session>();
+        session.is_some_and(|session| session.contains("visits"))
+    };
+    let app = App::new()
+        .service(
+            web::resource("/")
+                .guard(fn_guard(known))
+                .to(async || "known"),
+        )
+        .route("/", web::get().to(own_task))
+        .wrap(from_fn(in_extensions))
+        .wrap(SessionMiddleware::new(memory_engine()));
+    let app = init_service(app).await;
+    let response = send!(app, "/", None);
+    let cookie = cookie(&response);
+    assert_eq!(text(response).await, "1");
+    assert_eq!(text(send!(app, "/", cookie.as_deref())).await, "known");
 }
 
 #[actix_web::test]

@@ -33,8 +33,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::NoLayer => f.write_str(
-                "no SessionLayer is around this handler: add `.layer(SessionLayer::new(engine))` to the router, after the \
-                 routes, and inside of anything that moves requests to another task (tower's Buffer)",
+                "no SessionLayer is around this handler, or it runs in a task of its own: add \
+                 `.layer(SessionLayer::new(engine))` to the router, after the routes, and extract the session before a task \
+                 is started, or put it into the request's extensions",
             ),
             Kind::Session(error) => error.fmt(f),
         }

@@ -12,7 +12,11 @@ impl<S: Sync> FromRequestParts<S> for Session {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Session, Error> {
-        Session::open(&parts.headers).await
+        let found = Session::find(&parts.headers).await?;
+        // In a task of its own, where no layer is around, a middleware may have put it into the extensions.
+        found
+            .or_else(|| parts.extensions.get().cloned())
+            .ok_or_else(Error::no_layer)
     }
 }
 
@@ -66,8 +70,8 @@ impl<T: Serialize> Typed<T> {
 impl<S: Sync, T: Serialize + DeserializeOwned> FromRequestParts<S> for Typed<T> {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Typed<T>, Error> {
-        let session = Session::open(&parts.headers).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Typed<T>, Error> {
+        let session = Session::from_request_parts(parts, state).await?;
         let (value, snapshot) = session.read_with_snapshot()?;
         Ok(Typed {
             value,

@@ -21,9 +21,8 @@
 //! ```
 //!
 //! A handler that does not ask for its [`Session`] costs no store call, no parsing and no allocation: the layer looks at
-//! nothing until the extractor runs. The extractor finds the layer through the task that both run in, so the layer
-//! must not be separated from the handlers by something that moves requests to another task (tower's `Buffer`):
-//! put it inside.
+//! nothing until the extractor runs. The extractor finds the layer through the task that both run in: a handler that starts a task
+//! of its own takes its session first, and gives it to the task.
 //!
 //! # Beside other layers
 //!
@@ -50,6 +49,40 @@
 //!     // .layer(TraceLayer::new_for_http()) and others
 //! # }
 //! ```
+//!
+//! # In a task of its own, or where nothing can be awaited
+//!
+//! A framework may run what it calls in a task of its own, as Leptos does with server functions while it renders a page. Other code has only
+//! the request and cannot wait for a store: the span of a `TraceLayer`, the key of a rate limit (`tower_governor`). For both, a middleware
+//! opens the session and puts it into the request's extensions. The extractors look there too, where no layer is around.
+//!
+//! ```
+//! use axum::Router;
+//! use axum::extract::Request;
+//! use axum::middleware::{Next, from_fn};
+//! use axum::response::Response;
+//! use dewar_tower::{Session, SessionLayer};
+//!
+//! async fn open_session(session: Session, mut request: Request, next: Next) -> Response {
+//!     request.extensions_mut().insert(session);
+//!     next.run(request).await
+//! }
+//!
+//! // What has only the request.
+//! fn user_of<B>(request: &axum::http::Request<B>) -> Option<String> {
+//!     let session = request.extensions().get::<Session>()?;
+//!     session.get("user").ok()?
+//! }
+//!
+//! # fn app(engine: dewar::Engine) -> Router {
+//! Router::new()
+//!     // routes, and layers that call `user_of`
+//!     .layer(from_fn(open_session))
+//!     .layer(SessionLayer::new(engine))
+//! # }
+//! ```
+//!
+//! It opens the session of every request that passes, so it belongs around those that need it.
 //!
 //! # Streams, server-sent events, WebSockets
 //!

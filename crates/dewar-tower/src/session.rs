@@ -28,12 +28,16 @@ impl Session {
     /// # Errors
     /// If there is no [`SessionLayer`](crate::SessionLayer) around, or the store fails.
     pub async fn open(headers: &HeaderMap) -> Result<Session, Error> {
+        Session::find(headers).await?.ok_or_else(Error::no_layer)
+    }
+
+    /// The same; `None` if there is no layer around.
+    pub(crate) async fn find(headers: &HeaderMap) -> Result<Option<Session>, Error> {
         let cookies = headers
             .get_all(COOKIE)
             .into_iter()
             .map(|value| value.as_bytes());
-        let session = Scope::open(cookies).await?;
-        session.map(Session).ok_or_else(Error::no_layer)
+        Ok(Scope::open(cookies).await?.map(Session))
     }
 }
 

@@ -6,7 +6,9 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
+use axum::extract::FromRequestParts;
 use axum::http::header::{COOKIE, SET_COOKIE, VARY};
+use axum::http::request::Parts;
 use axum::http::{Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -180,6 +182,51 @@ async fn all_extractors_and_middleware_of_a_request_share_one_session() {
     let response = send(&app, "GET", "/", None).await;
     assert!(cookie(&response).is_some());
     assert_eq!(text(response).await, "middleware");
+}
+
+#[tokio::test]
+async fn a_task_of_its_own_finds_the_session_in_the_extensions_of_its_request() {
+    async fn in_extensions(
+        session: Session,
+        mut request: axum::extract::Request,
+        next: axum::middleware::Next,
+    ) -> axum::response::Response {
+        request.extensions_mut().insert(session);
+        next.run(request).await
+    }
+    let app = Router::new()
+        .route(
+            "/",
+            get(|mut parts: Parts| async move {
+                let task = tokio::spawn(async move {
+                    let session = Session::from_request_parts(&mut parts, &()).await?;
+                    session.insert("visits", 1)?;
+                    Typed::<Shopper>::from_request_parts(&mut parts, &()).await
+                });
+                let visitor = task.await.unwrap()?;
+                Ok::<_, Error>(visitor.value.visits.to_string())
+            }),
+        )
+        .layer(axum::middleware::from_fn(in_extensions));
+    let layered = |engine| app.clone().layer(SessionLayer::new(engine));
+    let response = send(&layered(memory_engine()), "GET", "/", None).await;
+    assert!(cookie(&response).is_some());
+    assert_eq!(text(response).await, "1");
+
+    // A layer inside counts there, whatever the extensions hold.
+    let inner = Config::new().session_type("memory");
+    let inner = Engine::new(inner.set("SESSION_COOKIE_NAME", "inner")).unwrap();
+    let app = Router::new()
+        .route(
+            "/",
+            get(|session: Session| async move { session.insert("n", 1).unwrap() }),
+        )
+        .layer(SessionLayer::new(inner))
+        .layer(axum::middleware::from_fn(in_extensions))
+        .layer(SessionLayer::new(memory_engine()));
+    let response = send(&app, "GET", "/", None).await;
+    assert!(cookie(&response).unwrap().starts_with("inner="));
+    assert_eq!(response.headers().get_all(SET_COOKIE).iter().count(), 1);
 }
 
 #[tokio::test]
