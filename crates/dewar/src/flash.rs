@@ -2,12 +2,16 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::data::Value;
 
 /// The key under which Flask keeps flash messages: a list of (category, message).
 pub(crate) const FLASHES: &str = "_flashes";
 
 /// A message for the next page, as Flask's `flash` stores it.
+///
+/// To templates and JSON it is a struct of `category` and `message`; markup is plain text there.
 ///
 /// ```
 /// # use dewar::{Engine, config::Config, store::memory::MemoryStore};
@@ -18,7 +22,7 @@ pub(crate) const FLASHES: &str = "_flashes";
 /// }
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Flash {
     category: String,
     message: Value,

@@ -1,6 +1,6 @@
 use dewar::config::Config;
 use dewar::data::{Dict, Value};
-use dewar::{Engine, ErrorKind, Session};
+use dewar::{Engine, ErrorKind, Flash, Session};
 
 use crate::support::{Browser, cookie_bench, server_bench};
 
@@ -271,6 +271,15 @@ async fn markup_keeps_its_type_in_a_cookie_and_can_be_flashed() {
         .await;
     let flashes = browser.open(&bench.engine).await.flashes();
     assert_eq!(flashes[0].message(), &Value::Markup("<b>bold</b>".into()));
+}
+
+#[test]
+fn a_message_is_a_struct_of_two_to_templates_and_json() {
+    let flash = Flash::new("info", Value::Markup("<b>bold</b>".into()));
+    assert_eq!(
+        serde_json::to_string(&[flash]).unwrap(),
+        r#"[{"category":"info","message":"<b>bold</b>"}]"#
+    );
 }
 
 #[tokio::test]
