@@ -115,6 +115,83 @@
 //! A body that is only made bit by bit, from a template say, is streamed as well: take what it needs from the session before the response
 //! starts, flash messages too. A message that is taken while the body streams is not taken out of the saved session, and is shown again.
 //!
+//! # The application's own user
+//!
+//! An extractor is built on the session like this; a handler that takes a `User` is for members, and one that takes an `Option<User>` for everybody.
+//!
+//! ```
+//! use std::future::Future;
+//! use std::pin::Pin;
+//!
+//! use actix_web::dev::Payload;
+//! use actix_web::error::ErrorUnauthorized;
+//! use actix_web::{FromRequest, HttpRequest};
+//! use dewar_actix::Session;
+//!
+//! #[derive(serde::Serialize, serde::Deserialize)]
+//! struct User {
+//!     name: String,
+//! }
+//!
+//! impl FromRequest for User {
+//!     type Error = actix_web::Error;
+//!     type Future = Pin<Box<dyn Future<Output = actix_web::Result<User>>>>;
+//!
+//!     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+//!         let session = Session::from_request(request, payload);
+//!         Box::pin(async move {
+//!             let user = session.await?.get("user")?;
+//!             user.ok_or_else(|| ErrorUnauthorized("log in first"))
+//!         })
+//!     }
+//! }
+//!
+//! async fn log_in(session: Session) -> actix_web::Result<&'static str> {
+//!     // After a look at the password: a new id, so that one that was planted before is worth nothing.
+//!     session.regenerate()?;
+//!     session.insert("user", User { name: "ada".to_owned() })?;
+//!     Ok("welcome")
+//! }
+//!
+//! async fn log_out(session: Session) -> actix_web::Result<&'static str> {
+//!     session.destroy()?;
+//!     Ok("goodbye")
+//! }
+//! ```
+//!
+//! # In tests
+//!
+//! The application's engine makes a visitor's session and its cookie, and reads it again:
+//!
+//! ```
+//! use actix_web::test::{TestRequest, call_service, init_service};
+//! use actix_web::{App, web};
+//! use dewar::{Engine, config::Config};
+//! use dewar_actix::{Session, SessionMiddleware};
+//!
+//! async fn visit(session: Session) -> actix_web::Result<&'static str> {
+//!     session.insert("visited", true)?;
+//!     Ok("welcome")
+//! }
+//!
+//! # #[actix_web::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::new(Config::new().session_type("memory"))?;
+//! let session = engine.open([]).await?;
+//! session.insert("user", "ada")?;
+//! let reply = engine.close(&session).await?;
+//! let cookie = reply.set_cookie().expect("the session is new");
+//!
+//! let middleware = SessionMiddleware::new(engine.clone());
+//! let app = init_service(App::new().route("/", web::get().to(visit)).wrap(middleware)).await;
+//! let request = TestRequest::get().insert_header(("cookie", cookie));
+//! call_service(&app, request.to_request()).await;
+//!
+//! let session = engine.open([cookie.as_bytes()]).await?;
+//! assert_eq!(session.get("visited")?, Some(true));
+//! # Ok(()) }
+//! ```
+//!
 //! # Handlers that compute
 //!
 //! A worker of actix-web is one thread: a handler that computes or sleeps on it holds up all requests of that worker, and belongs
@@ -126,6 +203,9 @@
 //! | there | here |
 //! | --- | --- |
 //! | `SessionMiddleware::new(store, key)` | `SessionMiddleware::new(engine)`; store, keys and the cookie's attributes are the engine's configuration |
+//! | `Secure` and `SameSite=Lax` unless said otherwise, a cookie `id` | Flask's defaults: set `SESSION_COOKIE_SECURE` to true and `SESSION_COOKIE_SAMESITE` to `Lax`; the cookie is `session` |
+//! | `PersistentSession::default().session_ttl(…)`; `BrowserSession` | `PERMANENT_SESSION_LIFETIME`; `SESSION_PERMANENT = false` |
+//! | `CookieSessionStore` | `SESSION_TYPE = "cookie"`: signed, and readable by whoever has the cookie |
 //! | `update_or(key, 1, \|n\| n + 1)` | [`update`](dewar::Session::update), which starts from the type's default |
 //! | `remove_as` | [`take`](dewar::Session::take) |
 //! | `entries` | [`to_dict`](dewar::Session::to_dict) |
@@ -133,6 +213,9 @@
 //! | `purge`, at logout | [`destroy`](dewar::Session::destroy) |
 //! | `status` | [`is_modified`](dewar::Session::is_modified), [`is_new`](dewar::Session::is_new) |
 //! | `request.get_session()` | `Session::extract(&request).await`; in a guard, [from the request's extensions](#in-other-middleware) |
+//! | actix-identity's `Identity` | [an extractor of the application's](#the-applications-own-user); its deadlines are `PERMANENT_SESSION_LIFETIME` and `SESSION_ABSOLUTE_LIFETIME` |
+//!
+//! Sessions of actix-session are not read: everybody logs in once more.
 //!
 //! The middleware changes the type of the response's body. Where other middleware outside wants a [`BoxBody`](actix_web::body::BoxBody), put it into a `Compat`. A
 //! helper that returns a [`dewar::Result`] has an error that actix-web does not know, and [`Error`] takes it:

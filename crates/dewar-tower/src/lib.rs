@@ -93,6 +93,76 @@
 //! A body that is only made bit by bit, from a template say, is streamed as well: take what it needs from the session before the response
 //! starts, flash messages too. A message that is taken while the body streams is not taken out of the saved session, and is shown again.
 //!
+//! # The application's own user
+//!
+//! An extractor is built on the session like this; handlers then take a `User`, and whoever has not logged in is sent to the form.
+//!
+//! ```
+//! use axum::extract::FromRequestParts;
+//! use axum::http::request::Parts;
+//! use axum::response::{IntoResponse, Redirect, Response};
+//! use dewar_tower::{Error, Session};
+//!
+//! #[derive(serde::Serialize, serde::Deserialize)]
+//! struct User {
+//!     name: String,
+//! }
+//!
+//! impl<S: Send + Sync> FromRequestParts<S> for User {
+//!     type Rejection = Response;
+//!
+//!     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<User, Response> {
+//!         let session = Session::from_request_parts(parts, state).await;
+//!         let user = session.and_then(|session| Ok(session.get::<User>("user")?));
+//!         user.map_err(Error::into_response)?
+//!             .ok_or_else(|| Redirect::to("/login").into_response())
+//!     }
+//! }
+//!
+//! async fn log_in(session: Session) -> Result<Redirect, Error> {
+//!     // After a look at the password: a new id, so that one that was planted before is worth nothing.
+//!     session.regenerate()?;
+//!     session.insert("user", User { name: "ada".to_owned() })?;
+//!     Ok(Redirect::to("/"))
+//! }
+//!
+//! async fn log_out(session: Session) -> Result<Redirect, Error> {
+//!     session.destroy()?;
+//!     Ok(Redirect::to("/"))
+//! }
+//! ```
+//!
+//! # In tests
+//!
+//! The application's engine makes a visitor's session and its cookie, and reads it again:
+//!
+//! ```
+//! use axum::{Router, body::Body, http::Request, routing::get};
+//! use dewar::{Engine, config::Config};
+//! use dewar_tower::{Error, Session, SessionLayer};
+//! use tower::ServiceExt;
+//!
+//! fn app(engine: Engine) -> Router {
+//!     let visit = |session: Session| async move { session.insert("visited", true).map_err(Error::from) };
+//!     Router::new().route("/", get(visit)).layer(SessionLayer::new(engine))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::new(Config::new().session_type("memory"))?;
+//! let session = engine.open([]).await?;
+//! session.insert("user", "ada")?;
+//! let reply = engine.close(&session).await?;
+//! let cookie = reply.set_cookie().expect("the session is new");
+//!
+//! let request = Request::get("/").header("cookie", cookie).body(Body::empty())?;
+//! app(engine.clone()).oneshot(request).await?;
+//!
+//! let session = engine.open([cookie.as_bytes()]).await?;
+//! assert_eq!(session.get("visited")?, Some(true));
+//! # Ok(()) }
+//! ```
+//!
 //! # New keys without a restart
 //!
 //! The layer's engine is a clone of the application's, so new keys reach both. Here they are read again on SIGHUP, by a
@@ -126,6 +196,29 @@
 //! let layer = dewar_tower::SessionLayer::new(engine);
 //! # Ok(()) }
 //! ```
+//!
+//! # For those who know tower-sessions
+//!
+//! | there | here |
+//! | --- | --- |
+//! | `SessionManagerLayer::new(store)` | `SessionLayer::new(engine)`; store, keys and the cookie's attributes are the engine's configuration |
+//! | `Secure` and `SameSite=Strict` unless said otherwise, a cookie `id` | Flask's defaults: set `SESSION_COOKIE_SECURE` to true and `SESSION_COOKIE_SAMESITE` to `Lax`; the cookie is `session` |
+//! | `Expiry::OnInactivity`, `with_always_save` | `PERMANENT_SESSION_LIFETIME`, which use extends without a write of the data |
+//! | `Expiry::OnSessionEnd` | `SESSION_PERMANENT = false`, or [`set_permanent`](dewar::Session::set_permanent) for one session |
+//! | `Expiry::AtDateTime` | `SESSION_ABSOLUTE_LIFETIME`, which counts from when a session was made |
+//! | `with_signed`; the cookie store | `SESSION_USE_SIGNER`; `SESSION_TYPE = "cookie"`: signed, and readable by whoever has the cookie |
+//! | `continuously_delete_expired` | [`Engine::delete_expired`](dewar::Engine::delete_expired) in a task of the application, or `SESSION_CLEANUP_N_REQUESTS` |
+//! | `get(key).await?`, `insert(key, value).await?` | the same without `.await`: the extractor has loaded the session |
+//! | `remove::<T>(key)`, `remove_value(key)` | [`take::<T>(key)`](dewar::Session::take), [`remove(key)`](dewar::Session::remove) |
+//! | `cycle_id`, at login | [`regenerate`](dewar::Session::regenerate) |
+//! | `flush`, at logout | [`destroy`](dewar::Session::destroy) |
+//! | `load`, `save` | [`reload`](dewar::Session::reload), [`save`](dewar::Session::save) |
+//! | `request.extensions().get::<Session>()` | the same, behind [a middleware that opens it](#in-a-task-of-its-own-or-where-nothing-can-be-awaited) |
+//! | a 5xx response saves nothing | every response saves what was changed |
+//! | axum-login's `AuthSession` | [an extractor of the application's](#the-applications-own-user) |
+//!
+//! A handler's error is [`Error`], which is a response; a helper that returns a [`dewar::Result`] is called with `?` there. Records of tower-sessions are not
+//! read: everybody logs in once more.
 //!
 //! # Without axum
 //!
