@@ -88,7 +88,7 @@
 //!
 //! Headers are sent before such a handler is done. Keep a clone of the session and call
 //! [`save`](dewar::Session::save) whenever something should be kept; what was written before the response started is
-//! saved with it, cookie included.
+//! saved with it, cookie included. What is changed later and not saved is lost, and warned of in the log.
 //!
 //! A body that is only made bit by bit, from a template say, is streamed as well: take what it needs from the session before the response
 //! starts, flash messages too. A message that is taken while the body streams is not taken out of the saved session, and is shown again.

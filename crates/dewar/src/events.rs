@@ -39,6 +39,10 @@ pub(crate) fn shown_too_late() {
     tracing::warn!(target: TARGET, "flash messages were taken out of a session after its response began: its cookie has been sent, and they will be shown again; take them before");
 }
 
+pub(crate) fn changed_too_late() {
+    tracing::warn!(target: TARGET, "a session was changed after its response began, and not saved: what was changed is lost; call save() where a stream, a WebSocket or a task of its own goes on with it");
+}
+
 pub(crate) fn rejected(rejection: &Rejection) {
     tracing::debug!(target: TARGET, reason = rejection.reason(), "session cookie rejected: {rejection}");
     count!("dewar_cookies_rejected_total", "reason" => rejection.reason());

@@ -149,6 +149,7 @@ impl Engine {
             state.announced = true;
         }
         state.closed = true;
+        state.left_unsaved = state.is_modified();
         events::closed(&decision);
         Ok(Reply {
             set_cookie,

@@ -18,7 +18,7 @@ use self::state::{PERMANENT, State};
 use crate::data::{Dict, Value, from_entry, to_value};
 use crate::engine::Engine;
 use crate::flash::Flash;
-use crate::{Result, SessionId};
+use crate::{Result, SessionId, events};
 
 /// A visitor's session: a dictionary with Flask's semantics, loaded once and saved at the end of the request.
 ///
@@ -40,6 +40,15 @@ struct Shared {
     state: Mutex<State>,
     /// The thread that is inside `update`'s closure, to tell a deadlock from a wait.
     updating: Mutex<Option<ThreadId>>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if state.lacks_late_changes() {
+            events::changed_too_late();
+        }
+    }
 }
 
 impl Session {

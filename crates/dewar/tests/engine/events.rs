@@ -276,6 +276,48 @@ async fn mistakes_of_the_application_are_warned_of() {
     assert_eq!(watch.lock().text.matches("around itself").count(), 1);
 }
 
+#[tokio::test]
+async fn what_is_changed_after_the_response_began_and_not_saved_is_warned_of() {
+    let _ = tracing::subscriber::set_global_default(Everybody);
+    let watch = Watch::default();
+    let _told = tracing::subscriber::set_default(watch.clone());
+    let warned = || std::mem::take(&mut watch.lock().text).contains("what was changed is lost");
+
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    browser.write(&bench.engine, "user", VALUE).await;
+    // A stream that saves, and one that gives up a new session that nobody will know.
+    let streamed = browser.open(&bench.engine).await;
+    browser.close(&streamed).await;
+    streamed.insert("progress", 50).unwrap();
+    streamed.save().await.unwrap();
+    drop(streamed);
+    let failed = Browser::default().open(&bench.engine).await;
+    failed.insert("progress", 50).unwrap();
+    bench.engine.close_unanswered(&failed).await.unwrap();
+    drop(failed);
+    // A request that is dropped before its end has changed nothing.
+    let dropped = browser.open(&bench.engine).await;
+    dropped.insert("progress", 50).unwrap();
+    drop(dropped);
+    assert!(!warned());
+
+    for change in [
+        (|session| session.insert("progress", VALUE)) as fn(&dewar::Session) -> dewar::Result<()>,
+        |session| session.destroy(),
+    ] {
+        let streamed = browser.open(&bench.engine).await;
+        browser.close(&streamed).await;
+        change(&streamed).unwrap();
+        let clone = streamed.clone();
+        drop(streamed);
+        assert!(!warned(), "somebody may still save it");
+        drop(clone);
+        assert!(warned());
+    }
+    assert!(!watch.lock().text.contains(VALUE));
+}
+
 #[test]
 fn every_row_of_the_docs_has_its_situation() {
     let produced: BTreeSet<_> = SITUATIONS
@@ -480,8 +522,9 @@ impl Fields {
     }
 }
 
-const MISTAKES: [&str; 3] = [
+const MISTAKES: [&str; 4] = [
     "warning[",
+    "a session was changed after its response began",
     "flash messages were taken out of a session after",
     "the session middleware is around itself",
 ];

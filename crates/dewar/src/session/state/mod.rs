@@ -67,6 +67,8 @@ pub(crate) struct State {
     pub(crate) cookie_received: bool,
     /// Whether the response's headers are made, so that no cookie can be sent any more.
     pub(crate) closed: bool,
+    /// Whether something was left unsaved by then.
+    pub(crate) left_unsaved: bool,
     pub(crate) accessed: bool,
     pub(crate) is_new: bool,
     /// Whether a task of the request saves the session, and who waits for it.
@@ -98,6 +100,7 @@ impl State {
             writable,
             cookie_received: false,
             closed: false,
+            left_unsaved: false,
             accessed: false,
             is_new: true,
             saving: false,
@@ -123,6 +126,7 @@ impl State {
             writable: Writable::Yes,
             cookie_received: true,
             closed: false,
+            left_unsaved: false,
             accessed: false,
             is_new: false,
             saving: false,
@@ -193,6 +197,11 @@ impl State {
         let ends_or_moves = self.fate != Fate::Kept && !matches!(self.saved, Saved::Nowhere);
         let left = self.leftover.as_ref().is_some_and(|left| !left.is_empty());
         ends_or_moves || self.is_changed() || left
+    }
+
+    /// Whether a record lacks what was changed since the response's headers were made.
+    pub(crate) fn lacks_late_changes(&self) -> bool {
+        self.closed && !self.left_unsaved && self.kept == Kept::InStore && self.is_modified()
     }
 
     pub(crate) fn is_changed(&self) -> bool {
