@@ -34,8 +34,8 @@ impl fmt::Display for Error {
         match &self.0 {
             Kind::NoLayer => f.write_str(
                 "no SessionLayer is around this handler, or it runs in a task of its own: add \
-                 `.layer(SessionLayer::new(engine))` to the router, after the routes, and extract the session before a task \
-                 is started, or put it into the request's extensions",
+                 `.layer(SessionLayer::new(engine))` to the router, after the routes and the middleware that uses the session, \
+                 and extract the session before a task is started, or put it into the request's extensions",
             ),
             Kind::Session(error) => error.fmt(f),
         }

@@ -50,6 +50,34 @@
 //! # }
 //! ```
 //!
+//! Middleware that uses the session stands inside: on a router, what is added last runs first.
+//!
+//! ```
+//! use axum::extract::Request;
+//! use axum::middleware::{Next, from_fn};
+//! use axum::response::{IntoResponse, Redirect, Response};
+//! use axum::{Router, routing::get};
+//! use dewar_tower::{Session, SessionLayer};
+//!
+//! async fn members_only(session: Session, request: Request, next: Next) -> Response {
+//!     if !session.contains("user") {
+//!         return Redirect::to("/login").into_response();
+//!     }
+//!     next.run(request).await
+//! }
+//!
+//! # fn app(engine: dewar::Engine) -> Router {
+//! Router::new()
+//!     .route("/", get(async || "for members"))
+//!     .route_layer(from_fn(members_only))
+//!     .route("/login", get(async || "for everybody"))
+//!     .layer(SessionLayer::new(engine))
+//! # }
+//! ```
+//!
+//! A layer that makes a response of a panic (`CatchPanicLayer`) or of a time that is over (`TimeoutLayer`) stands outside where such a request is to change nothing, and
+//! inside where its changes are to be saved.
+//!
 //! # In a task of its own, or where nothing can be awaited
 //!
 //! A framework may run what it calls in a task of its own, as Leptos does with server functions while it renders a page. Other code has only

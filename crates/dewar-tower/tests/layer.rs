@@ -256,6 +256,23 @@ async fn without_a_layer_the_error_says_what_to_add() {
     let app = Router::new().route("/", get(|_: Session| async {}));
     let response = send(&app, "GET", "/", None).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    // The middleware was added after the layer, so that it runs before.
+    async fn middleware(
+        session: Result<Session, Error>,
+        _: axum::extract::Request,
+        _: axum::middleware::Next,
+    ) -> axum::response::Response {
+        session.unwrap_err().to_string().into_response()
+    }
+    let app = app
+        .layer(SessionLayer::new(memory_engine()))
+        .layer(axum::middleware::from_fn(middleware));
+    let response = send(&app, "GET", "/", None).await;
+    let told = text(response).await;
+    assert!(
+        told.contains("after the routes and the middleware that uses the session"),
+        "{told}"
+    );
 }
 
 #[tokio::test]
