@@ -118,6 +118,9 @@
 //! [`save`](dewar::Session::save) whenever something should be kept; what was written before the response started is
 //! saved with it, cookie included. What is changed later and not saved is lost, and warned of in the log.
 //!
+//! What stays open for long asks [`reload`](dewar::Session::reload) whether the session still lives, and what is in it now: after a logout it is an
+//! error of the kind [`Gone`](dewar::ErrorKind::Gone). A `save` also moves the record's expiry; to move that of a permanent session's cookie takes a response.
+//!
 //! A body that is only made bit by bit, from a template say, is streamed as well: take what it needs from the session before the response
 //! starts, flash messages too. A message that is taken while the body streams is not taken out of the saved session, and is shown again.
 //!

@@ -144,6 +144,25 @@ async fn use_extends_the_record_without_a_write_and_not_at_every_request() {
 }
 
 #[tokio::test]
+async fn a_save_in_a_stream_that_is_open_for_long_extends_the_session() {
+    let bench = server_bench(Config::new().set("PERMANENT_SESSION_LIFETIME", 1000));
+    let mut browser = Browser::default();
+    browser.write(&bench.engine, "user", "ada").await;
+    let streamed = browser.open(&bench.engine).await;
+    assert!(streamed.contains("user"));
+    browser.close(&streamed).await;
+    for _ in 0..3 {
+        bench.clock.advance(Duration::from_secs(600));
+        streamed.save().await.unwrap();
+    }
+    assert!(browser.open(&bench.engine).await.contains("user"));
+    // It does not bring back one that has expired.
+    bench.clock.advance(Duration::from_secs(1000));
+    assert_eq!(streamed.save().await.unwrap_err().kind(), ErrorKind::Gone);
+    assert!(!browser.open(&bench.engine).await.contains("user"));
+}
+
+#[tokio::test]
 async fn a_record_that_lives_as_long_as_it_may_is_not_extended_at_every_request() {
     let config = Config::new()
         .set("PERMANENT_SESSION_LIFETIME", 1000)
