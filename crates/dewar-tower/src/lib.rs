@@ -112,6 +112,9 @@
 //!
 //! It opens the session of every request that passes, so it belongs around those that need it.
 //!
+//! A middleware that spawns the whole rest of the request, so that it comes to its end though the browser goes away, stands outside of the layer: then the
+//! session is saved, too.
+//!
 //! # Streams, server-sent events, WebSockets
 //!
 //! Headers are sent before such a handler is done. Keep a clone of the session and call

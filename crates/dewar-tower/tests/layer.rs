@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use axum::body::Body;
 use axum::extract::FromRequestParts;
@@ -227,6 +228,41 @@ async fn a_task_of_its_own_finds_the_session_in_the_extensions_of_its_request() 
     let response = send(&app, "GET", "/", None).await;
     assert!(cookie(&response).unwrap().starts_with("inner="));
     assert_eq!(response.headers().get_all(SET_COOKIE).iter().count(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_is_spawned_around_the_layer_saves_its_session_though_nobody_waits() {
+    async fn spawn(
+        request: axum::extract::Request,
+        next: axum::middleware::Next,
+    ) -> axum::response::Response {
+        tokio::spawn(next.run(request)).await.unwrap()
+    }
+    let engine = memory_engine();
+    let (go, gone) = tokio::sync::oneshot::channel::<()>();
+    let gone = Arc::new(Mutex::new(Some(gone)));
+    let slow = move |session: Session| async move {
+        let gone = gone.lock().unwrap().take();
+        gone.unwrap().await.unwrap();
+        session.insert("done", true).unwrap();
+    };
+    let app = Router::new()
+        .route("/", get(slow))
+        .layer(SessionLayer::new(engine.clone()))
+        .layer(axum::middleware::from_fn(spawn));
+    let session = engine.open([]).await.unwrap();
+    session.insert("user", "ada").unwrap();
+    let reply = engine.close(&session).await.unwrap();
+    let cookie = reply.set_cookie().unwrap();
+    let mut browser = Box::pin(send(&app, "GET", "/", Some(cookie)));
+    let waits = std::future::poll_fn(|context| Poll::Ready(browser.as_mut().poll(context)));
+    assert!(waits.await.is_pending());
+    drop(browser);
+    go.send(()).unwrap();
+    let seen = async || engine.open([cookie.as_bytes()]).await.unwrap();
+    while !seen().await.contains("done") {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
@@ -605,15 +641,15 @@ async fn futures_join<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Out
         for (future, output) in &mut futures {
             if output.is_none() {
                 match future.as_mut().poll(context) {
-                    std::task::Poll::Ready(ready) => *output = Some(ready),
-                    std::task::Poll::Pending => pending = true,
+                    Poll::Ready(ready) => *output = Some(ready),
+                    Poll::Pending => pending = true,
                 }
             }
         }
         if pending {
-            return std::task::Poll::Pending;
+            return Poll::Pending;
         }
-        std::task::Poll::Ready(
+        Poll::Ready(
             futures
                 .iter_mut()
                 .map(|(_, output)| output.take().unwrap())
