@@ -134,6 +134,7 @@ impl Session {
     }
 
     /// Takes the value under `key` out of the session, as `T`: for what is used once, such as the state of a login by OAuth.
+    /// Of two requests at once both may get it, as there is no lock between them.
     ///
     /// ```
     /// # fn handler(session: dewar::Session) -> dewar::Result<()> {
