@@ -28,7 +28,7 @@ use crate::data::{Document, Format};
 use crate::plan::{Kept, Policy};
 use crate::session::state::{State, created};
 use crate::store::{Key, Purged, Store};
-use crate::{Random, Result, SessionId, UnixTime};
+use crate::{Error, ErrorKind, Random, Result, SessionId, UnixTime};
 
 /// Opens sessions from `Cookie` headers and closes them into `Set-Cookie` headers.
 ///
@@ -145,6 +145,32 @@ impl Engine {
         match &self.0.interface {
             Interface::Server(server) => server.delete_expired(self.now(), limit).await,
             Interface::Null { .. } | Interface::Cookie(_) => Ok(Purged::Finished(0)),
+        }
+    }
+
+    /// Ends a session by its id, as where an account is closed or another device logged out: its record is removed, and requests
+    /// that are under way with it find it [gone](ErrorKind::Gone). One that is not there has ended already.
+    ///
+    /// ```
+    /// # async fn example(engine: dewar::Engine, kept_at_login: &str) -> dewar::Result<()> {
+    /// use dewar::SessionId;
+    ///
+    /// if let Some(id) = SessionId::parse(kept_at_login) {
+    ///     engine.end_session(&id).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if sessions are kept in signed cookies, where only the browser can end them; or if the store fails.
+    pub async fn end_session(&self, id: &SessionId) -> Result<()> {
+        match &self.0.interface {
+            Interface::Server(server) => server.delete(&server.key(id.expose())).await,
+            Interface::Null { .. } | Interface::Cookie(_) => Err(Error::new(
+                ErrorKind::Config,
+                "a session in a signed cookie cannot be ended by its id: set SESSION_TYPE to a store, or compare a number in the \
+                 session with one that is kept with the user",
+            )),
         }
     }
 

@@ -10,7 +10,7 @@ use dewar::{Engine, ErrorKind, Random, Result, Session, UnixTime};
 
 use tokio::task::JoinHandle;
 
-use crate::support::{Bench, Browser, START, server_bench};
+use crate::support::{Bench, Browser, START, cookie_bench, server_bench};
 
 /// A browser whose session holds `{"user": "ada"}`.
 async fn logged_in(engine: &dewar::Engine) -> Browser {
@@ -754,4 +754,28 @@ async fn a_change_that_is_made_while_the_session_is_saved_is_not_lost() {
             .await;
         assert_eq!(seen, Some(number));
     }
+}
+
+#[tokio::test]
+async fn a_session_that_is_ended_by_its_id_is_gone_for_its_requests_and_others_stay() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    let other = logged_in(&bench.engine).await;
+    let login = browser.open(&bench.engine).await;
+    login.regenerate().unwrap();
+    login.insert("user", "ada").unwrap();
+    let id = login.id().unwrap().unwrap();
+    browser.close(&login).await;
+    let under_way = browser.open(&bench.engine).await;
+    under_way.insert("cart", 1).unwrap();
+
+    bench.engine.end_session(&id).await.unwrap();
+    assert_eq!(under_way.save().await.unwrap_err().kind(), ErrorKind::Gone);
+    assert!(browser.open(&bench.engine).await.is_new());
+    assert!(!other.open(&bench.engine).await.is_new());
+    bench.engine.end_session(&id).await.unwrap();
+
+    let cookies = cookie_bench(Config::new());
+    let error = cookies.engine.end_session(&id).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
 }
