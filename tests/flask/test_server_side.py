@@ -86,6 +86,20 @@ def test_a_new_id_keeps_the_data_and_ends_the_old_one(make_app: App) -> None:
     assert thief.get("/get/name").text == "None"
 
 
+def test_a_session_is_ended_by_its_id(make_app: App) -> None:
+    app = make_app()
+    phone, laptop = app.test_client(), app.test_client()
+    phone.get("/set/name/ada")
+    laptop.get("/set/name/ada")
+    phone.get("/regenerate")
+    with phone.session_transaction() as session:
+        sid = session.sid
+    app.session_interface.end_session(sid)
+    assert phone.get("/get/name").text == "None"
+    assert laptop.get("/get/name").text == "ada"
+    app.session_interface.end_session(sid)
+
+
 def test_flash_messages_are_shown_once(make_app: App) -> None:
     client = make_app().test_client()
     client.get("/flash/hello")

@@ -283,6 +283,11 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
             handle.regenerate()
             session.modified = True
 
+    def end_session(self, sid: str) -> None:
+        """Ends the session that had this `session.sid`, as where another device is logged out: its record is removed, and
+        what requests that are under way write is dropped. Waits for the store."""
+        self.store.delete(self.key_prefix + sid)
+
     def delete_expired_sessions(self) -> int:
         """Removes all expired sessions from a store that does not do that by itself: how many there were."""
         total = 0
