@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask_dewar import ConfigurationError
-from flask_dewar.asgi import SessionMiddleware
+from flask_dewar import ConfigurationError, asgi
+from flask_dewar.asgi import SessionMiddleware, to_its_end
 from shops import TYPES, config_for, shop
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -235,6 +235,31 @@ def test_a_request_that_is_cancelled_ends_when_its_session_is_saved(
         assert saved
 
     asyncio.run(requests())
+
+
+def test_only_what_waits_for_a_store_takes_a_thread(
+    settings: dict[str, Any], client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved_in_threads = []
+
+    async def counted(function: Any, *arguments: Any) -> None:
+        saved_in_threads.append(function)
+        await to_its_end(function, *arguments)
+
+    monkeypatch.setattr(asgi, "to_its_end", counted)
+    client.get("/set/user/ada")
+    written = len(saved_in_threads)
+    at_once = settings["SESSION_TYPE"] in {"cookie", *asgi.AT_ONCE}
+    assert written == (0 if at_once else 1)
+    read = client.get("/get/user")
+    assert read.text == "ada"
+    assert read.headers["Vary"] == "Cookie"
+    assert client.get("/get/nothing").text == "None"
+    assert len(saved_in_threads) == written
+    client.get("/append/log/1")
+    client.get("/append/log/2")
+    assert client.get("/get/log").text == "['1', '2']"
+    assert len(saved_in_threads) == 3 * written
 
 
 async def swallow(message: Any) -> None:

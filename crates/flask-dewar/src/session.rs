@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dewar::data::{Document, Text};
+use dewar::engine::Reply;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -70,6 +71,24 @@ impl Session {
             accessed,
         )
     }
+
+    /// As `close` of a session that only was read, if the store has nothing to do for it; None otherwise, and then it is not closed.
+    fn close_at_once(
+        &self,
+        engine: &Bound<'_, Engine>,
+        data: &Bound<'_, PyDict>,
+        accessed: bool,
+    ) -> PyResult<Option<Closed>> {
+        if !Difference::between(&self.before(), data, false).is_none() {
+            return Ok(None);
+        }
+        if accessed {
+            self.session.set_accessed();
+        }
+        let py = data.py();
+        let closed = engine.get().engine().close_at_once(&self.session);
+        closed.map(|reply| closed_by(py, reply)).transpose()
+    }
 }
 
 /// The value of `Set-Cookie`, if there is one, and whether `Vary: Cookie` is needed.
@@ -117,8 +136,7 @@ impl Session {
                 .map_err(|error| exception(py, &error))?;
         }
         let reply = engine.run(py, || wait(engine.engine().close(&self.session)));
-        let reply = reply.map_err(|error| exception(py, &error))?;
-        Ok((reply.set_cookie().map(str::to_owned), reply.varies()))
+        closed_by(py, reply)
     }
 
     /// Fills `data` from the session; whether anything in it waits until somebody reaches for it.
@@ -213,6 +231,11 @@ impl Session {
         with_key.set_cause(py, error.cause(py));
         with_key
     }
+}
+
+fn closed_by(py: Python<'_>, reply: dewar::Result<Reply>) -> PyResult<Closed> {
+    let reply = reply.map_err(|error| exception(py, &error))?;
+    Ok((reply.set_cookie().map(str::to_owned), reply.varies()))
 }
 
 /// What differs between a session's data and a dict, as far as that can be said without running code of the application.

@@ -92,6 +92,9 @@ class Session:
     def close(
         self, engine: Engine, data: Any, cleared: bool, modified: bool, accessed: bool
     ) -> tuple[str | None, bool]: ...
+    def close_at_once(
+        self, engine: Engine, data: Any, accessed: bool
+    ) -> tuple[str | None, bool] | None: ...
 
 @final
 class Waiting:

@@ -115,6 +115,11 @@ class Ahead:
             isinstance(interface, ServerSideSessionInterface)
             and interface.session_type not in AT_ONCE
         )
+        # An application's own `save_session` is called for every session.
+        self._saves_at_once = (
+            "save_session" not in vars(interface)
+            and type(interface).save_session is ServerSideSessionInterface.save_session
+        )
 
     async def open(self, app: Flask, cookies: list[str]) -> SessionMixin | None:
         """The session of a request with these `Cookie` headers; None without a key."""
@@ -136,7 +141,8 @@ class Ahead:
     async def save(self, app: Flask, session: SessionMixin, response: Any) -> None:
         """Saves the session, and adds its headers to the response."""
         if self._waits and not lazy.is_pending(session):
-            await to_its_end(self._interface.save_session, app, session, response)
+            if not self._saves_at_once or not self._interface.save_at_once(app, session, response):
+                await to_its_end(self._interface.save_session, app, session, response)
         else:
             self._interface.save_session(app, session, response)
         if not lazy.is_pending(session):

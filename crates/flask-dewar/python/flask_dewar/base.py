@@ -256,6 +256,29 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         except StoreError:
             state["_failed"] = True
             raise
+        self._answer(app, session, response, set_cookie, varies)
+
+    def save_at_once(self, app: Flask, session: SessionMixin, response: Response) -> bool:
+        """As `save_session` for a session that was only read, if that needs no store: whether it did."""
+        session = lazy.itself(session)
+        handle = lazy.handle(session)
+        state = session.__dict__
+        if handle is None or session.modified or "_cleared" in state or "_failed" in state:
+            return False
+        closed = handle.close_at_once(self._engine_for(app), session, session.accessed)
+        if closed is None:
+            return False
+        self._answer(app, session, response, *closed)
+        return True
+
+    def _answer(
+        self,
+        app: Flask,
+        session: SessionMixin,
+        response: Response,
+        set_cookie: str | None,
+        varies: bool,
+    ) -> None:
         if set_cookie is not None:
             self._set_cookie(app, session, response, set_cookie)
         if varies:

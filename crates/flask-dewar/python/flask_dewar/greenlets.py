@@ -127,6 +127,9 @@ class GreenSession:
     def close(self, engine: GreenEngine, *arguments: Any) -> tuple[str | None, bool]:
         return call(self.session.close, engine.engine, *arguments)
 
+    def close_at_once(self, engine: GreenEngine, *arguments: Any) -> tuple[str | None, bool] | None:
+        return self.session.close_at_once(engine.engine, *arguments)
+
 
 class GreenStore:
     """A store of which all calls wait aside."""
