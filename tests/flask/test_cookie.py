@@ -127,6 +127,26 @@ def test_nested_changes_are_saved_without_marking_them() -> None:
     assert client.get("/get").json == {"cart": "['apple', 'apple']"}
 
 
+@pytest.mark.parametrize("interface", [None, flask_dewar.SecureCookieSessionInterface()])
+def test_a_session_that_an_application_saves_by_itself_is_saved_again_with_the_response(
+    interface: flask.sessions.SessionInterface | None,
+) -> None:
+    app = app_with(interface)
+
+    @app.get("/both")
+    def both() -> str:
+        flask.session["before"] = 1
+        app.session_interface.save_session(app, flask.session, app.response_class())
+        flask.session["list"] = [1]
+        app.session_interface.save_session(app, flask.session, app.response_class())
+        flask.session["list"].append(2)
+        return "saved"
+
+    client = app.test_client()
+    assert client.get("/both").text == "saved"
+    assert client.get("/get").json == {"before": "1", "list": "[1, 2]"}
+
+
 def test_old_keys_are_read_and_the_new_one_signs() -> None:
     old = app_with(None)
     old.secret_key = "the key of last year, long enough"

@@ -14,7 +14,7 @@ from flask.sessions import SecureCookieSession, SessionMixin
 
 from . import headers, lazy
 from ._native import Engine, InUse
-from .errors import ConfigurationError
+from .errors import ConfigurationError, SessionReadOnly
 
 #: What an application can replace of Flask's own interface, by a subclass or on the object. Then Flask's own code runs.
 REPLACEABLE = frozenset(
@@ -106,14 +106,19 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         # now, which is looked at where it matters.
         current = self._current
         closed = None
-        if current is not None:
-            closed = current.close(app, handle, session, session.modified, accessed)
+        try:
+            if current is not None:
+                closed = current.close(app, handle, session, session.modified, accessed)
+            if closed is None:
+                engine = self._new_engine_for(app)
+                if engine is not None:
+                    closed = handle.close(engine, session, False, session.modified, accessed)
+        except SessionReadOnly:
+            # The application has saved it before, with a response of its own.
+            session.modified = True
         if closed is None:
-            engine = self._new_engine_for(app)
-            if engine is None:
-                super().save_session(app, session, response)
-                return
-            closed = handle.close(engine, session, False, session.modified, accessed)
+            super().save_session(app, session, response)
+            return
         set_cookie, varies = closed
         if set_cookie is not None:
             limit = response.max_cookie_size
