@@ -244,6 +244,28 @@ def test_a_configuration_that_changes_is_followed(make_app: App) -> None:
     assert "Secure" in client.get("/set/name/bob").headers["Set-Cookie"]
 
 
+def test_methods_that_an_application_replaces_are_asked_in_each_request() -> None:
+    class Tenants(flask_dewar.memory.MemorySessionInterface):
+        def get_cookie_domain(self, app: flask.Flask) -> str | None:
+            return flask.request.host
+
+    app = flask.Flask(__name__)
+    app.session_interface = interface = Tenants(app)
+
+    @app.get("/")
+    def index() -> str:
+        flask.session["user"] = "ada"
+        return ""
+
+    def cookie(host: str) -> str:
+        return app.test_client().get("/", base_url=f"http://{host}").headers["Set-Cookie"]
+
+    for host in ("one.example", "two.example", "one.example"):
+        assert f"; Domain={host};" in cookie(host)
+    interface.get_cookie_path = lambda app: "/shop"  # type: ignore[method-assign]
+    assert "; Path=/shop" in cookie("one.example")
+
+
 def test_an_expiry_of_the_applications_own_leaves_the_cookie_as_it_is_otherwise() -> None:
     class Own(flask_dewar.memory.MemorySessionInterface):
         expires: datetime | None = datetime(2100, 1, 1, tzinfo=UTC)

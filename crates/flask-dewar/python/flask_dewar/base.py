@@ -155,11 +155,20 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
             "SESSION_TYPE": self.session_type,
             **{key: value for key, value in given.items() if value is not None},
         }
-        self._custom = [(name, key) for name, key in COOKIE_METHODS.items() if replaces(self, name)]
+        self._custom = self._cookie_methods()
         self._store = self._connect(app, client)
-        self._engine_settings = self._settings(app)
-        self._engine = self._new_engine(app)
+        # What an application replaced may ask for the request: only in one is it called.
+        self._built = self._overrides, self._new_engine(app, self._overrides)
         log_warnings(app, self._overrides)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name in COOKIE_METHODS:
+            self._custom = self._cookie_methods()
+
+    def _cookie_methods(self) -> list[tuple[str, str]]:
+        """Those of the methods that say how the cookie is made that are replaced, with their keys."""
+        return [(name, key) for name, key in COOKIE_METHODS.items() if replaces(self, name)]
 
     def default_client(self, app: Flask) -> Any:
         """What to use where the application gave no client: nothing, so that no server is guessed."""
@@ -217,16 +226,16 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
 
     def _engine_for(self, app: Flask) -> Engine:
         """The engine for what the application says now."""
-        if self._engine.serves(app.config) and not self._custom:
-            return self._engine
+        settings, engine = self._built
+        if engine.serves(app.config) and (not self._custom or settings == self._settings(app)):
+            return engine
         settings = self._settings(app)
-        if settings != self._engine_settings or not self._engine.serves(app.config):
-            self._engine_settings = settings
-            self._engine = self._new_engine(app)
-        return self._engine
+        engine = self._new_engine(app, settings)
+        self._built = settings, engine
+        return engine
 
-    def _new_engine(self, app: Flask) -> Engine:
-        engine = Engine(app.config, self._engine_settings, self._store)
+    def _new_engine(self, app: Flask, settings: dict[str, Any]) -> Engine:
+        engine = Engine(app.config, settings, self._store)
         return engine if self.client_key is None else greenlets.aside(engine)
 
     def open_session(self, app: Flask, request: Request) -> ServerSideSession:
