@@ -201,3 +201,27 @@ def test_a_child_that_is_forked_in_use_has_its_own_connections(config: dict[str,
         for _ in range(20):
             assert client.get("/get/user").text == "parent"
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("one", [True, False])
+def test_of_the_interpreters_of_a_process_one_can_have_the_package(one: bool) -> None:
+    # uWSGI gives each application an interpreter of its own, if not told otherwise.
+    command = [UWSGI[0], "--no-server", "--http-socket", f"127.0.0.1:{free_port()}"]
+    command += ["--mount", "/one=served:app", "--mount", "/two=served:app"]
+    environment = {
+        **os.environ,
+        "DEWAR_TEST_CONFIGS": json.dumps({"": {"SESSION_TYPE": "memory"}}),
+        "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
+    }
+    started = subprocess.run(
+        [*command, "--single-interpreter"] if one else command,
+        env=environment,
+        cwd=HERE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    ).stdout
+    assert started.count(") ready in ") == (2 if one else 1), started
+    assert ("ImportError: another interpreter of this process" in started) is not one

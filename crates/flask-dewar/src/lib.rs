@@ -9,6 +9,7 @@ mod engine;
 mod errors;
 mod headers;
 mod in_use;
+mod interpreter;
 mod lazy;
 mod log;
 mod session;
@@ -40,6 +41,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::interpreter::must_be_the_only_one(module.py())?;
         crate::log::listen();
         module.add("WAITING", crate::values::waiting(module.py())?)
     }
