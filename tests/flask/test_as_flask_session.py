@@ -257,8 +257,26 @@ def test_the_settings_of_an_interface_are_its_attributes() -> None:
     assert json.loads(record) == {"name": "ada"} == interface.serializer.decode(record)
 
 
-@pytest.mark.parametrize("name", ["_upsert_session", "_generate_sid", "should_set_storage"])
+def test_a_session_is_removed_through_the_interfaces_cache(tmp_path: Path) -> None:
+    app = shop({"SESSION_TYPE": "filesystem", "SESSION_FILE_DIR": str(tmp_path)})
+    client = app.test_client()
+    client.get("/set/value/1")
+    cookie = client.get_cookie("session")
+    assert cookie is not None
+    app.session_interface.cache.delete(f"session:{cookie.value}")  # type: ignore[attr-defined]
+    assert client.get("/get/value").text == "None"
+
+
+@pytest.mark.parametrize(
+    "name", ["_upsert_session", "_generate_sid", "serializer", "should_set_storage"]
+)
 def test_a_method_that_would_not_be_called_is_refused(name: str) -> None:
     interface = type("Mine", (RedisSessionInterface,), {name: lambda *arguments: None})
     with pytest.raises(flask_dewar.ConfigurationError, match=f"Mine replaces {name}"):
         interface(flask.Flask(__name__), "redis://127.0.0.1:1")
+
+
+def test_a_serializer_of_the_application_is_refused() -> None:
+    interface = RedisSessionInterface(flask.Flask(__name__), "redis://127.0.0.1:1")
+    with pytest.raises(flask_dewar.ConfigurationError, match="SESSION_SERIALIZATION_FORMAT"):
+        interface.serializer = json  # type: ignore[assignment]

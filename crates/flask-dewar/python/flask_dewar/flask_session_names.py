@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ._native import Store, decode, encode
 from .defaults import Defaults
@@ -12,7 +12,7 @@ from .errors import ConfigurationError
 if TYPE_CHECKING:
     from flask import Flask
 
-#: Methods of Flask-Session by which a subclass says how sessions are kept, with what says that here.
+#: What in Flask-Session says how sessions are kept, and may be replaced there, with what says that here.
 NOT_CALLED = {
     "_retrieve_session_data": "give a carrier as the client, as flask_dewar.carriers describes it",
     "_upsert_session": "give a carrier as the client, as flask_dewar.carriers describes it",
@@ -20,6 +20,7 @@ NOT_CALLED = {
     "_delete_expired_sessions": "replace delete_expired_sessions",
     "_generate_sid": "set SESSION_ID_LENGTH: ids are always random",
     "_get_store_id": "set SESSION_KEY_PREFIX",
+    "serializer": "set SESSION_SERIALIZATION_FORMAT, or give a carrier as the client, through which the bytes go",
     "should_set_storage": "set SESSION_REFRESH_EACH_REQUEST and SESSION_REFRESH_AFTER",
 }
 
@@ -39,11 +40,14 @@ class FlaskSessionNames:
 
     def refuse_what_is_not_called(self) -> None:
         """`ConfigurationError` for a subclass whose methods the engine would pass over without a word."""
-        for name, instead in NOT_CALLED.items():
+        for name in NOT_CALLED:
             if getattr(type(self), name, None) is not vars(FlaskSessionNames).get(name):
-                raise ConfigurationError(
-                    f"{type(self).__name__} replaces {name} of Flask-Session, which is not called here: {instead}"
-                )
+                raise self._not_called(name)
+
+    def _not_called(self, name: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{type(self).__name__} replaces {name} of Flask-Session, which is not called here: {NOT_CALLED[name]}"
+        )
 
     def _setting(self, key: str) -> Any:
         given = self._overrides.get(key)
@@ -79,6 +83,10 @@ class FlaskSessionNames:
     def serializer(self) -> RecordSerializer:
         """From a session to the bytes of its record, and back."""
         return RecordSerializer(str(self._setting("SESSION_SERIALIZATION_FORMAT")))
+
+    @serializer.setter
+    def serializer(self, serializer: object) -> NoReturn:
+        raise self._not_called("serializer")
 
     def _get_store_id(self, sid: str) -> str:
         return self.key_prefix + sid
@@ -124,3 +132,7 @@ class StoredSessions:
         """The session under a key; None if there is none."""
         record = self._store.load(key)
         return None if record is None else decode(record, "msgpack")
+
+    def delete(self, key: str) -> None:
+        """Removes the session under a key."""
+        self._store.delete(key)
