@@ -174,9 +174,13 @@ pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
     if word.len() > 64 {
         return None;
     }
+    let letters = word.chars().count();
+    let most = |name: &str| (name.len() / 4).min(3);
     known
+        // Most differ more in length alone; an application has hundreds of keys that are none of these.
+        .filter(|name| name.len().abs_diff(letters) <= most(name))
         .map(|name| (strsim::damerau_levenshtein(word, name), name))
-        .filter(|(distance, name)| *distance <= (name.len() / 4).min(3))
+        .filter(|(distance, name)| *distance <= most(name))
         .min()
         .map(|(_, name)| name)
 }
