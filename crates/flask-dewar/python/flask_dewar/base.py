@@ -17,6 +17,12 @@ from ._native import Engine, Store, check
 from .errors import ConfigurationError, StoreError
 from .flask_session_names import FlaskSessionNames
 
+#: What the methods that an application replaced say, by the keys that say the same.
+Said = tuple[tuple[str, Any], ...]
+
+#: So many engines are kept, where methods of the application say other things in other requests.
+MOST_ENGINES = 100
+
 #: How many expired records a step of `flask session_cleanup` removes.
 CLEANUP_STEP = 1000
 
@@ -158,7 +164,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         self._custom = self._cookie_methods()
         self._store = self._connect(app, client)
         # What an application replaced may ask for the request: only in one is it called.
-        self._built = self._overrides, self._new_engine(app, self._overrides)
+        self._engines: dict[Said, Engine] = {(): self._new_engine(app, ())}
         log_warnings(app, self._overrides)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -218,24 +224,21 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         if finding is not None:
             raise ConfigurationError(str(finding))
 
-    def _settings(self, app: Flask) -> dict[str, Any]:
-        """What wins over `app.config`."""
-        if not self._custom:
-            return self._overrides
-        return self._overrides | {key: getattr(self, name)(app) for name, key in self._custom}
-
     def _engine_for(self, app: Flask) -> Engine:
-        """The engine for what the application says now."""
-        settings, engine = self._built
-        if engine.serves(app.config) and (not self._custom or settings == self._settings(app)):
-            return engine
-        settings = self._settings(app)
-        engine = self._new_engine(app, settings)
-        self._built = settings, engine
+        """The engine for what the application says now, in its configuration and by the methods that it replaced."""
+        said: Said = ()
+        if self._custom:
+            said = tuple((key, getattr(self, name)(app)) for name, key in self._custom)
+        engine = self._engines.get(said)
+        if engine is None or not engine.serves(app.config):
+            engine = self._new_engine(app, said)
+            if len(self._engines) >= MOST_ENGINES:
+                self._engines.clear()
+            self._engines[said] = engine
         return engine
 
-    def _new_engine(self, app: Flask, settings: dict[str, Any]) -> Engine:
-        engine = Engine(app.config, settings, self._store)
+    def _new_engine(self, app: Flask, said: Said) -> Engine:
+        engine = Engine(app.config, self._overrides | dict(said), self._store)
         return engine if self.client_key is None else greenlets.aside(engine)
 
     def open_session(self, app: Flask, request: Request) -> ServerSideSession:

@@ -181,7 +181,7 @@ def examined(
 def lived(interface: ServerSideSessionInterface, app: Any, place: str) -> list[Check]:
     """Makes, saves, reads and removes a session of its own, as requests do."""
     # An application may want to go on without its store; here it is to say why it fails.
-    settings = {**interface._settings(app), "SESSION_ON_STORE_FAILURE": "fail"}
+    settings = {**interface._overrides, "SESSION_ON_STORE_FAILURE": "fail"}
     store = interface._store
     data: dict[str, Any] = {}
     try:
