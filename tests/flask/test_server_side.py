@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -264,6 +265,50 @@ def test_methods_that_an_application_replaces_are_asked_in_each_request() -> Non
         assert f"; Domain={host};" in cookie(host)
     interface.get_cookie_path = lambda app: "/shop"  # type: ignore[method-assign]
     assert "; Path=/shop" in cookie("one.example")
+
+
+@pytest.mark.parametrize("session_type", ["memory", "cookie"])
+@pytest.mark.parametrize("permanent", [False, True])
+def test_a_response_that_sets_cookies_in_its_own_way_sets_the_sessions(
+    session_type: str, permanent: bool
+) -> None:
+    class Strict(flask.Response):
+        def set_cookie(self, *arguments: Any, **named: Any) -> None:
+            named["samesite"] = "Strict"
+            super().set_cookie(*arguments, **named)
+
+    def cookies(app: flask.Flask) -> list[str]:
+        app.config.update(SECRET_KEY="a secret key of some length")
+        app.config.update(SESSION_COOKIE_DOMAIN="example.org", SESSION_COOKIE_SECURE=True)
+        app.response_class = Strict
+        client = app.test_client()
+        found = [
+            client.get(path, base_url="https://example.org").headers["Set-Cookie"]
+            for path in ("/write", "/clear")
+        ]
+        return [re.sub("(session=|Expires=..., )[^;]*", r"\1", cookie) for cookie in found]
+
+    def application() -> flask.Flask:
+        app = flask.Flask(__name__)
+
+        @app.get("/write")
+        def write() -> str:
+            flask.session["user"] = "ada"
+            flask.session.permanent = permanent
+            return ""
+
+        @app.get("/clear")
+        def clear() -> str:
+            flask.session.clear()
+            return ""
+
+        return app
+
+    app = application()
+    app.config["SESSION_TYPE"] = session_type
+    flask_dewar.Session(app)
+    made = cookies(app)
+    assert made == cookies(application()) and all("; SameSite=Strict" in one for one in made)
 
 
 def test_an_expiry_of_the_applications_own_leaves_the_cookie_as_it_is_otherwise() -> None:

@@ -307,7 +307,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
             return
         if session and replaces(self, "get_expiration_time"):
             set_cookie = with_expiry(set_cookie, self.get_expiration_time(app, session))
-        headers.append(response, "Set-Cookie", set_cookie)
+        headers.set_cookie(response, set_cookie)
 
     def regenerate(self, session: SessionMixin) -> None:
         """Gives the session a new id and keeps its data: to be called at login, so that an id that somebody planted

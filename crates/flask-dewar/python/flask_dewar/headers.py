@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response
 from werkzeug.datastructures import Headers
+from werkzeug.http import parse_date
+from werkzeug.sansio.response import Response as Werkzeugs
 
 from ._native import add_vary
 
@@ -11,13 +15,48 @@ from ._native import add_vary
 PLAIN_LIST = type(vars(Headers()).get("_list")) is list
 
 
-def append(response: Response, name: str, value: str) -> None:
-    """Appends a header, beside those of the same name; the engine made the value, so that it holds no line break."""
+def set_cookie(response: Response, cookie: str) -> None:
+    """Sets the cookie that the engine made, so that the text holds no line break: by the response's own methods where the
+    application replaced them."""
+    if replaces_cookies(response):
+        set_by_method(response, cookie)
+        return
     headers = response.headers
     if PLAIN_LIST and type(headers) is Headers:
-        headers._list.append((name, value))
+        headers._list.append(("Set-Cookie", cookie))
     else:
-        headers.add(name, value)
+        headers.add("Set-Cookie", cookie)
+
+
+def replaces_cookies(response: Response) -> bool:
+    """Whether the application replaced how a response sets a cookie, by a subclass or on the object."""
+    kind = type(response)
+    return (
+        kind.set_cookie is not Werkzeugs.set_cookie
+        or kind.delete_cookie is not Werkzeugs.delete_cookie
+        or "set_cookie" in response.__dict__
+        or "delete_cookie" in response.__dict__
+    )
+
+
+def set_by_method(response: Response, cookie: str) -> None:
+    """Calls the response's method with what the cookie's text says, as Flask does."""
+    pair, *attributes = cookie.split("; ")
+    name, _, value = pair.partition("=")
+    said = dict(attribute.partition("=")[::2] for attribute in attributes)
+    arguments: dict[str, Any] = {
+        "domain": said.get("Domain"),
+        "path": said.get("Path"),
+        "secure": "Secure" in said,
+        "httponly": "HttpOnly" in said,
+        "samesite": said.get("SameSite"),
+    }
+    if "Partitioned" in said:
+        arguments["partitioned"] = True
+    if "Max-Age" in said:
+        response.delete_cookie(name, **arguments)
+    else:
+        response.set_cookie(name, value, expires=parse_date(said.get("Expires")), **arguments)
 
 
 def vary_by_cookie(response: Response) -> None:
