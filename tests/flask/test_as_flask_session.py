@@ -268,7 +268,7 @@ def test_a_session_is_removed_through_the_interfaces_cache(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["_upsert_session", "_generate_sid", "serializer", "should_set_storage"]
+    "name", ["_upsert_session", "_generate_sid", "_sign", "serializer", "should_set_storage"]
 )
 def test_a_method_that_would_not_be_called_is_refused(name: str) -> None:
     interface = type("Mine", (RedisSessionInterface,), {name: lambda *arguments: None})

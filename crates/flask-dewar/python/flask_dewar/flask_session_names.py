@@ -19,7 +19,10 @@ NOT_CALLED = {
     "_delete_session": "give a carrier as the client, as flask_dewar.carriers describes it",
     "_delete_expired_sessions": "replace delete_expired_sessions",
     "_generate_sid": "set SESSION_ID_LENGTH: ids are always random",
+    "_get_signer": "set SESSION_USE_SIGNER: ids are signed as by Flask-Session",
     "_get_store_id": "set SESSION_KEY_PREFIX",
+    "_sign": "set SESSION_USE_SIGNER: ids are signed as by Flask-Session",
+    "_unsign": "set SESSION_USE_SIGNER: ids are signed as by Flask-Session",
     "serializer": "set SESSION_SERIALIZATION_FORMAT, or give a carrier as the client, through which the bytes go",
     "should_set_storage": "set SESSION_REFRESH_EACH_REQUEST and SESSION_REFRESH_AFTER",
 }
