@@ -241,6 +241,32 @@ async fn user_and_password() {
 }
 
 #[tokio::test]
+async fn a_cluster_says_why_it_refuses_as_a_single_server_does() {
+    let server = server!("--cluster-enabled", "yes", "--requirepass", SECRET);
+    let port = server.port;
+    let slots = ["-a", SECRET, "CLUSTER", "ADDSLOTSRANGE", "0", "16383"];
+    server.redis_cli(&slots);
+    let with = |log_in: &str| {
+        // The first node is down.
+        let url = format!("redis+cluster://{log_in}127.0.0.1:1,127.0.0.1:{port}");
+        RedisStore::builder(url)
+    };
+    let address = format!("127.0.0.1:{port} (cluster)");
+    for (log_in, words) in [
+        ("", "wants a password"),
+        (&format!(":{SECRET}x@"), "refuses this user and password"),
+    ] {
+        let error = with(log_in).connect().await.unwrap_err();
+        check_error(&error, &address, words);
+        assert!(!error.is_temporary());
+    }
+    let nobody = RedisStore::builder("redis+cluster://127.0.0.1:1,127.0.0.1:2");
+    let error = nobody.connect().await.unwrap_err();
+    check_error(&error, "127.0.0.1:2", "nothing listens there");
+    assert!(error.is_temporary());
+}
+
+#[tokio::test]
 async fn a_user_who_may_not_is_told_what_is_needed() {
     let server = server!();
     server.redis_cli(&[

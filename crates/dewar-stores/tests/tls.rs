@@ -308,6 +308,24 @@ async fn certificates_may_be_handed_over() {
     }
 }
 
+#[tokio::test]
+async fn a_redis_cluster_by_url() {
+    let [ours, foreign] = [0, 1].map(|_| Certificates::make());
+    let (Some(ours), Some(foreign)) = (ours, foreign) else {
+        return support::absent("openssl");
+    };
+    let Some((_redis, port)) = redis(Offers::Tls, &ours) else {
+        return support::absent("redis-server");
+    };
+    let with = |of: &Certificates| {
+        let url = REDIS.url("localhost", port, &[&REDIS.authority(of)]);
+        url.replace("rediss://", "rediss+cluster://")
+    };
+    refusal(used(&with(&foreign)).await, port, "not trusted here");
+    // It is no cluster; that it says so itself shows that the connection was made.
+    refusal(used(&with(&ours)).await, port, "cluster support disabled");
+}
+
 /// A URL without TLS to a server that has nothing else.
 #[tokio::test]
 async fn a_server_with_tls_alone_says_so_to_those_without() {

@@ -12,7 +12,7 @@ use dewar::{Error, ErrorKind, Result};
 
 use super::RedisStore;
 use super::link::Link;
-use super::target::{self, Sentinel, Target, Waiting};
+use super::target::{self, Cluster, Sentinel, Target, Waiting};
 use super::url::{self, Address, Place};
 use crate::server::Server;
 use crate::tls::{Files, Identity};
@@ -148,7 +148,10 @@ impl RedisBuilder {
             Source::Cluster(client) => {
                 return Ok((
                     "the given nodes (cluster)".to_owned(),
-                    Target::Cluster(ClusterClient::clone(client)),
+                    Target::Cluster(Cluster {
+                        client: ClusterClient::clone(client),
+                        nodes: Vec::new(),
+                    }),
                 ));
             }
         };
@@ -160,12 +163,16 @@ impl RedisBuilder {
         let target = match place {
             Place::Single(server) => Target::Single(open(server)?),
             Place::Cluster(nodes) => {
+                let to_each = nodes.iter().cloned().map(open).collect::<Result<_>>()?;
                 let nodes = nodes.into_iter().map(with_nodelay);
                 let mut cluster = ClusterClient::builder(nodes).tcp_settings(nodelay());
                 if let Some(certificates) = certificates {
                     cluster = cluster.certs(certificates);
                 }
-                Target::Cluster(cluster.build().map_err(unusable)?)
+                Target::Cluster(Cluster {
+                    client: cluster.build().map_err(unusable)?,
+                    nodes: to_each,
+                })
             }
             Place::Sentinel { sentinels, service } => {
                 let master = with_nodelay(sentinels[0].clone());

@@ -96,7 +96,7 @@ fn diagnose(error: &RedisError) -> (String, Retry) {
         "WRONGPASS" => ("the server refuses this user and password", IsUseless),
         "NOPERM" => (
             "the user may not do this; it needs the commands GET, SET, PTTL, PEXPIRE, UNLINK, EVAL, EVALSHA, STRLEN, \
-             SCAN and PING on the sessions' keys",
+             SCAN and PING on the sessions' keys, of a cluster CLUSTER SLOTS, behind Sentinel ROLE",
             IsUseless,
         ),
         "WRONGTYPE" => (

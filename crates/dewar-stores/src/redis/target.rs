@@ -14,7 +14,14 @@ use super::commands::{Connection, keyed};
 pub(super) enum Target {
     Single(Client),
     Sentinel(Sentinel),
-    Cluster(ClusterClient),
+    Cluster(Cluster),
+}
+
+/// The nodes of a cluster.
+pub(super) struct Cluster {
+    pub(super) client: ClusterClient,
+    /// How to reach those of the URL one by one, to ask why none takes us.
+    pub(super) nodes: Vec<Client>,
 }
 
 /// A service that Sentinels watch over.
@@ -58,13 +65,20 @@ impl Target {
                 connection.insist_on_master().await?;
                 Ok(connection)
             }
-            Target::Cluster(client) => {
+            Target::Cluster(cluster) => {
                 // A node that hangs is waited for when the first connections are made, and again when the others are.
                 let config = ::redis::cluster::ClusterConfig::new()
                     .set_connection_timeout(connect / 3)
                     .set_response_timeout(operation);
-                let connection = client.get_async_connection_with_config(config).await?;
-                Ok(Connection::Cluster(connection))
+                match cluster
+                    .client
+                    .get_async_connection_with_config(config)
+                    .await
+                {
+                    Ok(connection) => Ok(Connection::Cluster(connection)),
+                    Err(error) if error.kind() == ErrorKind::Io => Err(cluster.reason(error).await),
+                    Err(error) => Err(error),
+                }
             }
         }
     }
@@ -98,6 +112,21 @@ impl Sentinel {
             self.master.clone().set_addr(address),
             self.certificates.as_ref(),
         )
+    }
+}
+
+impl Cluster {
+    /// Why no node takes us, from the first that says more than that nothing listens: of that, the driver's error keeps but a text.
+    async fn reason(&self, error: RedisError) -> RedisError {
+        let mut reason = error;
+        for node in &self.nodes {
+            match single(node).await {
+                Ok(_) => break,
+                Err(error) if error.is_connection_refusal() => reason = error,
+                Err(error) => return error,
+            }
+        }
+        reason
     }
 }
 
