@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dewar::UnixTime;
 use dewar::clock::ManualClock;
@@ -44,7 +44,7 @@ async fn fill(store: &dyn Store, sessions: usize, bytes: usize) {
 mod redis {
     use dewar_stores::redis::RedisStore;
 
-    use super::support::{Server, absent};
+    use super::support::{Server, absent, free_port};
     use super::*;
 
     macro_rules! server {
@@ -113,6 +113,55 @@ mod redis {
         let url = format!("redis://shop:pass@127.0.0.1:{}", server.port);
         let store = RedisStore::builder(url).build().unwrap();
         assert_eq!(diagnose(&store).await, []);
+    }
+
+    #[tokio::test]
+    async fn a_user_who_may_not_ask_for_the_time_is_told_the_rest() {
+        let server = server!();
+        let shop = ["ACL", "SETUSER", "shop", "on", ">pass", "~*", "+@all"];
+        server.redis_cli(&[&shop[..], &["-time"]].concat());
+        let url = format!("redis://shop:pass@127.0.0.1:{}", server.port);
+        let store = RedisStore::builder(url).build().unwrap();
+        assert_eq!(verdict(&store, "eviction").await, Some(Verdict::Good));
+        assert_eq!(verdict(&store, "clock").await, None);
+    }
+
+    #[tokio::test]
+    async fn a_user_who_may_not_ask_the_nodes_of_a_cluster_is_told_nothing() {
+        let server = server!("--cluster-enabled", "yes");
+        server.redis_cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+        let shop = ["ACL", "SETUSER", "shop", "on", ">pass", "~*", "+@all"];
+        server.redis_cli(&[&shop[..], &["-info"]].concat());
+        let url = format!("redis+cluster://shop:pass@127.0.0.1:{}", server.port);
+        let store = RedisStore::builder(url).build().unwrap();
+        assert_eq!(diagnose(&store).await, []);
+    }
+
+    #[tokio::test]
+    async fn a_url_of_one_server_that_leads_to_a_node_of_a_cluster_is_told() {
+        let node = || {
+            let bus = free_port().to_string();
+            Server::redis(&["--cluster-enabled", "yes", "--cluster-port", &bus])
+        };
+        let [one, other] = [node(), node()];
+        let (Some(one), Some(other)) = (one, other) else {
+            return absent("redis-server");
+        };
+        let store = store(&one);
+        one.redis_cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+        assert_eq!(verdict(&store, "cluster").await, None);
+        one.redis_cli(&["CLUSTER", "DELSLOTSRANGE", "100", "16383"]);
+        other.redis_cli(&["CLUSTER", "ADDSLOTSRANGE", "100", "16383"]);
+        let bus = other.redis_cli(&["CONFIG", "GET", "cluster-port"]);
+        let bus = bus.split_whitespace().last().unwrap();
+        one.redis_cli(&["CLUSTER", "MEET", "127.0.0.1", &other.port.to_string(), bus]);
+        let end = Instant::now() + Duration::from_secs(60);
+        let information = || one.redis_cli(&["CLUSTER", "INFO"]);
+        while !information().contains("cluster_size:2") {
+            assert!(Instant::now() < end, "{}", information());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(verdict(&store, "cluster").await, Some(Verdict::Bad));
     }
 }
 

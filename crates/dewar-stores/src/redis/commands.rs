@@ -201,7 +201,7 @@ impl Connection {
                 let masters = RoutingInfo::MultiNode((masters, None));
                 let mut connection = connection.clone();
                 let answers = connection.route_command(command.clone(), masters).await?;
-                Ok(::redis::from_redis_value(answers)?)
+                Ok(::redis::from_redis_value(answers.extract_error()?)?)
             }
         }
     }

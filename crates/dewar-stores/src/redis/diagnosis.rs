@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ::redis::cmd;
+use ::redis::{RedisResult, cmd};
 use dewar::store::{Observation, Verdict};
 use dewar::{Result, UnixTime};
 
@@ -14,24 +14,27 @@ use crate::skew;
 /// Asks the server, the master of a Sentinel service, or every master of a cluster.
 pub(super) async fn observe(store: &RedisStore) -> Result<Vec<Observation>> {
     let turn = |turn: Turn| async move {
-        let information = turn.connection().of_each_master(&cmd("INFO")).await;
-        let information: BTreeMap<String, String> = match information {
-            // A user who may keep sessions need not be one who may ask.
-            Err(error) if error.code() == Some("NOPERM") => return Ok(None),
-            information => information?,
+        let connection = turn.connection();
+        let information: Answers<String> =
+            permitted(connection.of_each_master(&cmd("INFO")).await)?;
+        let times: Answers<(i64, i64)> = permitted(connection.of_each_master(&cmd("TIME")).await)?;
+        let alone = information.get("").map(String::as_str);
+        let node = alone.is_some_and(|information| Facts::read(information).is_in_a_cluster());
+        let cluster: Answers<String> = match node {
+            true => permitted(connection.of_each_master(cmd("CLUSTER").arg("INFO")).await)?,
+            false => Answers::new(),
         };
-        let times = turn.connection().of_each_master(&cmd("TIME")).await?;
-        Ok(Some((information, times)))
+        Ok((information, times, cluster))
     };
-    let Some((information, times)) = store.link.run(Operation::Diagnose, turn).await? else {
-        return Ok(Vec::new());
-    };
+    let (information, times, cluster) = store.link.run(Operation::Diagnose, turn).await?;
     let mut observations = Vec::new();
     for (node, information) in &information {
         let facts = Facts::read(information);
         let mut of_node = vec![facts.eviction()];
         of_node.extend(facts.persistence());
         of_node.extend(facts.replicas());
+        let cluster = cluster.get(node).map(|cluster| Facts::read(cluster));
+        of_node.extend(cluster.and_then(|cluster| cluster.other_nodes()));
         let time: Option<&(i64, i64)> = times.get(node);
         if let Some((seconds, _)) = time {
             let server = UnixTime::from_seconds(*seconds);
@@ -44,6 +47,17 @@ pub(super) async fn observe(store: &RedisStore) -> Result<Vec<Observation>> {
         );
     }
     Ok(worst_of_each(observations))
+}
+
+/// What each server says, by its address where there are several.
+type Answers<T> = BTreeMap<String, T>;
+
+/// Nothing where the user may not ask: one who may keep sessions need not be one who may.
+fn permitted<T>(answers: RedisResult<Answers<T>>) -> RedisResult<Answers<T>> {
+    match answers {
+        Err(error) if error.code() == Some("NOPERM") => Ok(Answers::new()),
+        answers => answers,
+    }
 }
 
 /// Of what was observed at several nodes, the worst about each thing, with the node that it is about.
@@ -78,7 +92,7 @@ fn rank(verdict: Verdict) -> u8 {
     }
 }
 
-/// The lines of INFO.
+/// The lines of INFO, or of CLUSTER INFO.
 struct Facts<'a>(HashMap<&'a str, &'a str>);
 
 impl<'a> Facts<'a> {
@@ -132,11 +146,28 @@ impl<'a> Facts<'a> {
         }
     }
 
+    fn is_in_a_cluster(&self) -> bool {
+        self.number("cluster_enabled") == 1
+    }
+
+    /// Of a node that is used as if it were a server of its own: whether others have a part of the sessions.
+    fn other_nodes(&self) -> Option<Observation> {
+        let masters = self.number("cluster_size");
+        (masters > 1).then(|| {
+            Observation::bad(
+                "cluster",
+                format!(
+                    "the server is one of {masters} masters of a cluster, and refuses the sessions that the others have"
+                ),
+                "use a URL that begins with redis+cluster://",
+            )
+        })
+    }
+
     /// Of a cluster: whether somebody takes a master's place.
     fn replicas(&self) -> Option<Observation> {
-        let clustered = self.number("cluster_enabled") == 1;
         let replicas = self.number("connected_slaves");
-        clustered.then(|| match replicas {
+        self.is_in_a_cluster().then(|| match replicas {
             0 => Observation::doubtful(
                 "replicas",
                 "no replica takes its place: while it is down, its share of the sessions cannot be reached",
