@@ -18,6 +18,12 @@ impl Server {
         }
     }
 
+    /// The server at an address that this one told.
+    #[cfg(feature = "redis")]
+    pub(crate) fn leading_to(&self, address: &str) -> Server {
+        Server::new(self.kind, format!("{address}, named by {}", self.address))
+    }
+
     /// The error of an operation that failed; `what` says why and what to do, and holds no secret.
     pub(crate) fn error(&self, operation: Operation, what: impl Display) -> Error {
         Error::new(

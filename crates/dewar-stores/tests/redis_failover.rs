@@ -57,6 +57,58 @@ async fn sentinel_a_frozen_master_is_followed_and_a_thawed_one_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sentinel_what_fails_is_told_by_its_address() {
+    let (Some(mut master), Some(other)) = (Server::redis(&[]), Server::redis(&[])) else {
+        return absent("redis-server");
+    };
+    let Some(mut sentinel) = Server::sentinel(master.port) else {
+        return absent("redis-server");
+    };
+    let of = |server: &Server, service: &str| {
+        let url = format!("redis+sentinel://127.0.0.1:{}/{service}", server.port);
+        store(url, TIMEOUT)
+    };
+    let store = of(&sentinel, "main");
+    let key = Key::new("session:whose-server-comes-and-goes-00000001");
+    let told = async |store: &RedisStore, server: &Server, words: &str| {
+        let error = store.load(&key).await.unwrap_err();
+        let begin = format!("redis at 127.0.0.1:{}", server.port);
+        let text = error.to_string();
+        assert!(text.starts_with(&begin) && text.contains(words), "{text}");
+        error.is_temporary()
+    };
+    assert!(store.load(&key).await.unwrap().is_none());
+    let named = format!(
+        "named by 127.0.0.1:{} (Sentinel, service main)",
+        sentinel.port
+    );
+
+    master.freeze();
+    assert!(told(&store, &master, &named).await);
+    assert!(told(&store, &master, "no connection within").await);
+    master.thaw();
+    master.redis_cli(&["REPLICAOF", "127.0.0.1", &other.port.to_string()]);
+    assert!(
+        told(
+            &store,
+            &master,
+            "it is no master, although Sentinel names it"
+        )
+        .await
+    );
+    master.kill();
+    assert!(told(&store, &master, "nothing listens there").await);
+
+    assert!(told(&of(&sentinel, "other"), &sentinel, "is its name right?").await);
+    assert!(!told(&of(&other, "main"), &other, "is no Sentinel").await);
+    sentinel.redis_cli(&["ACL", "SETUSER", "default", ">password"]);
+    sentinel.redis_cli(&["CONFIG", "SET", "requirepass", "password"]);
+    assert!(!told(&store, &sentinel, "sentinel_log_in").await);
+    sentinel.kill();
+    assert!(told(&store, &sentinel, "nothing listens there").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cluster_a_killed_master_is_replaced() {
     let Some(mut cluster) = Cluster::start(SOON) else {
         return absent("redis-server");

@@ -267,6 +267,21 @@ async fn a_cluster_says_why_it_refuses_as_a_single_server_does() {
 }
 
 #[tokio::test]
+async fn a_cluster_that_lacks_a_part_is_asked_about() {
+    let server = server!("--cluster-enabled", "yes");
+    server.redis_cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16000"]);
+    let store = hasty(&format!("redis+cluster://127.0.0.1:{}", server.port));
+    let error = store.load(&key()).await.unwrap_err();
+    check_error(&error, "(cluster)", "CLUSTER INFO says cluster_state:fail");
+    assert!(error.is_temporary());
+    server.redis_cli(&["CLUSTER", "ADDSLOTSRANGE", "16001", "16383"]);
+    let end = Instant::now() + Duration::from_secs(60);
+    while store.load(&key()).await.is_err() {
+        assert!(Instant::now() < end, "it does not recover");
+    }
+}
+
+#[tokio::test]
 async fn a_user_who_may_not_is_told_what_is_needed() {
     let server = server!();
     server.redis_cli(&[

@@ -57,6 +57,28 @@ pub(super) fn explain(server: &Server, operation: Operation, error: RedisError) 
     }
 }
 
+/// Dewar's error for one that the search for the master met: it is the Sentinels'.
+pub(super) fn explain_search(server: &Server, operation: Operation, error: RedisError) -> Error {
+    let what = match error.kind() {
+        _ if ["NOAUTH", "WRONGPASS"].contains(&code(&error)) => SENTINELS_LOG_IN,
+        ErrorKind::AuthenticationFailed => SENTINELS_LOG_IN,
+        _ if error
+            .detail()
+            .is_some_and(|text| text.contains("unknown command")) =>
+        {
+            "what answers there is no Sentinel; is the port right? Theirs is 26379 unless told otherwise"
+        }
+        _ => return explain(server, operation, error),
+    };
+    server
+        .error(operation, what)
+        .with_source(Answer::of(&error))
+}
+
+const SENTINELS_LOG_IN: &str = "the Sentinels want a user and password of their own; those in the URL are for the servers that \
+     they watch. In Rust give them to RedisBuilder::sentinel_log_in, in Flask hand over redis-py's \
+     Sentinel(…, sentinel_kwargs=…).master_for(…)";
+
 enum Retry {
     MayHelp,
     IsUseless,
@@ -137,6 +159,11 @@ fn diagnose_kind(error: &RedisError) -> (String, Retry) {
         ErrorKind::AuthenticationFailed => (
             "the server refuses this user and password; put them into the URL as redis://user:password@…",
             IsUseless,
+        ),
+        ErrorKind::MasterNameNotFoundBySentinel if error.detail().is_some() => (
+            "it is no master, although Sentinel names it; in a failover that passes, otherwise compare SENTINEL MASTERS with \
+             ROLE of the servers",
+            MayHelp,
         ),
         ErrorKind::MasterNameNotFoundBySentinel => (
             "no Sentinel that answers knows a master of this service; is its name right?",

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::redis::{RedisError, RedisResult};
-use dewar::Result;
+use dewar::{Error, Result};
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 use tokio::runtime::{self, Handle};
@@ -20,7 +20,6 @@ use crate::server::{Operation, Server};
 
 /// The way to the server: a connection for everybody on a runtime, made when it is needed and made anew when it broke.
 pub(super) struct Link {
-    server: Server,
     shared: Arc<Lines>,
     connect_timeout: Duration,
     operation_timeout: Duration,
@@ -34,6 +33,8 @@ pub(super) struct Turn {
 }
 
 struct Lines {
+    /// What the URL names.
+    server: Server,
     target: Target,
     waiting: Waiting,
     state: Mutex<State>,
@@ -60,6 +61,8 @@ struct Line {
 
 struct Live {
     connection: Connection,
+    /// What messages call the server: behind Sentinel, with its own address.
+    server: Server,
     failures: AtomicU32,
 }
 
@@ -68,8 +71,9 @@ type Attempt = Pin<Box<dyn Future<Output = std::result::Result<Arc<Live>, Refuse
 /// Why there is no connection.
 #[derive(Clone)]
 enum Refused {
-    By(RedisError),
-    TimedOut,
+    By(Server, RedisError),
+    BySentinels(RedisError),
+    TimedOut(Server),
 }
 
 /// So many calls fail before the connection to a cluster is made anew: one may have been slow by chance.
@@ -94,6 +98,7 @@ impl Link {
     ) -> Link {
         let state = Mutex::default();
         let lines = Lines {
+            server,
             target,
             waiting,
             state,
@@ -101,7 +106,6 @@ impl Link {
             operation_timeout,
         };
         Link {
-            server,
             shared: Arc::new(lines),
             connect_timeout,
             operation_timeout,
@@ -109,7 +113,7 @@ impl Link {
     }
 
     pub(super) fn server(&self) -> &Server {
-        &self.server
+        &self.shared.server
     }
 
     /// Carries out a call, within the time to connect and the time for an operation together.
@@ -138,7 +142,7 @@ impl Link {
                 Some(Err(error)) => error,
                 None => {
                     self.shared.falter(&live);
-                    return Err(self.server.timed_out(operation, self.operation_timeout));
+                    return Err(self.late(&live, operation));
                 }
             };
             let verdict = failure::verdict(&error);
@@ -148,7 +152,7 @@ impl Link {
             match verdict {
                 Verdict::Lost if first => repeated = true,
                 Verdict::Demoted if first => {}
-                _ => return Err(failure::explain(&self.server, operation, error)),
+                _ => return Err(failure::explain(&live.server, operation, error)),
             }
             first = false;
         }
@@ -183,6 +187,22 @@ impl Link {
         }
     }
 
+    fn late(&self, live: &Live, operation: Operation) -> Error {
+        match live.connection {
+            // The driver asks until the time is over, also where the cluster says that it is down.
+            Connection::Cluster(_) => {
+                let what = format!(
+                    "no answer within {:?}; is part of the cluster down (CLUSTER INFO says cluster_state:fail), or a node \
+                     overloaded, frozen or cut off? Where this is normal, raise the time that the operation may take \
+                     (SESSION_OPERATION_TIMEOUT)",
+                    self.operation_timeout
+                );
+                live.server.error(operation, what).temporary()
+            }
+            _ => live.server.timed_out(operation, self.operation_timeout),
+        }
+    }
+
     async fn live(&self, operation: Operation, end: Instant) -> Result<Arc<Live>> {
         let attempt = match self.shared.live_or_attempt() {
             Ok(live) => return Ok(live),
@@ -190,10 +210,14 @@ impl Link {
         };
         match timeout_at(end, attempt).await {
             Ok(Ok(live)) => Ok(live),
-            Ok(Err(Refused::By(error))) => Err(failure::explain(&self.server, operation, error)),
-            Ok(Err(Refused::TimedOut)) | Err(_) => {
-                Err(self.server.unreachable(operation, self.connect_timeout))
+            Ok(Err(Refused::By(server, error))) => Err(failure::explain(&server, operation, error)),
+            Ok(Err(Refused::BySentinels(error))) => {
+                Err(failure::explain_search(self.server(), operation, error))
             }
+            Ok(Err(Refused::TimedOut(server))) => {
+                Err(server.unreachable(operation, self.connect_timeout))
+            }
+            Err(_) => Err(self.server().unreachable(operation, self.connect_timeout)),
         }
     }
 }
@@ -269,16 +293,26 @@ impl Lines {
     }
 
     async fn dial(&self) -> std::result::Result<Arc<Live>, Refused> {
-        let dial = self
-            .target
-            .dial(self.waiting, self.connect_timeout, self.operation_timeout);
-        match tokio::time::timeout(self.connect_timeout, dial).await {
+        let end = Instant::now() + self.connect_timeout;
+        let server = self.server.clone();
+        let place = match timeout_at(end, self.target.find()).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(error)) if !error.is_timeout() => return Err(Refused::BySentinels(error)),
+            Ok(Err(_)) | Err(_) => return Err(Refused::TimedOut(server)),
+        };
+        let server = match place.address() {
+            Some(address) => server.leading_to(&address),
+            None => server,
+        };
+        let dial = place.dial(self.waiting, self.connect_timeout, self.operation_timeout);
+        match timeout_at(end, dial).await {
             Ok(Ok(connection)) => Ok(Arc::new(Live {
                 connection,
+                server,
                 failures: AtomicU32::new(0),
             })),
-            Ok(Err(error)) if !error.is_timeout() => Err(Refused::By(error)),
-            Ok(Err(_)) | Err(_) => Err(Refused::TimedOut),
+            Ok(Err(error)) if !error.is_timeout() => Err(Refused::By(server, error)),
+            Ok(Err(_)) | Err(_) => Err(Refused::TimedOut(server)),
         }
     }
 
@@ -319,7 +353,7 @@ impl Lines {
 impl Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link")
-            .field("server", &self.server)
+            .field("server", self.server())
             .field("connect_timeout", &self.connect_timeout)
             .field("operation_timeout", &self.operation_timeout)
             .finish_non_exhaustive()
@@ -337,6 +371,7 @@ mod tests {
     #[test]
     fn runtimes_have_a_line_each_until_they_end() {
         let lines = Arc::new(Lines {
+            server: Server::new("redis", "localhost"),
             target: Target::Single(::redis::Client::open("redis://127.0.0.1").unwrap()),
             waiting: Waiting::Task,
             state: Mutex::default(),

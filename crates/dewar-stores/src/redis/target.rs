@@ -9,6 +9,7 @@ use futures_util::future::select_ok;
 
 use super::blocking::Blocking;
 use super::commands::{Connection, keyed};
+use super::url;
 
 /// Where the sessions are.
 pub(super) enum Target {
@@ -43,7 +44,36 @@ pub(super) enum Waiting {
     Thread,
 }
 
+/// What to connect to.
+pub(super) enum Place<'a> {
+    Server(&'a Client),
+    /// The server that the Sentinels name.
+    Master(Box<Client>),
+    Cluster(&'a Cluster),
+}
+
 impl Target {
+    /// Finds out where the server is, which only Sentinels know.
+    pub(super) async fn find(&self) -> RedisResult<Place<'_>> {
+        match self {
+            Target::Single(client) => Ok(Place::Server(client)),
+            Target::Sentinel(sentinel) => {
+                Ok(Place::Master(Box::new(sentinel.find_master().await?)))
+            }
+            Target::Cluster(cluster) => Ok(Place::Cluster(cluster)),
+        }
+    }
+}
+
+impl Place<'_> {
+    /// Where it is, if the URL does not say it.
+    pub(super) fn address(&self) -> Option<String> {
+        match self {
+            Place::Master(client) => Some(url::describe(client.get_connection_info())),
+            Place::Server(_) | Place::Cluster(_) => None,
+        }
+    }
+
     /// Makes a connection. The caller sees to it that it takes no longer than `connect`.
     pub(super) async fn dial(
         &self,
@@ -58,23 +88,19 @@ impl Target {
                 .map(Connection::Blocking),
         };
         match self {
-            Target::Single(client) => to_one(client).await,
-            Target::Sentinel(sentinel) => {
-                let master = sentinel.find_master().await?;
-                let connection = to_one(&master).await?;
+            Place::Server(client) => to_one(client).await,
+            Place::Master(client) => {
+                let connection = to_one(client).await?;
                 connection.insist_on_master().await?;
                 Ok(connection)
             }
-            Target::Cluster(cluster) => {
+            Place::Cluster(cluster) => {
                 // A node that hangs is waited for when the first connections are made, and again when the others are.
                 let config = ::redis::cluster::ClusterConfig::new()
                     .set_connection_timeout(connect / 3)
                     .set_response_timeout(operation);
-                match cluster
-                    .client
-                    .get_async_connection_with_config(config)
-                    .await
-                {
+                let connecting = cluster.client.get_async_connection_with_config(config);
+                match connecting.await {
                     Ok(connection) => Ok(Connection::Cluster(connection)),
                     Err(error) if error.kind() == ErrorKind::Io => Err(cluster.reason(error).await),
                     Err(error) => Err(error),
@@ -142,6 +168,7 @@ impl Connection {
         Err(RedisError::from((
             ErrorKind::MasterNameNotFoundBySentinel,
             "the server that Sentinel names is not the master (yet)",
+            role,
         )))
     }
 }
