@@ -7,7 +7,7 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -228,6 +228,23 @@ async fn a_frozen_server_is_an_error_in_time_and_is_used_again_when_it_goes_on()
     faults::fails_in_time(&store, "no answer in time").await;
     server.thaw();
     faults::recovers(&*store).await;
+}
+
+#[tokio::test]
+async fn many_calls_that_wait_for_the_table_of_a_frozen_server_are_over_in_the_time_of_one() {
+    let server = server!();
+    let builder = at(server.port).connect_timeout(HASTE);
+    let store = builder.operation_timeout(HASTE).build().unwrap();
+    server.freeze();
+    let begin = Instant::now();
+    let calls = (0..30).map(|_| async {
+        let error = store.load(&key()).await.unwrap_err();
+        assert!(error.is_temporary());
+    });
+    futures_util::future::join_all(calls).await;
+    let longest = begin.elapsed();
+    assert!(longest < HASTE * 5, "{longest:?}");
+    server.thaw();
 }
 
 #[tokio::test]

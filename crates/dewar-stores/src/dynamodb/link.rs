@@ -60,14 +60,15 @@ impl Link {
         F: Future<Output = Result<T, Failure>>,
     {
         self.check().await?;
-        self.repeat(operation, work).await
+        self.repeat(operation, self.deadline(), work).await
     }
 
     /// Finds the table, and makes it where it is absent and was to be made.
     pub(super) async fn check(&self) -> Result<()> {
+        let deadline = self.deadline();
         let check = || async {
             match self.tables {
-                Tables::Create => self.prepare().await.map(drop),
+                Tables::Create => self.prepare_until(deadline).await.map(drop),
                 // Whoever may only read and write items may not ask about the table.
                 Tables::Expect => Ok(()),
             }
@@ -75,11 +76,19 @@ impl Link {
         self.checked.get_or_try_init(check).await.map(drop)
     }
 
-    async fn repeat<T, F>(&self, operation: Operation, work: impl Fn(Repeated) -> F) -> Result<T>
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.connect_timeout + self.operation_timeout
+    }
+
+    async fn repeat<T, F>(
+        &self,
+        operation: Operation,
+        deadline: Instant,
+        work: impl Fn(Repeated) -> F,
+    ) -> Result<T>
     where
         F: Future<Output = Result<T, Failure>>,
     {
-        let deadline = Instant::now() + self.connect_timeout + self.operation_timeout;
         let (mut repeated, mut pause) = (Repeated::No, PAUSE);
         loop {
             let done = match timeout_at(deadline, work(repeated)).await {
@@ -111,12 +120,21 @@ impl Link {
 
     /// Finds the table and its expiry, and makes what is absent.
     pub(super) async fn prepare(&self) -> Result<Migrated> {
+        self.prepare_until(self.deadline()).await
+    }
+
+    /// The same, with the first answer by then: calls that wait for the check of another one, which fails, are over when their
+    /// own time is, and not one after the other.
+    async fn prepare_until(&self, deadline: Instant) -> Result<Migrated> {
         let operation = Operation::Connect;
         let mut migrated = Migrated::Unchanged;
         let end = Instant::now() + MAKING;
-        let mut found = self.repeat(operation, |_| self.describe()).await?;
+        let mut found = self
+            .repeat(operation, deadline, |_| self.describe())
+            .await?;
         if found.is_none() {
-            self.repeat(operation, |_| self.create()).await?;
+            self.repeat(operation, self.deadline(), |_| self.create())
+                .await?;
             migrated = Migrated::Created;
         }
         while found.as_ref().and_then(TableDescription::table_status) != Some(&TableStatus::Active)
@@ -128,7 +146,9 @@ impl Link {
             if found.is_some() {
                 sleep(PAUSE * 8).await;
             }
-            found = self.repeat(operation, |_| self.describe()).await?;
+            found = self
+                .repeat(operation, self.deadline(), |_| self.describe())
+                .await?;
         }
         if let Some(table) = found
             && !is_ours(&table)
@@ -139,7 +159,10 @@ impl Link {
             );
             return Err(self.server.error(operation, what));
         }
-        match self.repeat(operation, |_| self.enable_expiry()).await? {
+        match self
+            .repeat(operation, self.deadline(), |_| self.enable_expiry())
+            .await?
+        {
             Found::Ours => Ok(migrated),
             Found::None => Ok(Migrated::Created),
             Found::Other(other) => {
