@@ -260,12 +260,24 @@ fn a_postgresql_user_who_may_only_read_is_told() {
 }
 
 #[test]
-fn a_mongodb_and_a_dynamodb_that_may_only_be_read_are_told() {
-    let Ok(python) = std::env::var("DEWAR_TEST_PYTHON") else {
-        assert!(std::env::var_os("CI").is_none(), "no DEWAR_TEST_PYTHON");
-        eprintln!("ignored: DEWAR_TEST_PYTHON is not set");
+fn whether_a_table_of_dynamodb_removes_what_has_expired_is_what_the_table_says() {
+    let Some((_emulator, address)) = emulator("dynamodb", &[]) else {
         return;
     };
+    let url = format!("dynamodb+http://ada:hunter2@{address}/?region=eu-central-1");
+    let said = String::from_utf8(doctor_of(&url).stdout).unwrap();
+    let cleanup: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("cleanup"))
+        .collect();
+    assert!(
+        matches!(&cleanup[..], [one] if one.contains("the table \"Sessions\" removes")),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_mongodb_and_a_dynamodb_that_may_only_be_read_are_told() {
     let cases = [
         ("mongodb", "mongodb://", ""),
         (
@@ -275,19 +287,32 @@ fn a_mongodb_and_a_dynamodb_that_may_only_be_read_are_told() {
         ),
     ];
     for (name, begin, end) in cases {
-        let address = free_address();
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/emulators/");
-        let emulator = Command::new(&python)
-            .arg(format!("{script}{name}.py"))
-            .args([&address.port().to_string(), "--read-only"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let _emulator = Redis(emulator, address.port()).listening();
+        let Some((_emulator, address)) = emulator(name, &["--read-only"]) else {
+            return;
+        };
         let said = said_bad(doctor_of(&format!("{begin}{address}{end}")));
         assert!(said.contains("may not"), "{name}: {said}");
     }
+}
+
+/// A stand-in for a server, and where it is; `None` where no Python for it is named.
+fn emulator(name: &str, arguments: &[&str]) -> Option<(Redis, SocketAddr)> {
+    let Ok(python) = std::env::var("DEWAR_TEST_PYTHON") else {
+        assert!(std::env::var_os("CI").is_none(), "no DEWAR_TEST_PYTHON");
+        eprintln!("ignored: DEWAR_TEST_PYTHON is not set");
+        return None;
+    };
+    let address = free_address();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/emulators/");
+    let emulator = Command::new(&python)
+        .arg(format!("{script}{name}.py"))
+        .arg(address.port().to_string())
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    Some((Redis(emulator, address.port()).listening(), address))
 }
 
 /// A user of the test server, made anew, who may look at all tables and change none.

@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::types::{
 };
 use dewar::UnixTime;
 use dewar::clock::ManualClock;
-use dewar::store::{Created, Replaced, Store, Touched};
+use dewar::store::{Created, Observation, Replaced, Store, Touched, Verdict};
 use dewar_stores::dynamodb::{DynamodbBuilder, DynamodbStore, Tables};
 use support::faults::{self, HASTE, NOW, SECRET, check_error, key, later};
 use support::proxy::Proxy;
@@ -173,6 +173,36 @@ async fn the_expiry_that_flask_session_never_turned_on_is_turned_on() {
 }
 
 #[tokio::test]
+async fn processes_that_turn_the_expiry_on_at_once_are_all_content() {
+    let server = server!();
+    make_table(&server, "id").await;
+    let port = server.port;
+    let checks: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(async move { at(port).connect().await.map(drop) }))
+        .collect();
+    for check in checks {
+        check.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_removes_nothing_that_has_expired_is_told() {
+    let server = server!();
+    make_table(&server, "id").await;
+    let store = at(server.port).tables(Tables::Expect).build().unwrap();
+    let found = store.diagnose().await.unwrap();
+    let [Observation { about, verdict, .. }] = &found[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!((*about, *verdict), ("cleanup", Verdict::Doubtful));
+    at(server.port).migrate().await.unwrap();
+    let [Observation { about, verdict, .. }] = &store.diagnose().await.unwrap()[..] else {
+        panic!("one thing");
+    };
+    assert_eq!((*about, *verdict), ("cleanup", Verdict::Good));
+}
+
+#[tokio::test]
 async fn a_table_with_another_key_is_refused() {
     let server = server!();
     make_table(&server, "session_id").await;
@@ -234,14 +264,14 @@ async fn a_frozen_server_is_an_error_in_time_and_is_used_again_when_it_goes_on()
 async fn many_calls_that_wait_for_the_table_of_a_frozen_server_are_over_in_the_time_of_one() {
     let server = server!();
     let builder = at(server.port).connect_timeout(HASTE);
-    let store = builder.operation_timeout(HASTE).build().unwrap();
+    let store = Arc::new(builder.operation_timeout(HASTE).build().unwrap());
     server.freeze();
     let begin = Instant::now();
-    let calls = (0..30).map(|_| async {
-        let error = store.load(&key()).await.unwrap_err();
-        assert!(error.is_temporary());
-    });
-    futures_util::future::join_all(calls).await;
+    let call = |store: Arc<DynamodbStore>| async move { store.load(&key()).await };
+    let calls: Vec<_> = (0..30).map(|_| tokio::spawn(call(store.clone()))).collect();
+    for call in calls {
+        assert!(call.await.unwrap().unwrap_err().is_temporary());
+    }
     let longest = begin.elapsed();
     assert!(longest < HASTE * 5, "{longest:?}");
     server.thaw();

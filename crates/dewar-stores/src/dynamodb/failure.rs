@@ -112,7 +112,11 @@ fn refused(server: &Server, operation: Operation, table: &str, code: &str) -> Er
         | "InvalidClientTokenId" => {
             "the server refuses the key; is it right, and for this region?".to_owned()
         }
-        "ExpiredTokenException" => "the session token has expired".to_owned(),
+        "ExpiredTokenException" => {
+            "the session token (AWS_SESSION_TOKEN) has expired; set a new one and its keys, and restart. Those of a role renew \
+             themselves: hand over a client of aws-config (DynamodbStore::from_client), in Flask a boto3 resource"
+                .to_owned()
+        }
         "ValidationException" => format!(
             "the server finds the request wrong; is {table:?} a table whose only key is the text `id`?"
         ),

@@ -37,7 +37,7 @@ pub(super) enum Repeated {
 }
 
 /// By which attribute a table expires its items.
-enum Found {
+pub(super) enum Found {
     None,
     Ours,
     Other(String),
@@ -211,6 +211,34 @@ impl Link {
 
     /// Turns expiry by `expiration` on where there is none; says what was found.
     async fn enable_expiry(&self) -> Result<Found, Failure> {
+        match self.expiry().await? {
+            Found::None => {}
+            found => return Ok(found),
+        }
+        let setting = TimeToLiveSpecification::builder()
+            .enabled(true)
+            .attribute_name(EXPIRATION);
+        let setting = setting.build();
+        let setting = setting.map_err(|_| Failure::Refused("ValidationException".to_owned()))?;
+        let update = self.client.update_time_to_live().table_name(&self.table);
+        let done = update.time_to_live_specification(setting).send().await;
+        match done.map_err(Failure::from) {
+            Ok(_) => Ok(Found::None),
+            // Another process was faster, unless it is off still.
+            Err(failure)
+                if failure.is("ValidationException") || failure.is("ResourceInUseException") =>
+            {
+                match self.expiry().await? {
+                    Found::None => Err(failure),
+                    found => Ok(found),
+                }
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// By which attribute the table expires its items.
+    pub(super) async fn expiry(&self) -> Result<Found, Failure> {
         let asked = self
             .client
             .describe_time_to_live()
@@ -219,19 +247,12 @@ impl Link {
             .await;
         let known = asked?.time_to_live_description;
         let status = known.as_ref().and_then(|known| known.time_to_live_status());
-        if let Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling) = status {
-            let attribute = known.and_then(|known| known.attribute_name);
-            let other = attribute.filter(|name| name != EXPIRATION);
-            return Ok(other.map_or(Found::Ours, Found::Other));
-        }
-        let setting = TimeToLiveSpecification::builder()
-            .enabled(true)
-            .attribute_name(EXPIRATION);
-        let setting = setting.build();
-        let setting = setting.map_err(|_| Failure::Refused("ValidationException".to_owned()))?;
-        let update = self.client.update_time_to_live().table_name(&self.table);
-        update.time_to_live_specification(setting).send().await?;
-        Ok(Found::None)
+        let Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling) = status else {
+            return Ok(Found::None);
+        };
+        let attribute = known.and_then(|known| known.attribute_name);
+        let other = attribute.filter(|name| name != EXPIRATION);
+        Ok(other.map_or(Found::Ours, Found::Other))
     }
 }
 

@@ -26,7 +26,8 @@
 //!
 //! `dynamodb:GetItem`, `PutItem`, `UpdateItem`, `DeleteItem` on the table; `Scan` for listing, which reads the whole
 //! table. With [`Tables::Create`], the default, also `DescribeTable`, `CreateTable`, `DescribeTimeToLive` and
-//! `UpdateTimeToLive`; with [`Tables::Expect`] nothing is asked about the table, and its time to live is yours to turn on.
+//! `UpdateTimeToLive`; with [`Tables::Expect`] nothing is asked about the table, and its time to live is yours to turn on;
+//! `dewar doctor` says whether it is, if the user has `DescribeTimeToLive`.
 //!
 //! # When something breaks
 //!
@@ -56,15 +57,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use dewar::clock::Clock;
 use dewar::store::{
-    Capabilities, Created, Cursor, Deleted, Entry, Expiry, Key, Listing, Page, Purged, Record,
-    Replaced, Sharing, Store, Touched, Version,
+    Capabilities, Created, Cursor, Deleted, Entry, Expiry, Key, Listing, Observation, Page, Purged,
+    Record, Replaced, Sharing, Store, Touched, Version,
 };
 use dewar::{Result, UnixTime};
 
 pub use builder::DynamodbBuilder;
 
 use self::failure::Failure;
-use self::link::{Link, Repeated};
+use self::link::{Found, Link, Repeated};
 use crate::outcome::Outcome;
 use crate::server::Operation;
 
@@ -342,6 +343,38 @@ impl Store for DynamodbStore {
             entries: found.items().iter().filter_map(entry).collect(),
             next: next.map(|last| Cursor::at(last.clone())),
         }))
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Observation>> {
+        const FIX: &str = "turn its time to live on for `expiration`: `dewar store migrate` does";
+        let ask = |_| async move {
+            match self.link.expiry().await {
+                // A user who may keep sessions need not be one who may ask.
+                Err(failure) if failure.is("AccessDeniedException") => Ok(None),
+                found => found.map(Some),
+            }
+        };
+        let found = self.link.run(Operation::Diagnose, ask).await?;
+        let table = &self.link.table;
+        let observation = found.map(|found| match found {
+            Found::Ours => Observation::good(
+                "cleanup",
+                format!("the table {table:?} removes expired sessions by itself"),
+            ),
+            Found::None => Observation::doubtful(
+                "cleanup",
+                format!(
+                    "the table {table:?} keeps expired sessions for ever: its time to live is off"
+                ),
+                FIX,
+            ),
+            Found::Other(other) => Observation::doubtful(
+                "cleanup",
+                format!("the table {table:?} expires items by {other:?}, not by `expiration`"),
+                FIX,
+            ),
+        });
+        Ok(observation.into_iter().collect())
     }
 
     async fn pause(&self, time: Duration) {

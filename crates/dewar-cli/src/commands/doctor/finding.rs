@@ -9,7 +9,7 @@ use crate::ui::{BAD, DOUBTFUL, GOOD, Ui};
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
     /// What was examined, in words that do not change.
-    check: &'static str,
+    pub(super) check: &'static str,
     pub(super) verdict: Verdict,
     pub(super) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
