@@ -172,6 +172,35 @@ mod memcached {
     use super::*;
 
     #[tokio::test]
+    async fn of_several_servers_the_one_that_is_down_is_told() {
+        let [one, other] = [0, 1].map(|_| Server::memcached(&[]));
+        let (Some(one), Some(mut other)) = (one, other) else {
+            return absent("memcached");
+        };
+        // The last one is asked all the same.
+        let url = format!(
+            "memcached://127.0.0.1:{},127.0.0.1:{}",
+            other.port, one.port
+        );
+        let store = MemcachedStore::builder(url).build().unwrap();
+        assert_eq!(verdict(&store, "server").await, None);
+        other.kill();
+        let found = diagnose(&store).await;
+        let of = |server: &Server, about: &str| {
+            let address = format!("127.0.0.1:{}", server.port);
+            let about = |observation: &&Observation| {
+                observation.about == about && observation.what.contains(&address)
+            };
+            found
+                .iter()
+                .find(about)
+                .map(|observation| observation.verdict)
+        };
+        assert_eq!(of(&other, "server"), Some(Verdict::Bad));
+        assert_eq!(of(&one, "eviction"), Some(Verdict::Good));
+    }
+
+    #[tokio::test]
     async fn a_server_that_throws_sessions_away_is_told() {
         let Some(server) = Server::memcached(&["-m", "8"]) else {
             return absent("memcached");

@@ -8,6 +8,8 @@ use super::connection::{Outcome, Request};
 use crate::server::Operation;
 use crate::skew;
 
+const UNREACHABLE: &str = "put right what the message says of this server: until then its part of the sessions fails, and of the new ones";
+
 /// Asks every server; one whose log-in needs the binary protocol is not asked.
 pub(super) async fn observe(store: &MemcachedStore) -> Result<Vec<Observation>> {
     let mut observations = vec![Observation::doubtful(
@@ -17,8 +19,15 @@ pub(super) async fn observe(store: &MemcachedStore) -> Result<Vec<Observation>> 
     )];
     for pool in &store.pools {
         let errand = pool.errand(Operation::Diagnose);
-        let Outcome::Statistics(found) = errand.ask(&Request::Statistics).await? else {
-            continue;
+        let found = match errand.ask(&Request::Statistics).await {
+            Ok(Outcome::Statistics(found)) => found,
+            Ok(_) => continue,
+            // The others may be well, and nobody notices it by a session of theirs.
+            Err(error) if error.is_temporary() => {
+                observations.push(Observation::bad("server", error.to_string(), UNREACHABLE));
+                continue;
+            }
+            Err(error) => return Err(error),
         };
         let facts = Facts(found);
         observations.extend(facts.eviction(pool.server()));
