@@ -1,9 +1,9 @@
 """A stand-in for a MongoDB server: what sessions need of its protocol, in memory, each command by itself.
 
-mongodb.py PORT [--read-only]
+mongodb.py PORT [--read-only | --full | --secondary]
 
-It knows unique indexes, the filters and updates that the store and Flask-Session send, and upserts. It has no users, no TLS and no
-replica set, promises nothing about a write concern, and removes nothing that has expired.
+It knows unique indexes, the filters and updates that the store and Flask-Session send, and upserts. It has no users and no TLS, is no
+replica set but as a member of one that has no primary (`main`, --secondary), promises nothing about a write concern, and removes nothing that has expired.
 """
 
 import socketserver
@@ -20,6 +20,9 @@ OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 MISSING = object()
 
 READ_ONLY = "--read-only" in sys.argv
+FULL = "--full" in sys.argv
+SECONDARY = "--secondary" in sys.argv
+WRITES = ("insert", "update", "delete", "createIndexes")
 
 LOCK = threading.Lock()
 DOCUMENTS = {}  # of each collection, by _id, as they came
@@ -179,14 +182,18 @@ def answer(command):
     name = next(iter(command))
     place = f"{command.get('$db')}.{command[name]}"
     if name.lower() in ("hello", "ismaster"):
+        address = f"127.0.0.1:{sys.argv[1]}"
+        member = {"setName": "main", "secondary": True, "hosts": [address], "me": address} if SECONDARY else {}
         return {
-            "isWritablePrimary": True, "ismaster": True, "helloOk": True, "maxBsonObjectSize": 16 << 20,
+            **member, "isWritablePrimary": not SECONDARY, "ismaster": not SECONDARY, "helloOk": True, "maxBsonObjectSize": 16 << 20,
             "maxMessageSizeBytes": 48_000_000, "maxWriteBatchSize": 100_000, "minWireVersion": 0, "maxWireVersion": 21,
             "logicalSessionTimeoutMinutes": 30, "connectionId": 1, "readOnly": False,
         }
     if name in ("ping", "endSessions", "killCursors", "buildInfo"):
         return {"version": "7.0.0"}
-    if READ_ONLY and name in ("insert", "update", "delete", "createIndexes"):
+    if FULL and name in WRITES:
+        raise Refused(14031, "Cannot proceed with command because available disk space is too low")
+    if READ_ONLY and name in WRITES:
         # As for a user whose only role is `read`.
         raise Refused(13, f"not authorized on {command.get('$db')} to execute command {{ {name}: ... }}")
     if name == "insert":

@@ -1,7 +1,7 @@
 //! MongoDB: documents and indexes of others, and what happens when the server breaks.
 //!
 //! On the stand-in `tests/emulators/mongodb.py`, which `DEWAR_TEST_PYTHON` runs. What it cannot show: users and
-//! passwords, TLS, replica sets and their elections, and the removal of what has expired.
+//! passwords, TLS, elections, and the removal of what has expired.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -21,8 +21,8 @@ use support::proxy::Proxy;
 use support::{Freeze, Server};
 
 macro_rules! server {
-    () => {
-        match Server::mongodb() {
+    ($($argument:expr),*) => {
+        match Server::mongodb(&[$($argument),*]) {
             Some(server) => server,
             None => return support::absent("DEWAR_TEST_PYTHON, a Python with pymongo,"),
         }
@@ -194,6 +194,29 @@ async fn a_frozen_server_is_an_error_in_time_and_is_used_again_when_it_goes_on()
     faults::fails_in_time(&store, "loading a session").await;
     server.thaw();
     faults::recovers(&*store).await;
+}
+
+#[tokio::test]
+async fn a_replica_set_without_a_primary_is_told_as_that() {
+    let server = server!("--secondary");
+    // The other member is down.
+    let url = format!(
+        "mongodb://127.0.0.1:{},127.0.0.1:1/?replicaSet=main",
+        server.port
+    );
+    let builder = MongodbStore::builder(url).connect_timeout(HASTE);
+    let store = builder.operation_timeout(HASTE).build().unwrap();
+    let error = store.load(&key()).await.unwrap_err();
+    check_error(&error, "the replica set has no primary");
+    assert!(error.is_temporary());
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_as_that() {
+    let server = server!("--full");
+    let error = at(server.port).connect().await.unwrap_err();
+    check_error(&error, "the server's disk is full");
+    assert!(error.is_temporary());
 }
 
 #[tokio::test]

@@ -90,6 +90,10 @@ fn diagnose(error: &MongoError) -> (&'static str, Retry) {
         ),
         50 | 202 => ("the server had no time for it", MayHelp),
         112 | 251 => ("other writers hold the session's document", MayHelp),
+        14_031 => (
+            "the server's disk is full, and it refuses to write; give it room",
+            MayHelp,
+        ),
         10_334 | 17_280 | 17_419 | 17_420 => (
             "the session is larger than the 16 MB that a document may have",
             IsUseless,
@@ -118,6 +122,13 @@ fn no_server(message: &str) -> (&'static str, Retry) {
             "the TLS handshake failed; does the server's certificate carry this host's name, and is its authority known \
              here (tlsCAFile)?",
             IsUseless,
+        );
+    }
+    // Of each server, the driver's own word for what it is.
+    if message.contains("RsSecondary") && !message.contains("RsPrimary") {
+        return (
+            "the replica set has no primary; an election goes on, or too few of its members are up (rs.status() says)",
+            MayHelp,
         );
     }
     if message.contains("refused") {
@@ -152,6 +163,7 @@ impl Answer {
             (Some(code), _) => format!("MongoDB error {code}"),
             (None, ErrorKind::Io(error)) => format!("I/O error: {}", error.kind()),
             (None, ErrorKind::ServerSelection { .. }) => "no server can be used".to_owned(),
+            (None, ErrorKind::Authentication { .. }) => "authentication failed".to_owned(),
             (None, ErrorKind::ConnectionPoolCleared { .. }) => "connection lost".to_owned(),
             _ => "the driver does not understand the server".to_owned(),
         })

@@ -19,7 +19,8 @@
 //! `{_id, id: "session:…", val: Binary, expiration: Date}` in `flask_session.sessions`. Two indexes are
 //! made where they are absent: a unique one on `id`, without which two requests could make two sessions of one id,
 //! and Flask-Session's own on `expiration`, by which MongoDB removes what has expired, within a minute. Until
-//! then it is left out in every answer. A document without `expiration` counts as expired.
+//! then it is left out in every answer. A document without `expiration` counts as expired. A collection that is dropped under a running
+//! application comes back without its indexes: restart, or run `dewar store migrate`. To end all sessions, remove the documents.
 //!
 //! # Replica sets
 //!

@@ -152,15 +152,16 @@ impl Server {
         Server::start("memcached", all, port, folder)
     }
 
-    /// The stand-in for MongoDB; `None` where no Python with `bson` is named.
-    pub(crate) fn mongodb() -> Option<Server> {
+    /// The stand-in for MongoDB, with further arguments; `None` where no Python with `bson` is named.
+    pub(crate) fn mongodb(arguments: &[&str]) -> Option<Server> {
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../../tests/emulators/mongodb.py"
         );
         let (python, port) = (std::env::var("DEWAR_TEST_PYTHON").ok()?, free_port());
-        let arguments = strings(&[script, &port.to_string()]);
-        Server::start(&python, arguments, port, folder())
+        let number = port.to_string();
+        let all = [&[script, &number], arguments].concat();
+        Server::start(&python, strings(&all), port, folder())
     }
 
     /// The stand-in for DynamoDB, with further arguments; `None` where no Python with `moto` is named.
