@@ -109,6 +109,27 @@ async fn sentinel_what_fails_is_told_by_its_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sentinel_a_master_that_has_lost_its_replicas_is_left_for_the_new_one() {
+    let (Some(old), Some(new)) = (Server::redis(&[]), Server::redis(&[])) else {
+        return absent("redis-server");
+    };
+    let Some(sentinel) = Server::sentinel(old.port) else {
+        return absent("redis-server");
+    };
+    let url = format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port);
+    let store = store(url, TIMEOUT);
+    let key = Key::new("session:who-stays-where-the-replicas-are-0001");
+    assert!(store.load(&key).await.unwrap().is_none());
+    // It was cut off, and does not know yet that it is the master no longer.
+    old.redis_cli(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    sentinel.redis_cli(&["SENTINEL", "REMOVE", "main"]);
+    let port = new.port.to_string();
+    sentinel.redis_cli(&["SENTINEL", "MONITOR", "main", "127.0.0.1", &port, "1"]);
+    begin(&store, &key).await;
+    assert_eq!(new.redis_cli(&["DBSIZE"]), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cluster_a_killed_master_is_replaced() {
     let Some(mut cluster) = Cluster::start(SOON) else {
         return absent("redis-server");

@@ -15,7 +15,7 @@ use crate::tls;
 pub(super) enum Verdict {
     /// The connection is lost, and maybe the answer with it.
     Lost,
-    /// The server was the master, and is no longer; nothing was done.
+    /// The server was the master, and is no longer, or has lost its replicas to another one; nothing was done.
     Demoted,
     /// The connection is of no use; whether something was done is unknown.
     Useless,
@@ -26,7 +26,7 @@ pub(super) enum Verdict {
 pub(super) fn verdict(error: &RedisError) -> Verdict {
     match error.kind() {
         ErrorKind::Server(ServerErrorKind::ReadOnly) => Verdict::Demoted,
-        _ if code(error) == "READONLY" => Verdict::Demoted,
+        _ if ["READONLY", "NOREPLICAS"].contains(&code(error)) => Verdict::Demoted,
         _ if code(error) == "NOAUTH" => Verdict::Useless,
         _ if error.is_connection_dropped() => Verdict::Lost,
         ErrorKind::Io
