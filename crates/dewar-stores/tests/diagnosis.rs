@@ -198,6 +198,7 @@ mod memcached {
         };
         assert_eq!(of(&other, "server"), Some(Verdict::Bad));
         assert_eq!(of(&one, "eviction"), Some(Verdict::Good));
+        assert_eq!(of(&one, "clock"), Some(Verdict::Good));
     }
 
     #[tokio::test]

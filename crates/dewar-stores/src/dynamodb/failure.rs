@@ -99,7 +99,7 @@ fn refused(server: &Server, operation: Operation, table: &str, code: &str) -> Er
     let what = match code {
         "ResourceNotFoundException" => format!(
             "there is no table {table:?}, or it is still being made; name another in SESSION_DYNAMODB_TABLE, make it with \
-             `dewar store migrate`, or let Dewar make it at the first use (SESSION_DYNAMODB_TABLE_EXISTS=false)"
+             `dewar store migrate`, or restart: Dewar makes it at the first use, unless SESSION_DYNAMODB_TABLE_EXISTS is true"
         ),
         "AccessDeniedException" => format!(
             "the user may not do this; it needs dynamodb:GetItem, PutItem, UpdateItem and DeleteItem on {table:?}, Scan \

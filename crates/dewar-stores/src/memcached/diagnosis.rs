@@ -33,10 +33,11 @@ pub(super) async fn observe(store: &MemcachedStore) -> Result<Vec<Observation>> 
         observations.extend(facts.eviction(pool.server()));
         if let Some(seconds) = facts.number("time") {
             let time = i64::try_from(seconds).unwrap_or(i64::MAX);
-            observations.push(skew::observe(
-                UnixTime::from_seconds(time),
-                store.clock.now(),
-            ));
+            let mut clock = skew::observe(UnixTime::from_seconds(time), store.clock.now());
+            if store.pools.len() > 1 {
+                clock.what = format!("{}: {}", pool.server(), clock.what);
+            }
+            observations.push(clock);
         }
     }
     Ok(observations)
