@@ -16,9 +16,13 @@ PLAIN_LIST = type(vars(Headers()).get("_list")) is list
 
 
 def set_cookie(response: Response, cookie: str) -> None:
-    """Sets the cookie that the engine made, so that the text holds no line break: by the response's own methods where the
-    application replaced them."""
-    if replaces_cookies(response):
+    """Sets the cookie that the engine made, so that the text holds no line break: by the response's own methods where its class
+    replaces them."""
+    kind = type(response)
+    replaces = REPLACES.get(kind)
+    if replaces is None:
+        replaces = REPLACES[kind] = replaces_cookies(kind)
+    if replaces:
         set_by_method(response, cookie)
         return
     headers = response.headers
@@ -28,14 +32,15 @@ def set_cookie(response: Response, cookie: str) -> None:
         headers.add("Set-Cookie", cookie)
 
 
-def replaces_cookies(response: Response) -> bool:
-    """Whether the application replaced how a response sets a cookie, by a subclass or on the object."""
-    kind = type(response)
+#: Classes of responses that were seen, and whether they set cookies in their own way.
+REPLACES: dict[type[Response], bool] = {}
+
+
+def replaces_cookies(kind: type[Response]) -> bool:
+    """Whether a class of responses replaces how a cookie is set."""
     return (
         kind.set_cookie is not Werkzeugs.set_cookie
         or kind.delete_cookie is not Werkzeugs.delete_cookie
-        or "set_cookie" in response.__dict__
-        or "delete_cookie" in response.__dict__
     )
 
 
