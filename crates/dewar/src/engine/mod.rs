@@ -94,7 +94,7 @@ impl Engine {
     /// Makes the `memory` and `filesystem` stores itself; for any other, see [`Engine::builder`].
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config), with every problem of the configuration at once.
+    /// [`ErrorKind::Config`], with every problem of the configuration at once.
     pub fn new(config: Config) -> Result<Engine> {
         Engine::builder(config).build()
     }
