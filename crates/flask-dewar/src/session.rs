@@ -85,9 +85,11 @@ impl Session {
         if accessed {
             self.session.set_accessed();
         }
-        let py = data.py();
-        let closed = engine.get().engine().close_at_once(&self.session);
-        closed.map(|reply| closed_by(py, reply)).transpose()
+        let (py, engine) = (data.py(), engine.get());
+        let close = || engine.engine().close_at_once(&self.session).transpose();
+        let reply = engine.run(py, close);
+        let reply = reply.map_err(|error| exception(py, &error))?;
+        Ok(reply.as_ref().map(closed_by))
     }
 }
 
@@ -136,7 +138,8 @@ impl Session {
                 .map_err(|error| exception(py, &error))?;
         }
         let reply = engine.run(py, || wait(engine.engine().close(&self.session)));
-        closed_by(py, reply)
+        let reply = reply.map_err(|error| exception(py, &error))?;
+        Ok(closed_by(&reply))
     }
 
     /// Fills `data` from the session; whether anything in it waits until somebody reaches for it.
@@ -233,9 +236,8 @@ impl Session {
     }
 }
 
-fn closed_by(py: Python<'_>, reply: dewar::Result<Reply>) -> PyResult<Closed> {
-    let reply = reply.map_err(|error| exception(py, &error))?;
-    Ok((reply.set_cookie().map(str::to_owned), reply.varies()))
+fn closed_by(reply: &Reply) -> Closed {
+    (reply.set_cookie().map(str::to_owned), reply.varies())
 }
 
 /// What differs between a session's data and a dict, as far as that can be said without running code of the application.

@@ -14,6 +14,9 @@ from ._native import add_vary
 #: Whether Werkzeug keeps headers as they are iterated: a list of names and values.
 PLAIN_LIST = type(vars(Headers()).get("_list")) is list
 
+#: Classes of responses that were seen, and whether they set cookies in their own way.
+REPLACES: dict[type[Response], bool] = {}
+
 
 def set_cookie(response: Response, cookie: str) -> None:
     """Sets the cookie that the engine made, so that the text holds no line break: by the response's own methods where its class
@@ -30,10 +33,6 @@ def set_cookie(response: Response, cookie: str) -> None:
         headers._list.append(("Set-Cookie", cookie))
     else:
         headers.add("Set-Cookie", cookie)
-
-
-#: Classes of responses that were seen, and whether they set cookies in their own way.
-REPLACES: dict[type[Response], bool] = {}
 
 
 def replaces_cookies(kind: type[Response]) -> bool:
