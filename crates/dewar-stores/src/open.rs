@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use dewar::config::{Config, Report};
 use dewar::store::Store;
-use dewar::{Engine, Error, ErrorKind, Result};
+use dewar::{Engine, Result};
 
-use crate::Place;
+use crate::place::{Place, wrong};
 
 /// An engine for this configuration, whose store is opened as the configuration says.
 ///
@@ -19,7 +19,7 @@ use crate::Place;
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::Config`] with every problem of the configuration, or if the store's URL or table cannot be; what a
+/// [`ErrorKind::Config`](dewar::ErrorKind::Config) with every problem of the configuration, or if the store's URL or table cannot be; what a
 /// server says shows when it is first used.
 pub fn engine(config: Config) -> Result<Engine> {
     // All problems at once come before the first one of the store.
@@ -55,13 +55,9 @@ pub fn check(config: &Config) -> Report {
 /// `memory`, `filesystem` and `cachelib`.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] if the address is missing or wrong, or this program was built without that store.
+/// [`ErrorKind::Config`](dewar::ErrorKind::Config) if the address is missing or wrong, or this program was built without that store.
 pub fn open(config: &Config) -> Result<Option<Arc<dyn Store>>> {
     Place::of_config(config)?
         .map(|place| place.open())
         .transpose()
-}
-
-pub(crate) fn wrong(message: String) -> Error {
-    Error::new(ErrorKind::Config, message)
 }

@@ -6,9 +6,8 @@ use std::time::Duration;
 use dewar::Result;
 use dewar::store::Store;
 
-use super::Place;
+use super::{Place, wrong};
 use crate::Migrated;
-use crate::open::wrong;
 #[cfg(any(feature = "mysql", feature = "postgresql", feature = "sqlite"))]
 use crate::sql::{Table, Tables};
 

@@ -3,7 +3,7 @@
 use dewar::Result;
 use dewar::config::{Code, Config, Problem, Setting, Severity};
 
-use crate::open::wrong;
+use super::wrong;
 
 /// A store's address that no key says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,6 @@ use dewar::{Error, ErrorKind, Result};
 
 use crate::Migrated;
 use crate::kinds::{Availability, KINDS, Kind};
-use crate::open::wrong;
 
 pub use keys::Unsaid;
 use keys::{Keys, SQL, address};
@@ -260,4 +259,8 @@ fn unknown_scheme() -> Error {
         "that is not the URL of a store: write one that starts with {}",
         schemes.join(" or ")
     ))
+}
+
+pub(crate) fn wrong(message: String) -> Error {
+    Error::new(ErrorKind::Config, message)
 }
