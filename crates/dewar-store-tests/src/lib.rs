@@ -36,13 +36,17 @@
 //! * The races run with two handles; where several processes share the records, also with several processes
 //!   ([`Place::at`]), one of which is killed. They run the same `main`: one that starts servers of its own asks
 //!   [`started_by_a_case`] first.
+//!
+//! For tests of what uses stores there is [`HookedStore`].
 
 mod cases;
 mod check;
+mod hooked;
 mod place;
 mod processes;
 mod suite;
 
+pub use hooked::{Call, Hook, HookedStore};
 pub use place::{Place, SetUp, StoreFactory, Time};
 pub use suite::Suite;
 

@@ -1,20 +1,18 @@
 //! What a cache shows, and for how long, when somebody else writes to the store behind it.
 #![allow(clippy::unwrap_used)]
 
+use std::fmt::Debug;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use dewar::clock::{Clock, ManualClock};
 use dewar::store::cached::CachedStore;
 use dewar::store::memory::MemoryStore;
-use dewar::store::{
-    Capabilities, Created, Cursor, Deleted, Key, Page, Purged, Record, Replaced, Store, Touched,
-    Version,
-};
+use dewar::store::{Created, Key, Replaced, Store, Touched, Version};
 use dewar::{Result, UnixTime};
+use dewar_store_tests::{Call, Hook, HookedStore};
 
 const STALENESS: Duration = Duration::from_secs(2);
 
@@ -56,14 +54,18 @@ impl Setting {
     }
 }
 
-/// A store whose `replace` waits before its work and whose `load` waits after it, while they are held.
+/// Lets a store's `replace` wait before its work and its `load` after it, while they are held.
 #[derive(Debug)]
 struct Slow {
-    store: MemoryStore,
     held: Mutex<Vec<&'static str>>,
 }
 
 impl Slow {
+    fn holding(held: &[&'static str]) -> Arc<Slow> {
+        let held = Mutex::new(held.to_vec());
+        Arc::new(Slow { held })
+    }
+
     fn let_go(&self, operation: &'static str) {
         self.held.lock().unwrap().retain(|held| *held != operation);
     }
@@ -76,50 +78,19 @@ impl Slow {
 }
 
 #[async_trait]
-impl Store for Slow {
-    async fn load(&self, key: &Key) -> Result<Option<Record>> {
-        let record = self.store.load(key).await;
-        self.wait("load").await;
-        record
+impl Hook for Slow {
+    async fn before(&self, call: &Call<'_>) -> Result<()> {
+        if call.method == "replace" {
+            self.wait("replace").await;
+        }
+        Ok(())
     }
 
-    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
-        self.store.create(key, blob, expires).await
-    }
-
-    async fn replace(
-        &self,
-        key: &Key,
-        blob: Bytes,
-        expires: UnixTime,
-        seen: &Version,
-    ) -> Result<Replaced> {
-        self.wait("replace").await;
-        self.store.replace(key, blob, expires, seen).await
-    }
-
-    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
-        self.store.touch(key, expires).await
-    }
-
-    async fn delete(&self, key: &Key) -> Result<()> {
-        self.store.delete(key).await
-    }
-
-    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
-        self.store.delete_unchanged(key, seen).await
-    }
-
-    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
-        self.store.delete_expired(now, limit).await
-    }
-
-    async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
-        self.store.list(prefix, cursor, limit).await
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
+    async fn after(&self, call: &Call<'_>, _: &(dyn Debug + Sync)) -> Result<()> {
+        if call.method == "load" {
+            self.wait("load").await;
+        }
+        Ok(())
     }
 }
 
@@ -218,9 +189,9 @@ async fn what_was_read_before_a_write_of_this_process_is_not_shown_after_it() {
     let setting = setting(100);
     let (key, later) = (key("a"), setting.later());
     let seen = setting.create(&key).await;
-    let (store, held) = (setting.store.clone(), Mutex::new(vec!["replace", "load"]));
-    let slow = Arc::new(Slow { store, held });
-    let cached = CachedStore::new(slow.clone(), STALENESS, NonZeroUsize::MIN);
+    let slow = Slow::holding(&["replace", "load"]);
+    let store = Arc::new(HookedStore::new(setting.store.clone(), slow.clone()));
+    let cached = CachedStore::new(store, STALENESS, NonZeroUsize::MIN);
     let cached = Arc::new(cached.with_clock(setting.clock.clone()));
     // A read that has begun within a write, and whose answer is on its way while the write ends.
     let writer = tokio::spawn({
@@ -248,9 +219,9 @@ async fn what_was_kept_before_a_write_that_was_given_up_is_not_shown_after_it() 
     let setting = setting(100);
     let (key, later) = (key("a"), setting.later());
     let seen = setting.create(&key).await;
-    let (store, held) = (setting.store.clone(), Mutex::new(vec!["replace"]));
-    let slow = Arc::new(Slow { store, held });
-    let cached = CachedStore::new(slow, STALENESS, NonZeroUsize::MIN);
+    let slow = Slow::holding(&["replace"]);
+    let store = Arc::new(HookedStore::new(setting.store.clone(), slow));
+    let cached = CachedStore::new(store, STALENESS, NonZeroUsize::MIN);
     let cached = cached.with_clock(setting.clock.clone());
     assert_eq!(cached.load(&key).await.unwrap().unwrap().blob, "one");
     let given_up = tokio::time::timeout(

@@ -73,7 +73,7 @@ fn a_scope_in_which_nobody_asked_has_nothing_to_close() {
     let [(bench, mut scope)] = scopes();
     scope.enter(|| ());
     assert!(scope.close().is_none());
-    assert_eq!(bench.store.calls(), 0);
+    assert_eq!(bench.faults.calls(), 0);
 }
 
 #[test]
@@ -92,28 +92,28 @@ fn the_innermost_scope_counts_and_none_is_left_behind() {
 #[tokio::test]
 async fn extractors_that_wait_at_once_load_the_session_once() {
     let (bench, cookie) = saved().await;
-    bench.store.hang_after("load", 0);
-    let before = bench.store.calls();
+    bench.faults.hang_after("load", 0);
+    let before = bench.faults.calls();
     let mut scope = Scope::new(bench.engine.clone());
     let extract = || Scope::open([cookie.as_bytes()]);
     let mut all = pin!(async { tokio::try_join!(extract(), extract(), extract()) });
     let mut context = Context::from_waker(Waker::noop());
     let pending = scope.enter(|| all.as_mut().poll(&mut context).is_pending());
     assert!(pending);
-    bench.store.let_go();
+    bench.faults.let_go();
     let all = poll_fn(|context| scope.enter(|| all.as_mut().poll(context)));
     let (one, other, third) = all.await.unwrap();
     one.unwrap().insert("n", 2).unwrap();
     for session in [other, third] {
         assert_eq!(session.unwrap().get("n").unwrap(), Some(2));
     }
-    assert_eq!(bench.store.calls() - before, 1);
+    assert_eq!(bench.faults.calls() - before, 1);
 }
 
 #[tokio::test]
 async fn an_extractor_that_gives_up_leaves_the_others_waiting_for_nothing() {
     let (bench, cookie) = saved().await;
-    bench.store.hang_after("load", 0);
+    bench.faults.hang_after("load", 0);
     let mut scope = Scope::new(bench.engine.clone());
     let mut first = Box::pin(Scope::open([cookie.as_bytes()]));
     let mut second = pin!(Scope::open([cookie.as_bytes()]));
@@ -128,7 +128,7 @@ async fn an_extractor_that_gives_up_leaves_the_others_waiting_for_nothing() {
     assert!(!woken.0.load(Ordering::SeqCst));
     drop(first);
     assert!(woken.0.load(Ordering::SeqCst));
-    bench.store.let_go();
+    bench.faults.let_go();
     let second = poll_fn(|context| scope.enter(|| second.as_mut().poll(context)));
     assert_eq!(second.await.unwrap().unwrap().get("n").unwrap(), Some(1));
 }

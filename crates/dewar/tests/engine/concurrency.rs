@@ -135,7 +135,7 @@ async fn a_request_that_empties_the_session_takes_only_its_own_keys() {
         (reply.decision().plan, reply.decision().cookie),
         (Plan::Delete, CookieAction::Delete)
     );
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
     let reply = browser.close(&late).await;
     assert_eq!(
         (reply.decision().reason, reply.set_cookie()),
@@ -160,7 +160,7 @@ async fn two_requests_that_each_remove_a_part_of_the_session_leave_none() {
         let reply = browser.close(&slow).await;
         assert_eq!(reply.decision().reason, Reason::Emptied);
         assert_eq!(browser.cookie, None);
-        assert_eq!(bench.store.sessions().await, 0);
+        assert_eq!(bench.sessions().await, 0);
     }
 }
 
@@ -196,7 +196,7 @@ async fn an_emptied_session_that_another_request_filled_gets_the_new_id_that_was
         ["_permanent", "cart"]
     );
     assert_eq!(before.open(&bench.engine).await.keys(), ["_permanent"]);
-    assert_eq!(bench.store.sessions().await, 1);
+    assert_eq!(bench.sessions().await, 1);
 }
 
 #[tokio::test]
@@ -271,8 +271,8 @@ async fn those_who_lose_in_one_process_come_one_after_the_other() {
         sessions.push(session);
     }
     // Whoever waits is called, not woken by a clock: no pause ends.
-    bench.store.slow_down();
-    let before = bench.store.calls();
+    bench.faults.slow_down();
+    let before = bench.faults.calls();
     let mut tasks = tokio::task::JoinSet::new();
     for session in sessions {
         let engine = bench.engine.clone();
@@ -282,7 +282,7 @@ async fn those_who_lose_in_one_process_come_one_after_the_other() {
     let merges = all.expect("somebody was not called").into_iter();
     let merges: u32 = merges.map(Result::unwrap).sum();
     assert_eq!(merges, 63, "all but the first, once each");
-    assert_eq!(bench.store.calls() - before, 64 + 63 * 2);
+    assert_eq!(bench.faults.calls() - before, 64 + 63 * 2);
     let session = browser.open(&bench.engine).await;
     for writer in 0..64 {
         assert_eq!(
@@ -295,7 +295,7 @@ async fn those_who_lose_in_one_process_come_one_after_the_other() {
 /// Closes a session in a task of its own, which hangs as the store was told.
 async fn close_until_it_hangs(bench: &Bench, session: Session) -> JoinHandle<Result<()>> {
     let closing = tokio::spawn(async move { session.engine().close(&session).await.map(|_| ()) });
-    while !bench.store.hangs() {
+    while !bench.faults.hangs() {
         tokio::task::yield_now().await;
     }
     closing
@@ -313,10 +313,10 @@ async fn nobody_waits_for_ever_for_one_who_hangs() {
     hangs.insert("hangs", 1).unwrap();
     waits.insert("waits", 1).unwrap();
     // It loses, and then loads for ever.
-    bench.store.hang_after("load", 0);
+    bench.faults.hang_after("load", 0);
     let hanging = close_until_it_hangs(&bench, hangs).await;
     assert_eq!(browser.close(&waits).await.merges(), 1);
-    let pauses = bench.store.pauses();
+    let pauses = bench.faults.pauses();
     let pauses: Vec<_> = pauses.iter().map(Duration::as_millis).collect();
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128]);
     hanging.abort();
@@ -327,7 +327,7 @@ async fn nobody_waits_for_ever_for_one_who_hangs() {
     late.insert("late", 1).unwrap();
     browser.write(&bench.engine, "second", 2).await;
     browser.close(&late).await;
-    assert_eq!(bench.store.pauses().len(), 8);
+    assert_eq!(bench.faults.pauses().len(), 8);
 }
 
 #[tokio::test]
@@ -342,11 +342,11 @@ async fn who_pauses_for_other_processes_holds_up_nobody() {
     pauses.insert("pauses", 1).unwrap();
     comes_next.insert("next", 1).unwrap();
     // It loses to another process when it is its turn, too, and pauses before it tries again.
-    bench.store.lose(2);
-    bench.store.hang_after("pause", 0);
+    bench.faults.lose(2);
+    bench.faults.hang_after("pause", 0);
     let pausing = close_until_it_hangs(&bench, pauses).await;
     assert_eq!(browser.close(&comes_next).await.merges(), 1);
-    let paused = bench.store.pauses().len();
+    let paused = bench.faults.pauses().len();
     assert_eq!(paused, 1, "who came next waited for one who sleeps");
     pausing.abort();
 }
@@ -356,25 +356,23 @@ async fn who_has_lost_again_and_again_is_let_pass() {
     for (conflicts, waited) in [(7, 0), (8, 8)] {
         let bench = server_bench(Config::new());
         let mut browser = logged_in(&bench.engine).await;
-        let [loses, comes_new] = [
-            browser.open(&bench.engine).await,
-            browser.open(&bench.engine).await,
-        ];
+        let loses = browser.open(&bench.engine).await;
         loses.insert("loses", 1).unwrap();
-        comes_new.insert("new", 1).unwrap();
-        bench.store.lose(conflicts);
-        bench.store.hang_after("load", conflicts - 1);
+        bench.faults.lose(conflicts);
+        bench.faults.hang_after("load", conflicts - 1);
         let losing = close_until_it_hangs(&bench, loses).await;
-        let before = bench.store.pauses().len();
+        let comes_new = browser.open(&bench.engine).await;
+        comes_new.insert("new", 1).unwrap();
+        let before = bench.faults.pauses().len();
         browser.close(&comes_new).await;
-        let pauses = bench.store.pauses().len() - before;
+        let pauses = bench.faults.pauses().len() - before;
         assert_eq!(pauses, waited, "after {conflicts} conflicts");
 
         // Nobody is let pass who is no longer there.
         losing.abort();
         assert!(losing.await.unwrap_err().is_cancelled());
         browser.write(&bench.engine, "later", 1).await;
-        assert_eq!(bench.store.pauses().len() - before, waited);
+        assert_eq!(bench.faults.pauses().len() - before, waited);
     }
 }
 
@@ -386,10 +384,10 @@ async fn who_loses_while_emptying_and_while_writing_does_not_wait_for_itself() {
     emptying.remove("user").unwrap();
     browser.write(&bench.engine, "cart", [1]).await;
     // The record was written to before it is removed, and again before what is left is written.
-    bench.store.lose(1);
+    bench.faults.lose(1);
     let reply = browser.close(&emptying).await;
     assert_eq!((reply.decision().plan, reply.merges()), (Plan::Replace, 2));
-    assert_eq!(bench.store.pauses(), []);
+    assert_eq!(bench.faults.pauses(), []);
 }
 
 /// A source that always gives the same.
@@ -425,14 +423,14 @@ async fn pauses(conflicts: u32, random: u8, tick: i64) -> (Vec<u128>, Result<u32
     let mut browser = logged_in(&engine).await;
     let session = browser.open(&engine).await;
     session.insert("late", true).unwrap();
-    bench.store.lose(conflicts);
+    bench.faults.lose(conflicts);
     let saved = engine.close(&session).await.map(|reply| reply.merges());
     if saved.is_err() {
-        bench.store.lose(0);
+        bench.faults.lose(0);
         browser.close(&session).await;
     }
     assert_eq!(browser.see::<bool>(&engine, "late").await, Some(true));
-    let pauses = bench.store.pauses();
+    let pauses = bench.faults.pauses();
     (pauses.iter().map(Duration::as_millis).collect(), saved)
 }
 
@@ -486,14 +484,14 @@ async fn a_slow_request_does_not_undo_a_logout() {
     let reply = browser.close(&slow).await;
     assert_eq!(reply.decision().reason, Reason::Gone);
     assert_eq!(reply.set_cookie(), None, "the slow request sent a cookie");
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
     assert_eq!(before.see::<String>(&bench.engine, "user").await, None);
 
     // Nor can the slow handler start over by writing again.
     let error = slow.insert("user", "ada").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Gone);
     assert_eq!(bench.engine.close(&slow).await.unwrap().set_cookie(), None);
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
 }
 
 #[tokio::test]
@@ -531,7 +529,7 @@ async fn a_save_of_a_session_that_has_ended_says_so() {
         assert_eq!(long.save().await.unwrap_err().kind(), ErrorKind::Gone);
         assert_eq!(long.reload().await.unwrap_err().kind(), ErrorKind::Gone);
     }
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
 }
 
 #[tokio::test]
@@ -547,7 +545,7 @@ async fn a_slow_request_that_only_reads_does_not_undo_a_logout_by_a_refresh() {
     let reply = browser.close(&slow).await;
     assert_eq!(reply.decision().reason, Reason::Gone);
     assert_eq!(reply.decision().cookie, CookieAction::Keep);
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
 }
 
 #[tokio::test]
@@ -571,7 +569,7 @@ async fn a_slow_request_does_not_revive_the_id_before_a_regeneration() {
             .as_deref(),
         Some("ada")
     );
-    assert_eq!(bench.store.sessions().await, 1);
+    assert_eq!(bench.sessions().await, 1);
 }
 
 #[tokio::test]
@@ -596,7 +594,7 @@ async fn a_regeneration_takes_over_what_others_wrote_meanwhile() {
             .as_deref(),
         Some("grace")
     );
-    assert_eq!(bench.store.sessions().await, 1);
+    assert_eq!(bench.sessions().await, 1);
 }
 
 #[tokio::test]
@@ -611,7 +609,7 @@ async fn a_regeneration_does_not_undo_a_logout() {
     let reply = browser.close(&login).await;
     assert_eq!(reply.decision().reason, Reason::Gone);
     assert_eq!(browser.cookie, None);
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
 }
 
 #[tokio::test]
@@ -622,19 +620,19 @@ async fn a_regeneration_does_not_undo_a_logout_after_it_has_taken_over_what_othe
     login.regenerate().unwrap();
     browser.write(&bench.engine, "cart", [1]).await;
     // The first try meets what was written; the second comes after the logout.
-    bench.store.hang_after("delete_unchanged", 1);
+    bench.faults.hang_after("delete_unchanged", 1);
     let saving = login.clone();
     let saving = tokio::spawn(async move { saving.save().await });
-    while !bench.store.hangs() {
+    while !bench.faults.hangs() {
         tokio::task::yield_now().await;
     }
     browser
         .request(&bench.engine, |session| session.destroy().unwrap())
         .await;
-    bench.store.let_go();
+    bench.faults.let_go();
     let error = saving.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Gone);
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
     // Whoever goes on with it finds that it has ended.
     assert!(login.is_empty());
     let error = login.insert("user", "grace").unwrap_err();
@@ -692,7 +690,7 @@ async fn a_login_that_is_clicked_twice_leaves_the_browser_logged_in() {
             .as_deref(),
         Some("grace")
     );
-    assert_eq!(bench.store.sessions().await, 1);
+    assert_eq!(bench.sessions().await, 1);
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn an_empty_cookie_is_none() {
             None,
             "a cookie was deleted that was not sent"
         );
-        assert_eq!(bench.store.calls(), 0);
+        assert_eq!(bench.faults.calls(), 0);
     }
 }
 

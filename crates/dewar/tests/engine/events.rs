@@ -122,7 +122,7 @@ const SITUATIONS: &[(&str, Rows, Situation)] = &[
     })),
     ("the record under the old id stays", &[OPENED, CREATED, "dewar_sessions_rotation_incomplete_total", closed!("regenerated")], |watch| Box::pin(async move {
         let (bench, mut browser) = watch.known(Config::new()).await;
-        bench.store.fail(&["delete_unchanged"]);
+        bench.faults.fail(&["delete_unchanged"]);
         browser.request(&bench.engine, |session| session.regenerate().unwrap()).await;
         watch.secret(browser.cookie.as_deref().unwrap());
     })),
@@ -164,12 +164,12 @@ const SITUATIONS: &[(&str, Rows, Situation)] = &[
     })),
     ("a record cannot be loaded", &[store_error!("load"), closed!("read_only")], |watch| Box::pin(async move {
         let (bench, mut browser) = watch.known(read_only_on_failure()).await;
-        bench.store.fail(&["load"]);
+        bench.faults.fail(&["load"]);
         browser.request(&bench.engine, |session| assert!(!session.contains("user"))).await;
     })),
     ("a record cannot be saved", &[OPENED, store_error!("close"), closed!("store_failed")], |watch| Box::pin(async move {
         let (bench, mut browser) = watch.known(read_only_on_failure()).await;
-        bench.store.fail(&["replace"]);
+        bench.faults.fail(&["replace"]);
         browser.write(&bench.engine, "cart", VALUE).await;
     })),
     ("a session that is over cannot be deleted", &[store_error!("delete"), rejected!("over"), closed!("untouched")], |watch| Box::pin(async move {
@@ -177,12 +177,12 @@ const SITUATIONS: &[(&str, Rows, Situation)] = &[
         let stricter = Config::new().session_type("memory").absolute_lifetime(Duration::from_secs(60));
         let stricter = Engine::builder(stricter).clock(bench.clock.clone()).store(bench.store.clone()).build().unwrap();
         bench.clock.advance(Duration::from_secs(60));
-        bench.store.fail(&["delete"]);
+        bench.faults.fail(&["delete"]);
         browser.request(&stricter, |_| {}).await;
     })),
     ("expired sessions cannot be removed", &[OPENED, store_error!("delete_expired"), closed!("untouched")], |watch| Box::pin(async move {
         let (bench, mut browser) = watch.known(Config::new().set("SESSION_CLEANUP_N_REQUESTS", 1)).await;
-        bench.store.fail(&["delete_expired"]);
+        bench.faults.fail(&["delete_expired"]);
         browser.request(&bench.engine, |_| {}).await;
     })),
     ("a cookie is no signed one", &[rejected!("malformed"), closed!("untouched")], |watch| Box::pin(async move {

@@ -5,8 +5,8 @@ use crate::support::{Bench, Browser, server_bench};
 
 /// Lets go of what hangs, and waits until the store holds it up at this operation.
 async fn go_on_until(bench: &Bench, operation: &'static str) {
-    bench.store.hang_after(operation, 0);
-    while !bench.store.hangs() {
+    bench.faults.hang_after(operation, 0);
+    while !bench.faults.hangs() {
         tokio::task::yield_now().await;
     }
 }
@@ -20,9 +20,9 @@ async fn a_session_that_is_ended_again_while_it_is_removed_leaves_no_record() {
     session.insert("farewell", true).unwrap();
     let saving = save_begun(&bench, "delete", &session).await;
     session.destroy().unwrap();
-    bench.store.let_go();
+    bench.faults.let_go();
     saving.await.unwrap().unwrap();
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
     browser.close(&session).await;
     assert_eq!(browser.cookie, None);
 }
@@ -33,12 +33,12 @@ async fn a_session_that_is_cleared_while_a_save_is_merged_leaves_no_record() {
     let mut browser = logged_in(&bench).await;
     let session = browser.open(&bench.engine).await;
     session.insert("cart", [1]).unwrap();
-    bench.store.lose(1);
+    bench.faults.lose(1);
     let saving = save_begun(&bench, "load", &session).await;
     session.clear().unwrap();
-    bench.store.let_go();
+    bench.faults.let_go();
     saving.await.unwrap().unwrap();
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
     browser.close(&session).await;
     assert_eq!(browser.cookie, None);
 }
@@ -52,11 +52,11 @@ async fn a_logout_while_an_emptied_session_is_merged_ends_it() {
     browser.clone().write(&bench.engine, "cart", [1]).await;
     let saving = save_begun(&bench, "load", &session).await;
     session.destroy().unwrap();
-    bench.store.let_go();
+    bench.faults.let_go();
     saving.await.unwrap().unwrap();
     browser.close(&session).await;
     assert_eq!(browser.cookie, None);
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
 }
 
 #[tokio::test]
@@ -70,9 +70,9 @@ async fn a_logout_while_a_new_id_is_made_keeps_nothing_of_the_session() {
         let saving = save_begun(&bench, operation, &session).await;
         session.destroy().unwrap();
         session.insert("farewell", true).unwrap();
-        bench.store.let_go();
+        bench.faults.let_go();
         saving.await.unwrap().unwrap();
-        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+        assert_eq!(bench.sessions().await, 1, "{operation}");
         browser.close(&session).await;
         let session = browser.open(&bench.engine).await;
         assert_eq!(session.keys(), ["_permanent", "farewell"], "{operation}");
@@ -93,9 +93,9 @@ async fn a_logout_while_a_record_that_was_made_before_is_written_ends_the_sessio
         give_up(&bench, "answer to create", &session).await;
         let saving = save_begun(&bench, "load", &session).await;
         session.destroy().unwrap();
-        bench.store.let_go();
+        bench.faults.let_go();
         saving.await.unwrap().unwrap();
-        assert_eq!(bench.store.sessions().await, 0);
+        assert_eq!(bench.sessions().await, 0);
         browser.close(&session).await;
         assert_eq!(browser.cookie, None);
     }
@@ -114,7 +114,7 @@ async fn what_is_changed_while_a_new_id_takes_over_what_others_wrote_is_done_onc
     session.remove("user").unwrap();
     go_on_until(&bench, "replace").await;
     rival.request(&bench.engine, |other| append(other, 3)).await;
-    bench.store.let_go();
+    bench.faults.let_go();
     saving.await.unwrap().unwrap();
     session.reload().await.unwrap();
     browser.close(&session).await;
@@ -137,7 +137,7 @@ async fn a_new_id_that_is_asked_for_while_a_record_is_made_loses_nothing() {
         let saving = save_begun(&bench, operation, &session).await;
         session.regenerate().unwrap();
         append(&session, 1);
-        bench.store.let_go();
+        bench.faults.let_go();
         saving.await.unwrap().unwrap();
         session.reload().await.unwrap();
         // Its answer may be lost as well.
@@ -150,7 +150,7 @@ async fn a_new_id_that_is_asked_for_while_a_record_is_made_loses_nothing() {
             "{operation}"
         );
         assert_eq!(session.get::<Vec<u32>>("cart").unwrap(), Some(vec![1]));
-        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+        assert_eq!(bench.sessions().await, 1, "{operation}");
     }
 }
 
@@ -163,7 +163,7 @@ async fn what_is_appended_while_a_new_record_is_written_again_is_appended_once()
     give_up(&bench, "answer to create", &session).await;
     let saving = save_begun(&bench, "load", &session).await;
     append(&session, 2);
-    bench.store.let_go();
+    bench.faults.let_go();
     saving.await.unwrap().unwrap();
     session.reload().await.unwrap();
     browser.close(&session).await;
@@ -185,8 +185,8 @@ async fn a_logout_while_a_record_is_written_that_this_request_removed_sets_no_co
     let closing = tokio::spawn(async move { closing.engine().close(&closing).await });
     go_on_until(&bench, "replace").await;
     session.destroy().unwrap();
-    bench.store.let_go();
+    bench.faults.let_go();
     browser.obey(&closing.await.unwrap().unwrap());
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
     assert_eq!(browser.cookie, None);
 }

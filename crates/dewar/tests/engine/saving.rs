@@ -21,9 +21,9 @@ async fn begun<F>(bench: &Bench, operation: &'static str, task: F) -> JoinHandle
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    bench.store.hang_after(operation, 0);
+    bench.faults.hang_after(operation, 0);
     let task = tokio::spawn(task);
-    while !bench.store.hangs() {
+    while !bench.faults.hangs() {
         tokio::task::yield_now().await;
     }
     task
@@ -42,13 +42,13 @@ pub(crate) async fn save_begun(
 /// Polls what has to wait for the task that hangs, and lets that go.
 async fn wait_for<F: Future>(bench: &Bench, waiting: F) -> F::Output {
     let mut waiting = pin!(waiting);
-    let before = bench.store.calls();
+    let before = bench.faults.calls();
     let polled = waiting
         .as_mut()
         .poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(polled, Poll::Pending), "it did not wait");
-    assert_eq!(bench.store.calls(), before, "it did not wait");
-    bench.store.let_go();
+    assert_eq!(bench.faults.calls(), before, "it did not wait");
+    bench.faults.let_go();
     waiting.await
 }
 
@@ -63,7 +63,7 @@ async fn two_tasks_that_save_a_new_session_make_one_record() {
     wait_for(&bench, session.save()).await.unwrap();
     first.await.unwrap().unwrap();
     browser.close(&session).await;
-    assert_eq!(bench.store.sessions().await, 1);
+    assert_eq!(bench.sessions().await, 1);
     assert_eq!(browser.see(&bench.engine, "first").await, Some(1));
     assert_eq!(browser.see(&bench.engine, "second").await, Some(2));
 }
@@ -81,7 +81,7 @@ async fn a_response_waits_for_the_save_that_makes_its_session() {
     saving.await.unwrap().unwrap();
     let user = browser.see::<String>(&bench.engine, "user").await;
     assert_eq!(user.as_deref(), Some("ada"));
-    assert_eq!(bench.store.sessions().await, 1);
+    assert_eq!(bench.sessions().await, 1);
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ pub(crate) async fn give_up(bench: &Bench, operation: &'static str, session: &Se
     let saving = save_begun(bench, operation, session).await;
     saving.abort();
     assert!(saving.await.unwrap_err().is_cancelled());
-    bench.store.let_go();
+    bench.faults.let_go();
     assert!(session.is_modified(), "{operation}: it counts as saved");
 }
 
@@ -226,9 +226,9 @@ async fn a_save_that_arrived_though_it_was_given_up_is_not_written_again() {
     let session = browser.open(&bench.engine).await;
     append(&session, 1);
     give_up(&bench, "answer to replace", &session).await;
-    let before = bench.store.calls();
+    let before = bench.faults.calls();
     session.save().await.unwrap();
-    assert_eq!(bench.store.calls() - before, 2, "a try and a look");
+    assert_eq!(bench.faults.calls() - before, 2, "a try and a look");
     assert!(!session.is_modified());
     assert_eq!(browser.see(&bench.engine, "cart").await, Some(vec![1]));
 }
@@ -260,7 +260,7 @@ async fn what_is_appended_while_a_list_is_being_set_is_appended_once() {
     browser.write(&bench.engine, "other", 1).await;
     let saving = save_begun(&bench, "replace", &session).await;
     append(&session, 2);
-    bench.store.let_go();
+    bench.faults.let_go();
     saving.await.unwrap().unwrap();
     browser.write(&bench.engine, "other", 2).await;
     browser.close(&session).await;
@@ -281,7 +281,7 @@ async fn a_new_session_whose_save_is_given_up_is_one_record_in_the_end() {
         assert_eq!(session.id().unwrap(), id);
         assert_eq!(browser.see(&bench.engine, "first").await, Some(1));
         assert_eq!(browser.see(&bench.engine, "second").await, Some(2));
-        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+        assert_eq!(bench.sessions().await, 1, "{operation}");
     }
 }
 
@@ -300,7 +300,7 @@ async fn a_new_session_that_ends_after_its_save_was_given_up_leaves_no_record() 
             give_up(&bench, operation, &session).await;
             end(&session).unwrap();
             browser.close(&session).await;
-            assert_eq!(bench.store.sessions().await, sessions, "{operation}");
+            assert_eq!(bench.sessions().await, sessions, "{operation}");
         }
     }
 }
@@ -313,12 +313,12 @@ async fn a_logout_that_cannot_remove_what_a_save_left_is_never_reported_as_done(
     session.insert("user", "ada").unwrap();
     give_up(&bench, "answer to create", &session).await;
     session.destroy().unwrap();
-    bench.store.fail(&["delete"]);
+    bench.faults.fail(&["delete"]);
     let error = bench.engine.close(&session).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
-    bench.store.fail(&[]);
+    bench.faults.fail(&[]);
     browser.close(&session).await;
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
 }
 
 #[tokio::test]
@@ -344,7 +344,7 @@ async fn a_new_id_whose_save_is_given_up_at_any_step_ends_the_old_one() {
             assert_eq!(seen, None, "{operation}: the old id is good");
             let seen = browser.see::<String>(&bench.engine, "user").await;
             assert_eq!(seen.is_some(), sessions == 1, "{operation}");
-            assert_eq!(bench.store.sessions().await, sessions, "{operation}");
+            assert_eq!(bench.sessions().await, sessions, "{operation}");
         }
     }
 }
@@ -375,7 +375,7 @@ async fn a_new_id_whose_save_is_given_up_takes_over_once_what_others_wrote() {
             false => [1, 3, 2],
         };
         assert_eq!(cart, Some(expected.to_vec()), "{operation}");
-        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+        assert_eq!(bench.sessions().await, 1, "{operation}");
     }
 }
 
@@ -393,7 +393,7 @@ async fn a_new_id_after_a_save_that_was_given_up_does_nothing_twice() {
         assert_eq!(browser.close(&session).await.decision().plan, Plan::Rotate);
         let cart = browser.see(&bench.engine, "cart").await;
         assert_eq!(cart, Some(vec![1, 2, 3]), "{operation}");
-        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+        assert_eq!(bench.sessions().await, 1, "{operation}");
     }
 }
 
@@ -410,7 +410,7 @@ async fn a_new_id_whose_save_is_given_up_does_not_undo_a_logout() {
             .await;
         let reply = browser.close(&session).await;
         assert_eq!(reply.set_cookie(), None);
-        assert_eq!(bench.store.sessions().await, 0, "{operation}");
+        assert_eq!(bench.sessions().await, 0, "{operation}");
     }
 }
 
@@ -424,7 +424,7 @@ async fn an_emptied_session_whose_save_is_given_up_ends() {
         give_up(&bench, operation, &session).await;
         browser.close(&session).await;
         assert_eq!(browser.cookie, None, "{operation}");
-        assert_eq!(bench.store.sessions().await, 0);
+        assert_eq!(bench.sessions().await, 0);
     }
 }
 
@@ -443,7 +443,7 @@ async fn a_new_session_that_was_saved_after_all_can_get_a_new_id() {
         assert_ne!(session.id().unwrap(), id);
         browser.close(&session).await;
         assert_eq!(browser.see(&bench.engine, "first").await, Some(1));
-        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+        assert_eq!(bench.sessions().await, 1, "{operation}");
     }
 }
 
@@ -453,10 +453,10 @@ async fn a_change_that_is_made_while_a_save_is_merged_is_not_lost_by_the_next_co
     let mut browser = logged_in(&bench).await;
     let session = browser.open(&bench.engine).await;
     session.insert("early", 1).unwrap();
-    bench.store.lose(2);
+    bench.faults.lose(2);
     let saving = save_begun(&bench, "load", &session).await;
     session.insert("late", 2).unwrap();
-    bench.store.let_go();
+    bench.faults.let_go();
     saving.await.unwrap().unwrap();
     browser.close(&session).await;
     assert_eq!(browser.see(&bench.engine, "early").await, Some(1));
@@ -473,9 +473,9 @@ async fn what_was_done_is_not_done_again_at_the_end_of_the_request() {
     bench.clock.advance(std::time::Duration::from_secs(100));
     let session = browser.open(&bench.engine).await;
     assert!(session.contains("user"));
-    let before = bench.store.calls();
+    let before = bench.faults.calls();
     session.save().await.unwrap();
-    assert_eq!(bench.store.calls(), before + 1, "its expiry is moved");
+    assert_eq!(bench.faults.calls(), before + 1, "its expiry is moved");
     let reply = browser.close(&session).await;
     assert_eq!(reply.decision().plan, Plan::Nothing);
     // Nor is a cookie sent again.
@@ -501,9 +501,9 @@ async fn what_is_written_while_a_session_is_being_removed_starts_a_new_one() {
         end(&session);
         let saving = save_begun(&bench, operation, &session).await;
         session.insert("farewell", true).unwrap();
-        bench.store.let_go();
+        bench.faults.let_go();
         saving.await.unwrap().unwrap();
-        assert_eq!(bench.store.sessions().await, 0, "{operation}");
+        assert_eq!(bench.sessions().await, 0, "{operation}");
         browser.close(&session).await;
         assert_ne!(browser.cookie, old, "{operation}");
         let session = browser.open(&bench.engine).await;
@@ -525,11 +525,11 @@ async fn a_close_that_is_given_up_can_be_repeated() {
         let closing = closing.await;
         closing.abort();
         assert!(closing.await.unwrap_err().is_cancelled());
-        bench.store.let_go();
+        bench.faults.let_go();
         browser.close(&session).await;
         let user = browser.see::<String>(&bench.engine, "user").await;
         assert_eq!(user.as_deref(), Some("ada"), "{operation}");
-        assert_eq!(bench.store.sessions().await, 1);
+        assert_eq!(bench.sessions().await, 1);
     }
 }
 
@@ -545,7 +545,7 @@ async fn a_new_id_whose_save_is_given_up_is_none_without_a_response() {
         bench.engine.close_unanswered(&session).await.unwrap();
         let user = browser.see::<String>(&bench.engine, "user").await;
         assert_eq!(user.as_deref(), Some("ada"), "{operation}");
-        assert_eq!(bench.store.sessions().await, 1, "{operation}");
+        assert_eq!(bench.sessions().await, 1, "{operation}");
     }
     for operation in CREATED {
         let bench = server_bench(Config::new());
@@ -553,7 +553,7 @@ async fn a_new_id_whose_save_is_given_up_is_none_without_a_response() {
         session.insert("user", "ada").unwrap();
         give_up(&bench, operation, &session).await;
         bench.engine.close_unanswered(&session).await.unwrap();
-        assert_eq!(bench.store.sessions().await, 0, "{operation}");
+        assert_eq!(bench.sessions().await, 0, "{operation}");
     }
 }
 
@@ -573,7 +573,7 @@ async fn what_is_written_after_an_emptied_session_was_removed_unnoticed_is_not_l
             browser.close(&session).await;
             let session = browser.open(&bench.engine).await;
             assert_eq!(session.keys(), ["_permanent", "farewell"], "{operation}");
-            assert_eq!(bench.store.sessions().await, 1, "{operation}");
+            assert_eq!(bench.sessions().await, 1, "{operation}");
         }
         // Twice in doubt.
         for written in REPLACED {

@@ -80,7 +80,7 @@ async fn text_that_is_no_id_never_reaches_the_store() {
         };
         assert!(browser.open(&bench.engine).await.is_new());
     }
-    assert_eq!(bench.store.calls(), 0);
+    assert_eq!(bench.faults.calls(), 0);
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn an_untouched_session_is_neither_saved_nor_announced() {
         })
         .await;
     assert_eq!((reply.set_cookie(), reply.varies()), (None, true));
-    assert_eq!(bench.store.calls(), 0);
+    assert_eq!(bench.faults.calls(), 0);
 }
 
 trait EmptyButPermanent {
@@ -216,7 +216,7 @@ async fn the_absolute_lifetime_removes_the_record() {
         !browser.open(&bench.engine).await.contains("user"),
         "a new id extended the session"
     );
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
 }
 
 #[tokio::test]
@@ -295,7 +295,7 @@ async fn a_session_that_is_saved_before_the_response_is_announced_with_it() {
     let session = browser.open(&bench.engine).await;
     session.insert("step", 1).unwrap();
     session.save().await.unwrap();
-    assert_eq!(bench.store.sessions().await, 1);
+    assert_eq!(bench.sessions().await, 1);
     let reply = browser.close(&session).await;
     assert!(reply.set_cookie().is_some(), "a record without a cookie");
 
@@ -313,7 +313,7 @@ async fn a_logout_that_is_saved_before_the_response_deletes_the_cookie_with_it()
     let session = browser.open(&bench.engine).await;
     session.destroy().unwrap();
     session.save().await.unwrap();
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
     browser.close(&session).await;
     assert_eq!(browser.cookie, None);
 }
@@ -327,7 +327,7 @@ async fn what_needs_a_cookie_cannot_be_saved_once_the_headers_are_sent() {
     session.insert("late", true).unwrap();
     let error = session.save().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnly);
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
 }
 
 #[tokio::test]
@@ -353,7 +353,7 @@ async fn without_a_response_nothing_is_done_that_needs_a_cookie() {
         assert_eq!((reply.decision().plan, reply.set_cookie()), (plan, None));
         let user = browser.see::<String>(&bench.engine, "user").await;
         assert_eq!(user.is_some(), lives);
-        assert_eq!(bench.store.sessions().await, usize::from(lives));
+        assert_eq!(bench.sessions().await, usize::from(lives));
     }
     let bench = server_bench(Config::new());
     let session = Browser::default().open(&bench.engine).await;
@@ -363,7 +363,7 @@ async fn without_a_response_nothing_is_done_that_needs_a_cookie() {
         (reply.decision().plan, reply.set_cookie()),
         (Plan::Nothing, None)
     );
-    assert_eq!(bench.store.sessions().await, 0);
+    assert_eq!(bench.sessions().await, 0);
 }
 
 #[tokio::test]
@@ -379,11 +379,11 @@ async fn expired_records_are_removed_about_every_n_requests_if_so_configured() {
         .await
         .unwrap();
     bench.clock.advance(Duration::from_secs(2));
-    let calls = bench.store.calls();
+    let calls = bench.faults.calls();
     for _ in 0..6 {
         Browser::default().request(&bench.engine, |_| {}).await;
     }
-    assert_eq!(bench.store.calls() - calls, 2);
+    assert_eq!(bench.faults.calls() - calls, 2);
     let now = START + Duration::from_secs(2);
     assert_eq!(
         bench.store.delete_expired(now, 10).await.unwrap().removed(),
@@ -404,9 +404,9 @@ async fn a_cache_shows_an_ended_session_for_as_long_as_was_asked_for_and_no_long
     browser.write(&bench.engine, "user", "ada").await;
     let seen = async || browser.see::<String>(&bench.engine, "user").await;
     assert!(seen().await.is_some());
-    let calls = bench.store.calls();
+    let calls = bench.faults.calls();
     assert!(seen().await.is_some());
-    assert_eq!(bench.store.calls(), calls, "the store was asked again");
+    assert_eq!(bench.faults.calls(), calls, "the store was asked again");
 
     let session = browser.open(&elsewhere).await;
     session.destroy().unwrap();

@@ -14,9 +14,10 @@ use dewar::config::Config;
 use dewar::engine::Reply;
 use dewar::plan::Reason;
 use dewar::{Engine, Error, ErrorKind, Result, Session};
+use dewar_store_tests::HookedStore;
 
 use crate::support::{Bench, Browser, server_bench};
-use crate::unruly::{Script, UnrulyStore};
+use crate::unruly::{Script, Unruly};
 
 /// About three seconds of a debug build.
 const SEEDS: u64 = 10_000;
@@ -204,7 +205,8 @@ impl Simulation {
         let engine = || {
             let config = config().session_type("memory");
             let engine = Engine::builder(config).clock(bench.clock.clone());
-            let store = UnrulyStore::new(&bench, &script);
+            let unruly = Unruly::new(bench.clock.clone(), script.clone());
+            let store = HookedStore::new(bench.store.clone(), Arc::new(unruly));
             engine.store(store).build().unwrap()
         };
         Simulation {

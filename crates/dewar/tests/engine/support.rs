@@ -1,20 +1,18 @@
 //! A browser of one cookie, an engine on a clock that stands still, and a store that fails when told to.
 
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use dewar::clock::ManualClock;
 use dewar::config::Config;
 use dewar::engine::Reply;
 use dewar::store::memory::MemoryStore;
-use dewar::store::{
-    Capabilities, Created, Cursor, Deleted, Key, Page, Purged, Record, Replaced, Store, Touched,
-    Version,
-};
+use dewar::store::{Cursor, Key, Record, Store};
 use dewar::{Engine, Error, ErrorKind, Result, Session, UnixTime};
+use dewar_store_tests::{Call, Hook, HookedStore};
 
 pub(crate) const START: UnixTime = UnixTime::from_seconds(1_700_000_000);
 pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -23,7 +21,8 @@ pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) struct Bench {
     pub(crate) engine: Engine,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) store: FaultyStore,
+    pub(crate) store: HookedStore<MemoryStore>,
+    pub(crate) faults: Arc<Faults>,
 }
 
 pub(crate) fn cookie_bench(config: Config) -> Bench {
@@ -36,7 +35,9 @@ pub(crate) fn server_bench(config: Config) -> Bench {
 
 fn bench(config: Config) -> Bench {
     let clock = Arc::new(ManualClock::new(START));
-    let store = FaultyStore::new(MemoryStore::new(10_000, clock.clone()));
+    let memory = MemoryStore::new(10_000, clock.clone());
+    let faults = Arc::new(Faults::of(memory.clone()));
+    let store = HookedStore::new(memory, faults.clone());
     let engine = Engine::builder(config)
         .clock(clock.clone())
         .store(store.clone())
@@ -46,6 +47,21 @@ fn bench(config: Config) -> Bench {
         engine,
         clock,
         store,
+        faults,
+    }
+}
+
+impl Bench {
+    /// How many sessions live.
+    pub(crate) async fn sessions(&self) -> usize {
+        let page = self
+            .faults
+            .memory
+            .list("session:", Cursor::start(), 100_000)
+            .await
+            .unwrap()
+            .unwrap();
+        page.entries.len()
     }
 }
 
@@ -117,14 +133,14 @@ impl Browser {
     }
 }
 
-/// A memory store whose operations fail when told to.
-#[derive(Clone, Debug)]
-pub(crate) struct FaultyStore {
-    inner: MemoryStore,
-    failing: Arc<Mutex<Vec<&'static str>>>,
-    hanging: Arc<Mutex<Hanging>>,
-    calls: Arc<AtomicU32>,
-    rivals: Arc<Mutex<Rivals>>,
+/// Lets the operations of a memory store fail when told to.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    memory: MemoryStore,
+    failing: Mutex<Vec<&'static str>>,
+    hanging: Mutex<Hanging>,
+    calls: AtomicU32,
+    rivals: Mutex<Rivals>,
 }
 
 /// One operation that does not come back before it is let go.
@@ -147,14 +163,14 @@ struct Rivals {
     slow: bool,
 }
 
-impl FaultyStore {
-    fn new(inner: MemoryStore) -> FaultyStore {
-        FaultyStore {
-            inner,
-            failing: Arc::default(),
-            hanging: Arc::default(),
-            calls: Arc::default(),
-            rivals: Arc::default(),
+impl Faults {
+    fn of(memory: MemoryStore) -> Faults {
+        Faults {
+            memory,
+            failing: Mutex::default(),
+            hanging: Mutex::default(),
+            calls: AtomicU32::new(0),
+            rivals: Mutex::default(),
         }
     }
 
@@ -194,23 +210,12 @@ impl FaultyStore {
         self.rivals.lock().unwrap().slow = true;
     }
 
-    /// How many operations there were so far.
+    /// How many operations there were so far, listing apart.
     pub(crate) fn calls(&self) -> u32 {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// How many sessions live.
-    pub(crate) async fn sessions(&self) -> usize {
-        let page = self
-            .inner
-            .list("session:", Cursor::start(), 100_000)
-            .await
-            .unwrap()
-            .unwrap();
-        page.entries.len()
-    }
-
-    fn hangs_now(&self, operation: &'static str) -> bool {
+    fn hangs_now(&self, operation: &str) -> bool {
         let mut hanging = self.hanging.lock().unwrap();
         let next = match *hanging {
             Hanging::After(one, 0) if one == operation => Hanging::Now,
@@ -232,7 +237,7 @@ impl FaultyStore {
         overtaken
     }
 
-    async fn hang(&self, operation: &'static str) {
+    async fn hang(&self, operation: &str) {
         if self.hangs_now(operation) {
             while self.hangs() {
                 tokio::task::yield_now().await;
@@ -240,76 +245,48 @@ impl FaultyStore {
         }
     }
 
-    async fn check(&self, operation: &'static str) -> Result<()> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        self.hang(operation).await;
-        if self.is_slow() {
-            tokio::task::yield_now().await;
-        }
-        if self.failing.lock().unwrap().contains(&operation) {
-            return Err(Error::new(
-                ErrorKind::Store,
-                format!("{operation} failed, as told"),
-            ));
+    /// Another request writes what is there once more.
+    async fn overtake(&self, key: &Key) -> Result<()> {
+        if let Some(Record {
+            blob,
+            version,
+            expires,
+        }) = self.memory.load(key).await?
+        {
+            self.memory
+                .replace(key, blob, expires.unwrap(), &version)
+                .await?;
         }
         Ok(())
     }
 }
 
 #[async_trait]
-impl Store for FaultyStore {
-    async fn load(&self, key: &Key) -> Result<Option<Record>> {
-        self.check("load").await?;
-        self.inner.load(key).await
-    }
-
-    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
-        self.check("create").await?;
-        let answer = self.inner.create(key, blob, expires).await;
-        self.hang("answer to create").await;
-        answer
-    }
-
-    async fn replace(
-        &self,
-        key: &Key,
-        blob: Bytes,
-        expires: UnixTime,
-        seen: &Version,
-    ) -> Result<Replaced> {
-        self.check("replace").await?;
-        if self.overtaken() {
-            return Ok(Replaced::Conflict);
+impl Hook for Faults {
+    async fn before(&self, call: &Call<'_>) -> Result<()> {
+        if call.method == "list" {
+            return Ok(());
         }
-        let answer = self.inner.replace(key, blob, expires, seen).await;
-        self.hang("answer to replace").await;
-        answer
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.hang(call.method).await;
+        if self.is_slow() {
+            tokio::task::yield_now().await;
+        }
+        if self.failing.lock().unwrap().contains(&call.method) {
+            return Err(Error::new(
+                ErrorKind::Store,
+                format!("{} failed, as told", call.method),
+            ));
+        }
+        match call.key {
+            Some(key) if call.method == "replace" && self.overtaken() => self.overtake(key).await,
+            _ => Ok(()),
+        }
     }
 
-    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
-        self.check("touch").await?;
-        self.inner.touch(key, expires).await
-    }
-
-    async fn delete(&self, key: &Key) -> Result<()> {
-        self.check("delete").await?;
-        self.inner.delete(key).await
-    }
-
-    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
-        self.check("delete_unchanged").await?;
-        let answer = self.inner.delete_unchanged(key, seen).await;
-        self.hang("answer to delete_unchanged").await;
-        answer
-    }
-
-    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
-        self.check("delete_expired").await?;
-        self.inner.delete_expired(now, limit).await
-    }
-
-    async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
-        self.inner.list(prefix, cursor, limit).await
+    async fn after(&self, call: &Call<'_>, _: &(dyn Debug + Sync)) -> Result<()> {
+        self.hang(&format!("answer to {}", call.method)).await;
+        Ok(())
     }
 
     async fn pause(&self, time: Duration) {
@@ -317,9 +294,5 @@ impl Store for FaultyStore {
         if self.hangs_now("pause") || self.is_slow() {
             std::future::pending().await
         }
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
     }
 }

@@ -140,7 +140,7 @@ async fn what_was_read_and_not_changed_makes_no_session() {
         session.edit(|_: &mut Visitor| ()).unwrap();
         assert!(!session.is_modified());
         assert_eq!(browser.close(&session).await.set_cookie(), None);
-        assert_eq!(bench.store.sessions().await, 0);
+        assert_eq!(bench.sessions().await, 0);
     }
 }
 

@@ -2,21 +2,14 @@
 
 use std::collections::HashSet;
 use std::fmt::Debug;
-use std::future::Future;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use dewar::clock::Clock;
-use dewar::store::{
-    Capabilities, Created, Cursor, Deleted, Key, Page, Purged, Record, Replaced, Store, Touched,
-    Version,
-};
-use dewar::{Error, ErrorKind, Result, UnixTime};
+use dewar::{Error, ErrorKind, Result};
+use dewar_store_tests::{Call, Hook};
 use tokio::task::yield_now;
-
-use crate::support::{Bench, FaultyStore};
 
 /// The dice of one seed, and what happened so far.
 #[derive(Debug)]
@@ -152,105 +145,57 @@ impl Drop for Script {
     }
 }
 
-/// A store that takes its time before its work and after it, and fails then, or loses its answer.
+/// Lets a store take its time before its work and after it, and fail then, or lose its answer.
 #[derive(Debug)]
-pub(crate) struct UnrulyStore {
-    inner: FaultyStore,
+pub(crate) struct Unruly {
     clock: Arc<dyn Clock>,
     script: Arc<Script>,
 }
 
-impl UnrulyStore {
-    pub(crate) fn new(bench: &Bench, script: &Arc<Script>) -> UnrulyStore {
-        UnrulyStore {
-            inner: bench.store.clone(),
-            clock: bench.clock.clone(),
-            script: script.clone(),
+impl Unruly {
+    pub(crate) fn new(clock: Arc<dyn Clock>, script: Arc<Script>) -> Unruly {
+        Unruly { clock, script }
+    }
+
+    /// Checks a call that changes what is stored, and notes whose it is.
+    fn watch(&self, call: &Call<'_>) {
+        if let Some(blob) = &call.blob {
+            assert!(blob.len() > 2, "an empty record is stored");
         }
-    }
-
-    async fn call<T: Debug>(
-        &self,
-        name: &str,
-        key: &Key,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        self.script.wait().await;
-        self.script.fail(&format!("{name} fails"))?;
-        let answer = work.await?;
-        let id = key.expose().rsplit(':').next().unwrap();
-        self.script
-            .note(format!("{name} {} {answer:.20?}", &id[..4]));
-        self.script.wait().await;
-        self.script.fail(&format!("answer to {name} is lost"))?;
-        Ok(answer)
-    }
-
-    fn writes(&self, blob: &[u8], expires: UnixTime) {
-        assert!(blob.len() > 2, "an empty record is stored");
-        assert!(expires > self.clock.now(), "it has expired already");
-        let polled = self.script.polled();
-        self.script.events.lock().unwrap().wrote.insert(polled);
-    }
-
-    fn removes(&self, key: &Key) {
+        if let Some(expires) = call.expires {
+            assert!(expires > self.clock.now(), "it has expired already");
+        }
         let polled = self.script.polled();
         let mut events = self.script.events.lock().unwrap();
-        events.wrote.insert(polled);
-        events.removed.insert((polled, key.expose().to_owned()));
+        if call.blob.is_some() {
+            events.wrote.insert(polled);
+        }
+        if let ("delete" | "delete_unchanged", Some(key)) = (call.method, call.key) {
+            events.wrote.insert(polled);
+            events.removed.insert((polled, key.expose().to_owned()));
+        }
     }
 }
 
 #[async_trait]
-impl Store for UnrulyStore {
-    async fn load(&self, key: &Key) -> Result<Option<Record>> {
-        self.call("load", key, self.inner.load(key)).await
+impl Hook for Unruly {
+    async fn before(&self, call: &Call<'_>) -> Result<()> {
+        if call.key.is_none() {
+            return Ok(());
+        }
+        self.watch(call);
+        self.script.wait().await;
+        self.script.fail(&format!("{} fails", call.method))
     }
 
-    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
-        self.writes(&blob, expires);
-        let work = self.inner.create(key, blob, expires);
-        self.call("create", key, work).await
-    }
-
-    async fn replace(
-        &self,
-        key: &Key,
-        blob: Bytes,
-        expires: UnixTime,
-        seen: &Version,
-    ) -> Result<Replaced> {
-        self.writes(&blob, expires);
-        let work = self.inner.replace(key, blob, expires, seen);
-        self.call("replace", key, work).await
-    }
-
-    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
-        assert!(expires > self.clock.now(), "it has expired already");
-        self.call("touch", key, self.inner.touch(key, expires))
-            .await
-    }
-
-    async fn delete(&self, key: &Key) -> Result<()> {
-        self.removes(key);
-        self.call("delete", key, self.inner.delete(key)).await
-    }
-
-    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
-        let work = self.inner.delete_unchanged(key, seen);
-        self.removes(key);
-        self.call("delete_unchanged", key, work).await
-    }
-
-    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
-        self.inner.delete_expired(now, limit).await
-    }
-
-    async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
-        self.inner.list(prefix, cursor, limit).await
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+    async fn after(&self, call: &Call<'_>, answer: &(dyn Debug + Sync)) -> Result<()> {
+        let Some(key) = call.key else {
+            return Ok(());
+        };
+        let (method, id) = (call.method, key.expose().rsplit(':').next().unwrap());
+        self.script
+            .note(format!("{method} {} {answer:.20?}", &id[..4]));
+        self.script.wait().await;
+        self.script.fail(&format!("answer to {method} is lost"))
     }
 }

@@ -168,7 +168,7 @@ async fn a_default_that_an_update_leaves_as_it_is_makes_no_session() {
         assert!(!session.contains("cart") && !session.contains("user"));
         let reply = Browser::default().close(&session).await;
         assert_eq!(reply.set_cookie(), None);
-        assert_eq!(bench.store.sessions().await, 0);
+        assert_eq!(bench.sessions().await, 0);
     }
 }
 

@@ -8,15 +8,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dewar::clock::SystemClock;
 use dewar::store::memory::MemoryStore;
-use dewar::store::{
-    Capabilities, Created, Deleted, Key, Page, Purged, Record, Replaced, Store, Touched, Version,
-};
+use dewar::store::{Key, Store};
 use dewar::{Error, ErrorKind, Result, UnixTime};
+use dewar_store_tests::{Call, Hook, HookedStore};
 
 use super::*;
 use crate::stores::Opened;
 
-/// A store to which something happens while sessions are copied.
+/// What happens to a store while sessions are copied.
 #[derive(Debug)]
 struct Busy {
     store: MemoryStore,
@@ -49,14 +48,8 @@ impl Busy {
             most_at_once: AtomicUsize::new(0),
         }
     }
-}
 
-const FIRST: Bytes = Bytes::from_static(b"\x81\xa1n\x01");
-const SECOND: Bytes = Bytes::from_static(b"\x81\xa1n\x02");
-
-#[async_trait]
-impl Store for Busy {
-    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+    async fn loaded(&self, key: &Key) -> Result<()> {
         let at_once = self.at_once.fetch_add(1, Ordering::Relaxed) + 1;
         self.most_at_once.fetch_max(at_once, Ordering::Relaxed);
         tokio::task::yield_now().await;
@@ -76,48 +69,27 @@ impl Store for Busy {
             }
             _ => {}
         }
-        self.store.load(key).await
+        Ok(())
     }
 
-    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
-        self.store.create(key, blob, expires).await
+    fn around_its_store(self: &Arc<Self>) -> Arc<dyn Store> {
+        Arc::new(HookedStore::new(self.store.clone(), self.clone()))
     }
+}
 
-    async fn replace(
-        &self,
-        key: &Key,
-        blob: Bytes,
-        expires: UnixTime,
-        seen: &Version,
-    ) -> Result<Replaced> {
-        if self.event == Event::Failure {
-            return Err(Error::new(ErrorKind::Store, "cut off"));
+const FIRST: Bytes = Bytes::from_static(b"\x81\xa1n\x01");
+const SECOND: Bytes = Bytes::from_static(b"\x81\xa1n\x02");
+
+#[async_trait]
+impl Hook for Busy {
+    async fn before(&self, call: &Call<'_>) -> Result<()> {
+        match (call.method, call.key) {
+            ("load", Some(key)) => self.loaded(key).await,
+            ("replace", _) if self.event == Event::Failure => {
+                Err(Error::new(ErrorKind::Store, "cut off"))
+            }
+            _ => Ok(()),
         }
-        self.store.replace(key, blob, expires, seen).await
-    }
-
-    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
-        self.store.touch(key, expires).await
-    }
-
-    async fn delete(&self, key: &Key) -> Result<()> {
-        self.store.delete(key).await
-    }
-
-    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
-        self.store.delete_unchanged(key, seen).await
-    }
-
-    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
-        self.store.delete_expired(now, limit).await
-    }
-
-    async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
-        self.store.list(prefix, cursor, limit).await
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
     }
 }
 
@@ -150,7 +122,10 @@ async fn copied(number: usize, event: Event) -> (Tally, Arc<Busy>, Arc<MemorySto
         source.store.create(&key(at), FIRST, later()).await.unwrap();
     }
     let target = Arc::new(memory());
-    let (from, to) = (sessions(source.clone()), sessions(target.clone()));
+    let (from, to) = (
+        sessions(source.around_its_store()),
+        sessions(target.clone()),
+    );
     let copier = Copier::new(&from, &to, Target::Keep, State::none());
     let mut tally = Tally::default();
     let run = Run {
@@ -196,7 +171,7 @@ async fn what_a_run_wrote_before_it_was_cut_off_is_its_own_to_the_next() {
     let (source, target) = (Arc::new(memory()), Arc::new(Busy::new(Event::Failure)));
     source.create(&key(0), SECOND, later()).await.unwrap();
     target.store.create(&key(0), FIRST, later()).await.unwrap();
-    let (from, to) = (sessions(source), sessions(target.clone()));
+    let (from, to) = (sessions(source), sessions(target.around_its_store()));
     let entry = Entry {
         key: key(0),
         size: None,
