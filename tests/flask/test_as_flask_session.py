@@ -257,6 +257,28 @@ def test_the_settings_of_an_interface_are_its_attributes() -> None:
     assert json.loads(record) == {"name": "ada"} == interface.serializer.decode(record)
 
 
+def test_a_setting_that_is_changed_on_the_interface_counts_from_the_next_request_on(
+    tmp_path: Path,
+) -> None:
+    app = shop({"SESSION_TYPE": "filesystem", "SESSION_FILE_DIR": str(tmp_path)})
+    interface = app.session_interface
+    assert isinstance(interface, flask_dewar.ServerSideSessionInterface)
+    client = app.test_client()
+    client.get("/set/value/1")
+    interface.key_prefix = "another:"
+    assert client.get("/get/value").text == "None"
+    interface.sid_length = 60
+    client.get("/set/value/2")
+    cookie = client.get_cookie("session")
+    assert cookie is not None and len(cookie.value) == 80
+    stored = interface.cache.get(f"another:{cookie.value}")  # type: ignore[attr-defined]
+    assert stored["value"] == "2"
+    with pytest.raises(flask_dewar.ConfigurationError, match="SESSION_ID_LENGTH"):
+        interface.sid_length = 3
+    assert interface.sid_length == 60
+    assert client.get("/get/value").text == "2"
+
+
 def test_a_session_is_removed_through_the_interfaces_cache(tmp_path: Path) -> None:
     app = shop({"SESSION_TYPE": "filesystem", "SESSION_FILE_DIR": str(tmp_path)})
     client = app.test_client()

@@ -241,6 +241,15 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         engine = Engine(app.config, self._overrides | dict(said), self._store)
         return engine if self.client_key is None else greenlets.aside(engine)
 
+    def _change_setting(self, key: str, value: object) -> None:
+        before = self._overrides
+        self._overrides = {**before, key: value}
+        try:
+            self._engines = {(): self._new_engine(self.app, ())}
+        except ConfigurationError:
+            self._overrides = before
+            raise
+
     def open_session(self, app: Flask, request: Request) -> ServerSideSession:
         return lazy.opened(self.session_class, self._engine_for(app), request)
 

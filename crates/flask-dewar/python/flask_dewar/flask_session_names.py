@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from ._native import Store, decode, encode
 from .defaults import Defaults
@@ -26,6 +26,31 @@ NOT_CALLED = {
     "serializer": "set SESSION_SERIALIZATION_FORMAT, or give a carrier as the client, through which the bytes go",
     "should_set_storage": "set SESSION_REFRESH_EACH_REQUEST and SESSION_REFRESH_AFTER",
 }
+
+
+Setting = TypeVar("Setting")
+
+
+class FromSetting(Generic[Setting]):
+    """An attribute of an interface that says what a key of the configuration is."""
+
+    def __init__(self, key: str, convert: Callable[[Any], Setting]) -> None:
+        self.key = key
+        self.convert = convert
+
+    @overload
+    def __get__(self, interface: None, owner: type) -> FromSetting[Setting]: ...
+    @overload
+    def __get__(self, interface: FlaskSessionNames, owner: type) -> Setting: ...
+    def __get__(
+        self, interface: FlaskSessionNames | None, owner: type
+    ) -> FromSetting[Setting] | Setting:
+        if interface is None:
+            return self
+        return self.convert(interface._setting(self.key))
+
+    def __set__(self, interface: FlaskSessionNames, value: Setting) -> None:
+        interface._change_setting(self.key, value)
 
 
 class FlaskSessionNames:
@@ -56,31 +81,22 @@ class FlaskSessionNames:
         given = self._overrides.get(key)
         return self.app.config.get(key, getattr(Defaults, key)) if given is None else given
 
-    @property
-    def key_prefix(self) -> str:
-        """What the keys of all records begin with."""
-        return str(self._setting("SESSION_KEY_PREFIX"))
+    def _change_setting(self, key: str, value: object) -> None:
+        """From the next request on this counts, and not what `app.config` says. `ConfigurationError` if it cannot be."""
+        raise NotImplementedError
 
-    @property
-    def use_signer(self) -> bool:
-        """Whether the id is signed in the cookie."""
-        return bool(self._setting("SESSION_USE_SIGNER"))
-
-    @property
-    def permanent(self) -> bool:
-        """Whether sessions are permanent, if the application does not say otherwise."""
-        return bool(self._setting("SESSION_PERMANENT"))
-
-    @property
-    def sid_length(self) -> int:
-        """How many random bytes an id has."""
-        return int(self._setting("SESSION_ID_LENGTH"))
-
-    @property
-    def cleanup_n_requests(self) -> int | None:
-        """After about how many requests expired records are removed."""
-        number = self._setting("SESSION_CLEANUP_N_REQUESTS")
-        return None if number is None else int(number)
+    #: What the keys of all records begin with.
+    key_prefix = FromSetting("SESSION_KEY_PREFIX", str)
+    #: Whether the id is signed in the cookie.
+    use_signer = FromSetting("SESSION_USE_SIGNER", bool)
+    #: Whether sessions are permanent, if the application does not say otherwise.
+    permanent = FromSetting("SESSION_PERMANENT", bool)
+    #: How many random bytes an id has.
+    sid_length = FromSetting("SESSION_ID_LENGTH", int)
+    #: After about how many requests expired records are removed.
+    cleanup_n_requests = FromSetting[int | None](
+        "SESSION_CLEANUP_N_REQUESTS", lambda number: None if number is None else int(number)
+    )
 
     @property
     def serializer(self) -> RecordSerializer:
