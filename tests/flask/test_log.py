@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import flask
+import flask_dewar
 import pytest
 from shops import PATIENCE
 from test_changes import Visit, app_of
@@ -37,6 +38,27 @@ def test_a_damaged_record_counts_as_absent_and_is_logged(
     assert "damaged" in "".join(texts) and "ada" not in caplog.text
     cookie = visit.client.get_cookie("session")
     assert cookie and cookie.value not in caplog.text
+
+
+def test_a_cookie_that_another_worker_signed_with_its_own_key_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    workers = [flask.Flask(__name__) for _ in range(2)]
+    for number, app in enumerate(workers):
+        app.secret_key = f"{number}: what os.urandom gives to this worker"
+        app.session_interface = flask_dewar.SecureCookieSessionInterface()
+        app.add_url_rule("/login", "login", lambda: flask.session.update(name="ada") or "welcome")
+        app.add_url_rule("/", "who", lambda: flask.session.get("name", "nobody"))
+    first, second = (app.test_client() for app in workers)
+    first.get("/login")
+    cookie = first.get_cookie("session")
+    assert cookie
+    assert first.get("/").text == "ada" and said(caplog) == []
+    second.set_cookie("session", cookie.value)
+    assert [second.get("/").text for _ in range(3)] == ["nobody"] * 3
+    [(level, text)] = said(caplog)
+    assert level == "WARNING" and "SECRET_KEY_FALLBACKS" in text
+    assert cookie.value[:20] not in caplog.text and "urandom" not in caplog.text
 
 
 def test_a_store_that_fails_is_logged_where_sessions_become_read_only(

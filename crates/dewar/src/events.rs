@@ -48,6 +48,20 @@ pub(crate) fn rejected(rejection: &Rejection) {
     count!("dewar_cookies_rejected_total", "reason" => rejection.reason());
 }
 
+/// Told loudly for what somebody should look at: so many cookies since the last time.
+pub(crate) fn rejected_with_a_warning(rejection: &Rejection, rejected: u64) {
+    let advice = match rejection {
+        Rejection::BadSignature { .. } => {
+            "; if that goes on, another worker or server has another SECRET_KEY, the key was changed without \
+             SECRET_KEY_FALLBACKS, or another application of this host has the same SESSION_COOKIE_NAME: \
+             `dewar cookie verify` tells which"
+        }
+        _ => "",
+    };
+    tracing::warn!(target: TARGET, reason = rejection.reason(), rejected, "session cookie rejected: {rejection}{advice}");
+    count!("dewar_cookies_rejected_total", "reason" => rejection.reason());
+}
+
 pub(crate) fn undecodable(error: &Error) {
     tracing::warn!(target: TARGET, error = error as &dyn std::error::Error, "a session record cannot be decoded: it is damaged, or something else writes under the same SESSION_KEY_PREFIX");
     count!("dewar_records_undecodable_total");

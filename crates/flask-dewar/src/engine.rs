@@ -91,7 +91,7 @@ impl Engine {
         if !self.engine.may_be_permanent([&*header]) {
             return Ok(false);
         }
-        let session = wait(self.engine.open([&*header]));
+        let session = self.run(py, || wait(self.engine.open([&*header])));
         let session = session.map_err(|error| exception(py, &error))?;
         Ok(session.is_permanent())
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use super::keys::Signing;
+use super::rejections::Rejections;
 use super::turns::Lines;
 use super::{Engine, Inner, Interface, Server};
 use crate::clock::{Clock, SystemClock};
@@ -119,6 +120,7 @@ impl EngineBuilder {
             on_store_failure: settings.on_store_failure,
             clock: self.clock,
             random: self.random,
+            rejections: Rejections::new(),
         })))
     }
 }

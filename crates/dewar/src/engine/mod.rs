@@ -8,6 +8,7 @@ mod execute;
 mod in_flight;
 mod keys;
 mod open;
+mod rejections;
 mod rotate;
 mod saving;
 mod turns;
@@ -20,6 +21,7 @@ pub use self::build::EngineBuilder;
 pub use self::close::Reply;
 pub use self::keys::Reload;
 use self::keys::Signing;
+use self::rejections::Rejections;
 use self::turns::Lines;
 use crate::clock::Clock;
 use crate::config::{Config, OnStoreFailure, Permanence};
@@ -65,6 +67,7 @@ struct Inner {
     on_store_failure: OnStoreFailure,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    rejections: Rejections,
 }
 
 /// Flask's session interfaces.

@@ -82,7 +82,7 @@ impl Engine {
                 Err(rejection) => Err(rejection),
             },
         };
-        Begun::Opened(opened.unwrap_or_else(|rejection| self.reject(&rejection)))
+        Begun::Opened(opened.unwrap_or_else(|rejection| self.reject(&rejection, now)))
     }
 
     fn unseal(
@@ -107,7 +107,7 @@ impl Engine {
         match server.load(&key).await {
             Ok(record) => {
                 let opened = self.accept(server, record, key, now).await;
-                Ok(opened.unwrap_or_else(|rejection| self.reject(&rejection)))
+                Ok(opened.unwrap_or_else(|rejection| self.reject(&rejection, now)))
             }
             Err(error) => {
                 events::store_failed("load", &error);
@@ -164,8 +164,8 @@ impl Engine {
         Session::from_state(self.clone(), State::loaded(kept, document, saved))
     }
 
-    fn reject(&self, rejection: &Rejection) -> Session {
-        events::rejected(rejection);
+    fn reject(&self, rejection: &Rejection, now: UnixTime) -> Session {
+        self.0.rejections.tell(rejection, now);
         self.fresh(Browser::SentCookie)
     }
 

@@ -277,6 +277,38 @@ async fn mistakes_of_the_application_are_warned_of() {
 }
 
 #[tokio::test]
+async fn cookies_of_another_key_or_clock_are_warned_of_now_and_then() {
+    let _ = tracing::subscriber::set_global_default(Everybody);
+    let watch = Watch::default();
+    let _told = tracing::subscriber::set_default(watch.clone());
+    let warned = || {
+        let warnings = std::mem::take(&mut watch.lock().warnings);
+        warnings.into_iter().map(|fields| fields.numbers)
+    };
+
+    let (bench, browser) = watch.known_in_cookie().await;
+    let changed = format!("x{}", browser.cookie.unwrap());
+    for other in ["no-dots-in-here", &sealed(VALUE.as_bytes(), START)] {
+        watch.present(&bench, other).await;
+    }
+    assert_eq!(warned().count(), 0);
+    for _ in 0..4 {
+        watch.present(&bench, &changed).await;
+    }
+    assert_eq!(warned().collect::<Vec<_>>(), ["rejected=1"]);
+    let ahead = sealed(b"{}", START + Duration::from_secs(9_999));
+    watch.present(&bench, &ahead).await;
+    assert_eq!(warned().collect::<Vec<_>>(), ["rejected=1"]);
+
+    bench.clock.advance(Duration::from_millis(599_999));
+    watch.present(&bench, &changed).await;
+    assert_eq!(warned().count(), 0);
+    bench.clock.advance(Duration::from_millis(1));
+    watch.present(&bench, &changed).await;
+    assert_eq!(warned().collect::<Vec<_>>(), ["rejected=5"]);
+}
+
+#[tokio::test]
 async fn what_is_changed_after_the_response_began_and_not_saved_is_warned_of() {
     let _ = tracing::subscriber::set_global_default(Everybody);
     let watch = Watch::default();
@@ -381,6 +413,7 @@ struct Seen {
     #[cfg(feature = "metrics")]
     counted: Vec<String>,
     text: String,
+    warnings: Vec<Fields>,
     secrets: Vec<String>,
 }
 
@@ -472,6 +505,9 @@ impl tracing::Subscriber for Watch {
         {
             seen.told.push(fields.row());
         }
+        if *event.metadata().level() == tracing::Level::WARN {
+            seen.warnings.push(fields);
+        }
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -508,6 +544,7 @@ impl tracing::Subscriber for Everybody {
 struct Fields {
     message: String,
     label: String,
+    numbers: String,
     text: String,
 }
 
@@ -558,6 +595,10 @@ impl Visit for Fields {
         if field.name() == "message" {
             self.message = text;
         }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.numbers = format!("{}={value}", field.name());
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
