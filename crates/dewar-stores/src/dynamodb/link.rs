@@ -11,6 +11,8 @@ use aws_sdk_dynamodb::types::{
 use dewar::Result;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout_at};
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber;
 
 use super::failure::{self, Failure, Reason};
 use super::{EXPIRATION, ID, Tables};
@@ -60,7 +62,9 @@ impl Link {
         F: Future<Output = Result<T, Failure>>,
     {
         self.check().await?;
-        self.repeat(operation, self.deadline(), work).await
+        let work = self.repeat(operation, self.deadline(), work);
+        // The SDK writes whole items to the log (TRACE): a session's key and its data.
+        work.with_subscriber(Dispatch::none()).await
     }
 
     /// Finds the table, and makes it where it is absent and was to be made.

@@ -47,6 +47,7 @@ mod schema;
 mod statements;
 mod time;
 mod tls;
+mod untold;
 mod url;
 
 use std::fmt::{self, Debug};
@@ -69,6 +70,7 @@ pub use builder::PostgresqlBuilder;
 
 use self::statements::Statements;
 use self::time::PgTime;
+use self::untold::Untold;
 use crate::Migrated;
 use crate::outcome::Outcome;
 use crate::server::{Operation, Server};
@@ -364,7 +366,10 @@ impl PgTurn {
         parameters: &[Parameter<'_>],
     ) -> Result<u64, DriverError> {
         let done = match self.kept(statement, parameters).await? {
-            Some(kept) => self.begin().execute(&kept, &values(parameters)).await,
+            Some(kept) => {
+                let values = untold(parameters);
+                self.begin().execute(&kept, &references(&values)).await
+            }
             None => self.begin().execute_typed(statement, parameters).await,
         };
         self.ended(done)
@@ -376,7 +381,10 @@ impl PgTurn {
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, DriverError> {
         let done = match self.kept(statement, parameters).await? {
-            Some(kept) => self.begin().query(&kept, &values(parameters)).await,
+            Some(kept) => {
+                let values = untold(parameters);
+                self.begin().query(&kept, &references(&values)).await
+            }
             None => self.begin().query_typed(statement, parameters).await,
         };
         self.ended(done)
@@ -413,8 +421,12 @@ impl PgTurn {
     }
 }
 
-fn values<'a>(parameters: &[Parameter<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
-    parameters.iter().map(|(value, _)| *value).collect()
+fn untold<'a>(parameters: &[Parameter<'a>]) -> Vec<Untold<'a>> {
+    parameters.iter().map(|(value, _)| Untold(*value)).collect()
+}
+
+fn references<'a>(values: &'a [Untold<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    values.iter().map(|value| value as _).collect()
 }
 
 fn entry(row: &Row) -> Result<Entry, DriverError> {
