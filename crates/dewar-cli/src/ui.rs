@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure, Outcome};
+use crate::text::visible_json;
 
 /// Where the command writes: results to standard output, everything said about them to standard error.
 pub(crate) struct Ui {
@@ -65,7 +66,7 @@ impl Ui {
         let text = serde_json::to_string_pretty(value).map_err(|error| {
             Failure::unusable("the result cannot be written as JSON").because(error)
         })?;
-        self.line(text)
+        self.line(visible_json(&text))
     }
 
     /// Whether somebody looks at the results as they come.

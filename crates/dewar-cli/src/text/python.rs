@@ -133,9 +133,9 @@ fn write_text(value: &Text, out: &mut String) {
             '\r' => write!(out, "\\r"),
             '\t' => write!(out, "\\t"),
             c if c == quote => write!(out, "\\{c}"),
-            c if invisible(c) && (c as u32) < 0x100 => write!(out, "\\x{:02x}", c as u32),
-            c if invisible(c) && (c as u32) < 0x1_0000 => write!(out, "\\u{:04x}", c as u32),
-            c if invisible(c) => write!(out, "\\U{:08x}", c as u32),
+            c if is_invisible(c) && (c as u32) < 0x100 => write!(out, "\\x{:02x}", c as u32),
+            c if is_invisible(c) && (c as u32) < 0x1_0000 => write!(out, "\\u{:04x}", c as u32),
+            c if is_invisible(c) => write!(out, "\\U{:08x}", c as u32),
             c => write!(out, "{c}"),
         };
     }
@@ -143,7 +143,7 @@ fn write_text(value: &Text, out: &mut String) {
 }
 
 /// Characters that would not be seen, or would change how others are seen.
-fn invisible(character: char) -> bool {
+pub(crate) fn is_invisible(character: char) -> bool {
     // `escape_debug` escapes what is not printable by the Unicode tables of the standard library.
     character.is_control()
         || (character.escape_debug().len() > 1 && !matches!(character, '\'' | '"' | '\\'))
