@@ -92,6 +92,8 @@ fn values() -> Vec<Row> {
         Row("lifetime as a list", key(json!({ "PERMANENT_SESSION_LIFETIME": [31] })), &["DW0102"], &[]),
         Row("type as a number", json!({ "SESSION_TYPE": 1 }), &["DW0102"], &[]),
         Row("another store's text", json!({ "SESSION_TYPE": "mongodb", "SESSION_MONGODB_DB": 1 }), &["DW0102"], &[]),
+        Row("folder as a URL", key(json!({ "SESSION_TYPE": "filesystem", "SESSION_FILE_DIR": "redis://cache/0" })), &["DW0102"], &[]),
+        Row("cachelib's folder as a URL", key(json!({ "SESSION_TYPE": "cachelib", "SESSION_CACHELIB": "redis://cache/0" })), &["DW0102"], &[]),
         Row("memcache", json!({ "SESSION_TYPE": "memcache" }), &["DW0103"], &[]),
         Row("type of nobody", json!({ "SESSION_TYPE": "floppy", "SESSION_FILE_DIR": "/a" }), &["DW0103"], &[]),
         Row("a misspelt type hides nothing", json!({ "SESSION_TYPE": "rediss", "SESSION_ID_LENGTH": 4, "SESSION_USE_SIGNER": true }), &["DW0103", "DW0202", "DW0501"], &[]),

@@ -30,6 +30,17 @@ pub(super) type Parse<T> = fn(&Key, &Setting) -> Parsed<T>;
 
 pub(super) fn text(key: &Key, value: &Setting) -> Parsed<String> {
     match value {
+        // A folder of that name would be made, and stand in messages with the URL's password.
+        Setting::Text(text)
+            if matches!(key.name, "SESSION_FILE_DIR" | "SESSION_CACHELIB")
+                && text.contains("://") =>
+        {
+            Err(Refusal::new(
+                Code::WrongType,
+                format!("expected a folder, found the URL {}", quoted(text)),
+                "write a path; the URL of a server goes into the key of its own store, which SESSION_TYPE names",
+            ))
+        }
         Setting::Text(text) => Ok(text.clone()),
         // Flask takes any false value for "no domain", and `False` was once the way to write it.
         Setting::Bool(false) if key.name == "SESSION_COOKIE_DOMAIN" => Ok(String::new()),
