@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 import uuid
 import warnings
@@ -74,7 +76,8 @@ def redis(stack, folder):
 
     url = places.url_of("REDIS") or places.absent(places.missing("REDIS"))
     return Case(
-        "redis", stack.enter_context(redis.Redis.from_url(url, socket_timeout=places.PATIENCE))
+        "redis",
+        stack.enter_context(redis.Redis.from_url(url, socket_timeout=places.PATIENCE)),
     )
 
 
@@ -117,7 +120,10 @@ def sqlalchemy(server):
         table = f"sessions_{uuid.uuid4().hex[:12]}"
         database = SQLAlchemy()
         made = Case(
-            "sqlalchemy", database, SQLALCHEMY_DATABASE_URI=url, SESSION_SQLALCHEMY_TABLE=table
+            "sqlalchemy",
+            database,
+            SQLALCHEMY_DATABASE_URI=url,
+            SESSION_SQLALCHEMY_TABLE=table,
         )
 
         def drop():
@@ -266,10 +272,53 @@ def test_a_planted_pickle_in_a_cache_runs_nothing(tmp_path):
     assert cache.get("other") == {"value": 1}
 
 
+@pytest.mark.parametrize(
+    "planted",
+    [
+        b"}Vvalue\ncbuiltins\nbytearray\n(I1000000000\ntRs.",
+        b"\x80\x04}r\xff\xff\xff\x03.",
+        b"\x88r\x7f\x7f\x7f\x03." + b"a" * 10,
+    ],
+    ids=["a number of zeros", "a place far behind", "a place far behind, and msgpack"],
+)
+def test_a_planted_pickle_in_a_cache_takes_no_memory_that_it_does_not_hold(tmp_path, planted):
+    """In a process of its own, whose memory is looked at."""
+    from cachelib import FileSystemCache
+
+    folder = tmp_path / "cache"
+    cache = FileSystemCache(str(folder))
+    cache.set("session:a", {"value": 1})
+    path = cache._get_filename("session:a")
+    with open(path, "rb") as file:
+        expiry = file.read(4)
+    with open(path, "wb") as file:
+        file.write(expiry + planted)
+    reader = """
+import resource, sys
+from cachelib import FileSystemCache
+from flask_dewar.clients import connection
+
+carrier = connection("cachelib", FileSystemCache(sys.argv[1]), {}, None).carrier
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+carrier.load("session:a")
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", reader, str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) < 500
+
+
 def test_a_cache_never_evicts_a_live_session(tmp_path):
     from cachelib import FileSystemCache, SimpleCache
 
-    for cache in (SimpleCache(threshold=5), FileSystemCache(str(tmp_path / "cache"), threshold=5)):
+    for cache in (
+        SimpleCache(threshold=5),
+        FileSystemCache(str(tmp_path / "cache"), threshold=5),
+    ):
         carrier = connection("cachelib", cache, {}, Codec).carrier
         data = msgspec.msgpack.encode({"value": 1})
         for at in range(30):

@@ -20,6 +20,11 @@ impl<'a> Input<'a> {
         Fault::new(what, self.position)
     }
 
+    /// How many bytes there are, read or not.
+    pub(super) fn length(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     pub(super) fn byte(&mut self) -> Result<u8, Fault> {
         self.take(1).map(|bytes| bytes[0])
     }

@@ -266,6 +266,12 @@ impl<'a> Machine<'a> {
             b'r' => self.input.number(4)?,
             _ => self.memo.len() as u64,
         };
+        // Each place takes an operation. Python's reader, for which this one looks first, takes memory for all places before.
+        if number >= self.input.length() {
+            return Err(self
+                .input
+                .fault("a number that is too large for something to remember"));
+        }
         let top = self.top()?;
         self.memo.insert(number, top);
         Ok(())

@@ -283,6 +283,8 @@ fn lengths_and_integers_are_bounded() {
         b"}(I1\nu.".to_vec(),
         b"e.".to_vec(),
         b"h\x00.".to_vec(),
+        b"}r\xff\xff\xff\x03.".to_vec(),
+        b"}p1000000000\n.".to_vec(),
         b"]. ".to_vec(),
     ] {
         assert!(read(&pickle).is_err());

@@ -8,12 +8,14 @@ import logging
 import math
 import os
 import pickle
+import pickletools
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeAlias
 
+from .._native import decode
 from .base import Clock, Listing, Outcome, Replaced, as_bytes, operation, system_clock
 
 try:
@@ -194,11 +196,37 @@ class PlainSerializer:
 
     def _load(self, file: Any) -> Any:
         try:
-            return PlainUnpickler(file).load()
+            record = file.read()
+            if is_number(record):
+                return pickle.loads(record)
+            if not is_bounded(record):
+                raise pickle.UnpicklingError("not what is written for plain types")
+            return PlainUnpickler(io.BytesIO(record)).load()
         except Exception as error:  # noqa: BLE001
             # As the original does; what it would show may hold a session.
-            logger.warning("cachelib: a record cannot be read: %s", type(error).__name__)
+            logger.warning(
+                "cachelib: a record cannot be read, or holds what cannot be kept here: %s",
+                type(error).__name__,
+            )
             return None
+
+
+def is_number(record: bytes) -> bool:
+    """Whether a pickle is a whole number, as a folder's count of files is."""
+    return len(record) < 32 and all(
+        operation.name in NUMBER for operation, _, _ in pickletools.genops(record)
+    )
+
+
+NUMBER = frozenset({"PROTO", "FRAME", "BININT", "BININT1", "BININT2", "INT", "STOP"})
+
+
+def is_bounded(record: bytes) -> bool:
+    """Whether the engine can read a pickle: that it asks for no more memory than there is in it.
+
+    Python's own reader takes gigabytes for a planted one of ten bytes. Nothing that begins so is a session in another format.
+    """
+    return record.startswith((b"\x80", b"(", b"}")) and decode(record, "pickle") is not None
 
 
 class PlainUnpickler(pickle.Unpickler):
