@@ -312,6 +312,17 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
     assert int(done.stdout) < 500
 
 
+def test_a_link_in_the_place_of_a_cache_s_lock_is_not_followed(tmp_path):
+    from cachelib import FileSystemCache
+    from flask_dewar.carriers import CarrierError
+
+    carrier = connection("cachelib", FileSystemCache(str(tmp_path / "cache")), {}, Codec).carrier
+    (tmp_path / "cache" / "dewar.__wz_cache").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CarrierError):
+        carrier.delete("session:a")
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_cache_never_evicts_a_live_session(tmp_path):
     from cachelib import FileSystemCache, SimpleCache
 

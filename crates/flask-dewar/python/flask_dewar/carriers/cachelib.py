@@ -151,9 +151,9 @@ class CachelibCarrier:
             if self.folder is not None and fcntl is not None:
                 # A name that the cache takes for one of its own temporary files, and leaves alone.
                 path = os.path.join(self.folder, "dewar.__wz_cache")
-                file = held.enter_context(
-                    open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb", buffering=0)
-                )
+                # A link that somebody put there would make a file elsewhere.
+                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+                file = held.enter_context(open(os.open(path, flags, 0o600), "rb", buffering=0))
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
