@@ -61,6 +61,19 @@ def test_a_cookie_that_another_worker_signed_with_its_own_key_is_logged_once(
     assert cookie.value[:20] not in caplog.text and "urandom" not in caplog.text
 
 
+def test_a_session_folder_that_everybody_may_write_to_is_logged_at_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for kind in ("filesystem", "cachelib"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        folder.chmod(0o777)
+        caplog.clear()
+        app_of(kind, SESSION_FILE_DIR=str(folder))
+        [(level, text)] = said(caplog)
+        assert level == "WARNING" and f"every user of this machine may write to {folder}" in text
+
+
 def test_a_store_that_fails_is_logged_where_sessions_become_read_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -33,7 +33,7 @@ impl Store {
         shaped: fn(Place) -> Place,
     ) -> PyResult<Store> {
         let config = crate::config::read(config, overrides)?;
-        let store = py.detach(|| open::open_at(&config, shaped));
+        let store = said(py, py.detach(|| open::open_at(&config, shaped)));
         store.map(Store).map_err(|error| exception(py, &error))
     }
 }
