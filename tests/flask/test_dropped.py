@@ -84,3 +84,8 @@ def test_a_cookie_that_comes_back_is_not(
     config: dict[str, object], url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert warnings(caplog, config, url) == []
+
+
+def test_what_a_path_holds_acts_on_no_terminal(caplog: pytest.LogCaptureFixture) -> None:
+    [text] = warnings(caplog, {"SESSION_COOKIE_PATH": "/app"}, "http://localhost/a\x1b[31mb")
+    assert "such as /a%1B%5B31mb" in text and "\x1b" not in text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from weakref import WeakKeyDictionary
 
 from flask import Flask, Request, has_request_context, request
@@ -54,7 +54,7 @@ def reasons(app: Flask, request: Request, set_cookie: str) -> Iterator[tuple[str
     if not f"{asked}/".startswith(f"{path.rstrip('/')}/"):
         yield (
             "SESSION_COOKIE_PATH" if app.config["SESSION_COOKIE_PATH"] else "APPLICATION_ROOT",
-            f"a browser sends a cookie that is for {path} to no page outside of that, such as {asked}",
+            f"a browser sends a cookie that is for {path} to no page outside of that, such as {quote(asked)}",
             "unset it, or set SESSION_COOKIE_PATH to the path that the application is opened by",
         )
 
