@@ -344,7 +344,8 @@ def main() -> None:
         "What a session costs a request of a Python application. Missing on this machine: "
         + (", ".join(missing) or "nothing")
         + ".",
-        page.versions(versions()),
+        page.versions(versions())
+        + " Dewar's wheel is built with `maturin build --pgo`: compiled for what these requests use most (CONTRIBUTING.md).",
         figures.bars(),
         "## In process",
         f"Whole WSGI requests in one thread on the first core, without a server: {arguments.rounds} rounds of {REQUESTS} requests for each in turn. "

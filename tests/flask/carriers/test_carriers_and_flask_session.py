@@ -76,8 +76,7 @@ def redis(stack, folder):
 
     url = places.url_of("REDIS") or places.absent(places.missing("REDIS"))
     return Case(
-        "redis",
-        stack.enter_context(redis.Redis.from_url(url, socket_timeout=places.PATIENCE)),
+        "redis", stack.enter_context(redis.Redis.from_url(url, socket_timeout=places.PATIENCE))
     )
 
 
@@ -120,10 +119,7 @@ def sqlalchemy(server):
         table = f"sessions_{uuid.uuid4().hex[:12]}"
         database = SQLAlchemy()
         made = Case(
-            "sqlalchemy",
-            database,
-            SQLALCHEMY_DATABASE_URI=url,
-            SESSION_SQLALCHEMY_TABLE=table,
+            "sqlalchemy", database, SQLALCHEMY_DATABASE_URI=url, SESSION_SQLALCHEMY_TABLE=table
         )
 
         def drop():
@@ -326,10 +322,7 @@ def test_a_link_in_the_place_of_a_cache_s_lock_is_not_followed(tmp_path):
 def test_a_cache_never_evicts_a_live_session(tmp_path):
     from cachelib import FileSystemCache, SimpleCache
 
-    for cache in (
-        SimpleCache(threshold=5),
-        FileSystemCache(str(tmp_path / "cache"), threshold=5),
-    ):
+    for cache in (SimpleCache(threshold=5), FileSystemCache(str(tmp_path / "cache"), threshold=5)):
         carrier = connection("cachelib", cache, {}, Codec).carrier
         data = msgspec.msgpack.encode({"value": 1})
         for at in range(30):

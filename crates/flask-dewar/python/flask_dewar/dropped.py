@@ -35,7 +35,10 @@ def reasons(app: Flask, request: Request, set_cookie: str) -> Iterator[tuple[str
     """The key that is to blame, what becomes of the cookie, and how to put it right."""
     _, *attributes = set_cookie.split("; ")
     said = dict(attribute.partition("=")[::2] for attribute in attributes)
-    host = urlsplit(f"//{get_host(request.environ)}").hostname or ""
+    host = urlsplit(f"//{get_host(request.environ)}").hostname
+    if not host:
+        # No browser asks so.
+        return
     if "Secure" in said and not request.is_secure and not is_local(host):
         yield (
             "SESSION_COOKIE_SECURE",
