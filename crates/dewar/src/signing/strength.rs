@@ -65,11 +65,13 @@ fn follows(key: &[u8], at: usize) -> bool {
     counts_on || repeats
 }
 
-/// Letters of one case, or capitalized words, with vowels as often as words have them; digits and signs between.
+/// Letters of one case, or capitalized words, with vowels and pairs as often as words have them; digits and signs between.
 fn reads_as_words(key: &[u8]) -> bool {
     let mut letters = 0;
     let mut vowels = 0;
     let mut changes = 0;
+    let mut pairs = 0;
+    let mut usual_pairs = 0;
     for (at, byte) in key.iter().enumerate() {
         if !byte.is_ascii_alphabetic() {
             continue;
@@ -81,10 +83,28 @@ fn reads_as_words(key: &[u8]) -> bool {
         changes += usize::from(
             before.is_ascii_lowercase() && byte.is_ascii_uppercase() || before.is_ascii_digit(),
         );
+        if before.is_ascii_alphabetic() {
+            pairs += 1;
+            usual_pairs += usize::from(is_usual_pair(before, *byte));
+        }
     }
     let share = vowels as f64 / f64::from(u32::try_from(letters.max(1)).unwrap_or(u32::MAX));
-    letters * 10 >= key.len() * 6 && (0.22..0.6).contains(&share) && changes * 4 <= letters
+    letters * 10 >= key.len() * 6
+        && (0.22..0.6).contains(&share)
+        && changes * 4 <= letters
+        && usual_pairs * 10 >= pairs * 3
 }
+
+/// Whether words often have these two letters one after the other. Of all pairs that chance makes, fewer than one in ten are.
+fn is_usual_pair(before: u8, letter: u8) -> bool {
+    let pair = [before.to_ascii_lowercase(), letter.to_ascii_lowercase()];
+    let inside_a_word = letter.is_ascii_lowercase() || before.is_ascii_uppercase();
+    inside_a_word && USUAL_PAIRS.as_bytes().chunks(3).any(|one| one[..2] == pair)
+}
+
+/// What about half of the pairs of letters in English are, and a third or more in other languages of Europe.
+const USUAL_PAIRS: &str = "al an ar as at ch co de ea ec ed en er es et ey ha he hi ho ic in io is it ke le li ll ma me nd \
+    ne ng nt of om on or ou pa pe pr ra re ri ro se si so ss st ta te th ti to ul un ur us ve";
 
 fn distinct(key: &[u8]) -> usize {
     let mut seen = [false; 256];
@@ -116,6 +136,64 @@ mod tests {
             "{}",
             estimated_bits(uuid)
         );
+    }
+
+    /// Of 1000 of each kind, hardly one is by chance like words. A key that is told to be weak stops an application in production.
+    #[test]
+    fn random_keys_are_hardly_ever_taken_for_words() {
+        let kinds: [(&[u8], usize); 4] = [
+            (LETTERS_AND_DIGITS, 22),
+            (LETTERS_AND_DIGITS, 32),
+            (&LETTERS_AND_DIGITS[..52], 32),
+            (&LETTERS_AND_DIGITS[..26], 32),
+        ];
+        for (alphabet, length) in kinds {
+            let weak = (0..1000)
+                .filter(|number| estimated_bits(&drawn(alphabet, length, *number)) < 80)
+                .count();
+            assert!(
+                weak <= 3,
+                "{weak} of 1000 with {length} of {} letters",
+                alphabet.len()
+            );
+        }
+    }
+
+    #[test]
+    fn words_of_several_languages_and_habits_are_worth_little() {
+        for key in [
+            "correct horse battery staple",
+            "mysupersecretflaskkey",
+            "MYSUPERSECRETKEY2024",
+            "ThisIsMySecretKeyForFlask",
+            "super-secret-session-key",
+            "please change me in production",
+            "unser firmenname 2024 geheim",
+            "mot de passe tres secret",
+            "la llave secreta de la empresa",
+            "onze geheime sleutel voor flask",
+            "tajny klic nasi firmy",
+        ] {
+            assert!(estimated_bits(key.as_bytes()) < 80, "{key}");
+        }
+    }
+
+    const LETTERS_AND_DIGITS: &[u8; 62] =
+        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+    /// A key of this many characters, always the same for a number.
+    fn drawn(alphabet: &[u8], length: usize, number: u64) -> Vec<u8> {
+        let mut state = number.wrapping_mul(0x5851_f42d_4c95_7f2d);
+        (0..length)
+            .map(|_| {
+                // splitmix64
+                state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                mixed ^= mixed >> 31;
+                alphabet[(mixed % alphabet.len() as u64) as usize]
+            })
+            .collect()
     }
 
     #[test]
