@@ -109,6 +109,14 @@ def test_with_cookies_doubtful_settings_are_logged(caplog: pytest.LogCaptureFixt
     assert told.startswith("SECRET_KEY: ") and "well known" in told
 
 
+def test_keys_of_the_applications_own_are_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    # Superset's and pgAdmin's.
+    own = {"SESSION_SERVER_SIDE": True, "SESSION_DB_PATH": "/var/lib", "SESSION_SKIP_PATHS": []}
+    start(SESSION_TYPE="memory", SESSION_COOKIE_SECUR=True, **own)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("SESSION_COOKIE_SECUR: ") and "SESSION_COOKIE_SECURE" in told
+
+
 @pytest.mark.parametrize("key", [{}, {"SECRET_KEY": None}, {"SECRET_KEY": GOOD_KEY}])
 def test_with_cookies_the_key_may_be_set_later(
     key: dict[str, str | None], caplog: pytest.LogCaptureFixture

@@ -420,6 +420,23 @@ warning[DW0101] SESSION_COOKIE_SECUR: there is no such key, so it has no effect
     assert_eq!(config.settings().unwrap_err().to_string(), expected);
 }
 
+/// An application that reads the same configuration may have it, and must not lose it.
+#[test]
+fn a_key_that_resembles_none_is_not_said_to_have_no_effect() {
+    let values = json!({ "SESSION_TYPE": "memory", "SESSION_SERVER_SIDE": true });
+    let report = Config::new().merge("settings.toml", values).check();
+    let told: Vec<_> = report
+        .problems
+        .iter()
+        .map(|one| (&*one.what, &*one.fix))
+        .collect();
+    let expected = (
+        "it is no key of sessions, which take nothing from it",
+        "leave it if something else reads it, or remove it; all keys are in the documentation",
+    );
+    assert_eq!(told, [expected]);
+}
+
 #[test]
 fn a_forgotten_session_type_is_told_as_such() {
     let expected = "\

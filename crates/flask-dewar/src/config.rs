@@ -1,6 +1,6 @@
 //! From Flask's `app.config` to Dewar's configuration.
 
-use dewar::config::{Config, KEYS, Setting, Severity};
+use dewar::config::{Code, Config, KEYS, Key, Problem, Setting, Severity};
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
@@ -14,7 +14,11 @@ pub(crate) fn check<'py>(
     overrides: &Bound<'py, PyDict>,
 ) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let report = read(config, overrides)?.check();
-    let findings = report.problems.iter().map(|problem| {
+    let told = report
+        .problems
+        .iter()
+        .filter(|one| !is_about_a_key_of_the_application(one));
+    let findings = told.map(|problem| {
         let finding = PyDict::new(py);
         finding.set_item("code", problem.code.as_str())?;
         finding.set_item(
@@ -31,6 +35,12 @@ pub(crate) fn check<'py>(
         Ok(finding)
     });
     findings.collect()
+}
+
+/// Whether a finding is about a key that is none of sessions, and resembles none: in `app.config` an application has keys of its
+/// own, and `SESSION_SERVER_SIDE` may be one.
+fn is_about_a_key_of_the_application(problem: &Problem) -> bool {
+    problem.code == Code::UnknownKey && Key::meant_by(&problem.key).is_empty()
 }
 
 /// The names of all configuration keys.

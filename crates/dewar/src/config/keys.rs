@@ -97,6 +97,9 @@ pub struct SessionType {
     pub meaning: &'static str,
 }
 
+/// So many keys that may have been meant are told; more would be a list, not a hint.
+const MOST_MEANT: usize = 3;
+
 impl Key {
     /// The key of this name.
     pub fn find(name: &str) -> Option<&'static Key> {
@@ -109,8 +112,22 @@ impl Key {
         nearest(&upper, KEYS.iter().map(|key| key.name)).and_then(Key::find)
     }
 
+    /// The keys of which one was probably meant by `name`, which is none. None is where it resembles no key, as one that an
+    /// application uses itself.
+    pub fn meant_by(name: &str) -> Vec<&'static str> {
+        let upper = name.to_ascii_uppercase();
+        if let Some(key) = Key::find(&upper).or_else(|| Key::nearest(name)) {
+            return vec![key.name];
+        }
+        let mut meant = Key::of_one_more_word(&upper);
+        if meant.len() > MOST_MEANT {
+            meant.clear();
+        }
+        meant
+    }
+
     /// The keys that have all words of `name` and one more: of SESSION_LIFETIME, PERMANENT_SESSION_LIFETIME is one.
-    pub(super) fn of_one_more_word(name: &str) -> Vec<&'static str> {
+    fn of_one_more_word(name: &str) -> Vec<&'static str> {
         let words: Vec<&str> = name.split('_').collect();
         let fits = |key: &&'static str| {
             let of_key: Vec<&str> = key.split('_').collect();

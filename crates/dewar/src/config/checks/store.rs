@@ -3,28 +3,22 @@ use crate::config::draft::{ChosenType, Place};
 use crate::config::setting::quoted;
 use crate::config::{Code, Key, Scope};
 
-/// So many keys that may have been meant are told; more would be a list, not a hint.
-const MOST_MEANT: usize = 3;
-
 pub(super) fn unknown_keys(findings: &mut Findings<'_>) {
     for name in findings.config.keys() {
         if Key::find(name).is_some() {
             continue;
         }
-        let upper = name.to_ascii_uppercase();
-        let fix = match Key::find(&upper).or_else(|| Key::nearest(name)) {
-            Some(key) if key.name == upper => {
-                format!("write {}: keys are upper case, as in Flask", key.name)
+        let no_effect = "there is no such key, so it has no effect";
+        let (what, fix) = match &Key::meant_by(name)[..] {
+            [] => (
+                "it is no key of sessions, which take nothing from it",
+                "leave it if something else reads it, or remove it; all keys are in the documentation".into(),
+            ),
+            [key] if *key == name.to_ascii_uppercase() => {
+                (no_effect, format!("write {key}: keys are upper case, as in Flask"))
             }
-            Some(key) => format!("did you mean {}?", key.name),
-            None => match &Key::of_one_more_word(&upper)[..] {
-                meant @ [_, ..] if meant.len() <= MOST_MEANT => {
-                    format!("did you mean {}?", meant.join(" or "))
-                }
-                _ => "remove it; all keys are in the documentation".into(),
-            },
+            keys => (no_effect, format!("did you mean {}?", keys.join(" or "))),
         };
-        let what = "there is no such key, so it has no effect";
         findings.warning(Code::UnknownKey, name, what, fix);
     }
 }
