@@ -17,7 +17,16 @@ import flask_dewar
 import flask_session
 import pytest
 from cachelib.file import FileSystemCache
-from flask_dewar import cachelib, dynamodb, filesystem, memcached, mongodb, postgresql, sqlalchemy
+from flask_dewar import (
+    cachelib,
+    dynamodb,
+    filesystem,
+    memcached,
+    memory,
+    mongodb,
+    postgresql,
+    sqlalchemy,
+)
 from flask_dewar.redis import RedisSession, RedisSessionInterface
 from shops import PATIENCE, REDIS_PATIENCE, shop, unavailable
 
@@ -279,6 +288,26 @@ def test_a_setting_that_is_changed_on_the_interface_counts_from_the_next_request
     assert client.get("/get/value").text == "2"
 
 
+def test_a_subclass_of_session_chooses_the_interface() -> None:
+    class Kept(memory.MemorySessionInterface):
+        pass
+
+    class OwnSession(flask_dewar.Session):
+        def _get_interface(self, app: flask.Flask) -> Any:
+            if app.config["SESSION_TYPE"] == "memory":
+                return Kept(app)
+            return super()._get_interface(app)
+
+    for session_type, interface in [
+        ("memory", Kept),
+        ("cookie", flask_dewar.SecureCookieSessionInterface),
+    ]:
+        app = flask.Flask(__name__)
+        app.config.update(SECRET_KEY="9f3c1e77a05bd2846cf01b9de35a7482", SESSION_TYPE=session_type)
+        OwnSession(app)
+        assert type(app.session_interface) is interface
+
+
 def test_a_session_is_removed_through_the_interfaces_cache(tmp_path: Path) -> None:
     app = shop({"SESSION_TYPE": "filesystem", "SESSION_FILE_DIR": str(tmp_path)})
     client = app.test_client()
@@ -300,5 +329,5 @@ def test_a_method_that_would_not_be_called_is_refused(name: str) -> None:
 
 def test_a_serializer_of_the_application_is_refused() -> None:
     interface = RedisSessionInterface(flask.Flask(__name__), "redis://127.0.0.1:1")
-    with pytest.raises(flask_dewar.ConfigurationError, match="SESSION_SERIALIZATION_FORMAT"):
+    with pytest.raises(flask_dewar.ConfigurationError, match="lazy strings or Markup"):
         interface.serializer = json  # type: ignore[assignment]

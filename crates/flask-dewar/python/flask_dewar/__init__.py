@@ -84,10 +84,14 @@ class Session:
         """
         request_started.disconnect(self._first_request)
         try:
-            app.session_interface = interface_for(app)
+            app.session_interface = self._get_interface(app)
         except ConfigurationError as error:
             raise explained(app, error) from None
         register_commands(app)
+
+    def _get_interface(self, app: Flask) -> SessionInterface:
+        """The interface that SESSION_TYPE asks for; a subclass may give another one, as in Flask-Session."""
+        return interface_for(app)
 
     def _first_request(self, app: Flask, **_: object) -> None:
         """Says so if a request is answered before `init_app` was called: Flask alone would say nothing, or that a key is

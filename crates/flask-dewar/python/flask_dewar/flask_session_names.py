@@ -23,7 +23,8 @@ NOT_CALLED = {
     "_get_store_id": "set SESSION_KEY_PREFIX",
     "_sign": "set SESSION_USE_SIGNER: ids are signed as by Flask-Session",
     "_unsign": "set SESSION_USE_SIGNER: ids are signed as by Flask-Session",
-    "serializer": "set SESSION_SERIALIZATION_FORMAT, or give a carrier as the client, through which the bytes go",
+    "serializer": "drop it if it is for lazy strings or Markup, which can be stored without; set SESSION_SERIALIZATION_FORMAT "
+    "('msgpack-typed' keeps Python's types), or give a carrier as the client, through which the bytes go",
     "should_set_storage": "set SESSION_REFRESH_EACH_REQUEST and SESSION_REFRESH_AFTER",
 }
 
