@@ -12,6 +12,7 @@ import flask
 import pytest
 from cachelib import FileSystemCache
 from flask_dewar import ConfigurationError, Session, StoreError
+from flask_dewar.memory import MemorySessionInterface
 from shops import PATIENCE, SERVERS, shop
 
 
@@ -107,6 +108,23 @@ def test_with_cookies_doubtful_settings_are_logged(caplog: pytest.LogCaptureFixt
     start(SESSION_TYPE="cookie", SECRET_KEY="dev")
     (told,) = [record.getMessage() for record in caplog.records]
     assert told.startswith("SECRET_KEY: ") and "well known" in told
+
+
+def test_the_key_that_signs_ids_may_come_after_an_interface_that_its_class_made() -> None:
+    """Airflow's commands make an application without a key, with an interface that signs ids."""
+    app = flask.Flask(__name__)
+    app.session_interface = MemorySessionInterface(app, use_signer=True)
+    app.add_url_rule("/", view_func=lambda: flask.session.update(name="ada") or "ok")
+    app.testing = True
+    with pytest.raises(ConfigurationError, match="DW0202"):
+        app.test_client().get("/")
+    app.secret_key = GOOD_KEY
+    assert "." in app.test_client().get("/").headers["Set-Cookie"].split(";")[0]
+
+
+def test_session_wants_the_key_that_signs_ids_at_once() -> None:
+    with pytest.raises(ConfigurationError, match="DW0202"):
+        start(SESSION_TYPE="memory", SESSION_USE_SIGNER=True)
 
 
 def test_keys_of_the_applications_own_are_left_alone(caplog: pytest.LogCaptureFixture) -> None:

@@ -116,9 +116,10 @@ def interface_for(app: Flask) -> SessionInterface:
         # The engine knows what was probably meant.
         return unknown_type(app)
     module, interface = INTERFACES[name]
-    made: SessionInterface = getattr(importlib.import_module(f".{module}", __name__), interface)(
-        app
-    )
+    made: ServerSideSessionInterface = getattr(
+        importlib.import_module(f".{module}", __name__), interface
+    )(app)
+    made.require_key(app)
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -164,7 +165,9 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         self._custom = self._cookie_methods()
         self._store = self._connect(app, client)
         # What an application replaced may ask for the request: only in one is it called.
-        self._engines: dict[Said, Engine] = {(): self._new_engine(app, ())}
+        to_come = self._key_to_come(app)
+        first = self._new_engine(app, tuple(to_come.items()))
+        self._engines: dict[Said, Engine] = {} if to_come else {(): first}
         log_warnings(app, self._overrides)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -190,7 +193,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
             if self.client_key is not None and client is not None:
                 self._overrides[self.client_key] = client
             self._refuse_shared_file(app)
-            return Store.open(app.config, self._overrides)
+            return Store.open(app.config, self._overrides | self._key_to_come(app))
         if is_carrier(client):
             return Store.carried(greenlets.at_home(client))
         # Imported when needed, as most applications give a URL.
@@ -205,7 +208,8 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         try:
             # Where the application's SQLAlchemy is given, its migrations compare the table with Flask-Session's.
             open_ = Store.open_as_modelled if self.session_type == "sqlalchemy" else Store.open
-            store = open_(app.config, {**self._overrides, **made.settings})
+            settings = {**self._overrides, **made.settings, **self._key_to_come(app)}
+            store = open_(app.config, settings)
         except ConfigurationError:
             # The engine knows no such store, or not this URL: the client carries the records, unless that was ruled out.
             if made.carrier is None or app.config.get("SESSION_DEWAR_CONNECTION") == "native":
@@ -223,6 +227,17 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         finding = shared_file(app, self._overrides)
         if finding is not None:
             raise ConfigurationError(str(finding))
+
+    def _key_to_come(self, app: Flask) -> dict[str, Any]:
+        """A key in place of the one that ids are signed with, if that is to come. Commands make applications without one,
+        for which no request is answered."""
+        missing = self.use_signer and app.config.get("SECRET_KEY") is None
+        return {"SECRET_KEY": secrets.token_hex()} if missing else {}
+
+    def require_key(self, app: Flask) -> None:
+        """Raises `ConfigurationError` if ids are signed, and there is no key yet."""
+        if not self._engines:
+            self._new_engine(app, ())
 
     def _engine_for(self, app: Flask) -> Engine:
         """The engine for what the application says now, in its configuration and by the methods that it replaced."""
