@@ -208,6 +208,8 @@ fn lifetimes_and_stores() -> Vec<Row> {
         Row("long ids", memory(json!({ "SESSION_ID_LENGTH": 193 })), &["DW0501"], &[]),
         Row("negative ids", memory(json!({ "SESSION_ID_LENGTH": -32 })), &["DW0501"], &[]),
         Row("no prefix", memory(json!({ "SESSION_KEY_PREFIX": "" })), &[], &["DW0502"]),
+        Row("no prefix in a table of sessions",
+            json!({ "SESSION_TYPE": "postgresql", "SESSION_POSTGRESQL": "postgresql://host/shop", "SESSION_KEY_PREFIX": "" }), &[], &[]),
         Row("files for the group", files(json!({ "SESSION_FILE_MODE": "0640" })), &[], &["DW0503"]),
         Row("mode in decimal", files(json!({ "SESSION_FILE_MODE": 600 })), &["DW0504"], &[]),
         Row("mode that locks the owner out", files(json!({ "SESSION_FILE_MODE": "0400" })), &["DW0504"], &[]),

@@ -106,9 +106,20 @@ pub(super) fn id_length(findings: &mut Findings<'_>) {
     );
 }
 
+/// Stores that keep sessions in a table of their own, with nothing else in it.
+const WITH_A_TABLE: [&str; 6] = [
+    "sqlalchemy",
+    "sqlite",
+    "postgresql",
+    "mysql",
+    "mongodb",
+    "dynamodb",
+];
+
 pub(super) fn empty_key_prefix(findings: &mut Findings<'_>) {
     let draft = findings.draft;
-    if draft.server_side_likely() && draft.key_prefix.as_deref() == Some("") {
+    let alone = matches!(draft.place(), Some(Place::Store(store)) if WITH_A_TABLE.contains(&store));
+    if draft.server_side_likely() && !alone && draft.key_prefix.as_deref() == Some("") {
         findings.warning(
             Code::KeyPrefixEmpty,
             "SESSION_KEY_PREFIX",
