@@ -459,8 +459,13 @@ def test_versions_that_do_not_fit_are_found():
             raise metadata.PackageNotFoundError(name)
         return versions[name]
 
-    assert [finding.key for finding in doctor.version_findings(version)] == ["flask", "redis"]
-    assert doctor.version_findings() == []
+    def keys(kind, client):
+        return [finding.key for finding in doctor.version_findings(kind, client, version)]
+
+    assert keys("redis", object()) == ["flask", "redis"]
+    # What sessions do not use may be as old as the application wants it.
+    assert keys("redis", "redis://127.0.0.1") == keys("filesystem", None) == ["flask"]
+    assert doctor.version_findings("redis", object()) == []
 
 
 def test_the_doctor_is_content_with_a_good_application(app):

@@ -27,19 +27,17 @@ from .sqlite_files import shared_file
 Verdict = Literal["good", "doubtful", "bad"]
 
 #: The oldest versions that fit, by distribution.
-OLDEST = {
-    "flask": (3, 0),
-    "werkzeug": (3, 0),
-    "redis": (5, 0),
-    "pymemcache": (4, 0),
-    "pymongo": (4, 0),
-    "boto3": (1, 26),
-    "flask-sqlalchemy": (3, 0),
-    "sqlalchemy": (2, 0),
-    "psycopg": (3, 1),
-    "psycopg2": (2, 8),
-    "psycopg2-binary": (2, 8),
-    "cachelib": (0, 10),
+OLDEST = {"flask": (3, 0), "werkzeug": (3, 0)}
+
+#: The same of the libraries whose clients a session type takes.
+OLDEST_CLIENTS = {
+    "redis": {"redis": (5, 0)},
+    "memcached": {"pymemcache": (4, 0)},
+    "mongodb": {"pymongo": (4, 0)},
+    "dynamodb": {"boto3": (1, 26)},
+    "sqlalchemy": {"flask-sqlalchemy": (3, 0), "sqlalchemy": (2, 0)},
+    "postgresql": {"psycopg": (3, 1), "psycopg2": (2, 8), "psycopg2-binary": (2, 8)},
+    "cachelib": {"cachelib": (0, 10)},
 }
 
 
@@ -94,7 +92,7 @@ def examine(app: Any, clock: Callable[[], float] = time.time) -> Examination:
     interface = app.session_interface
     in_use = interface if isinstance(interface, ServerSideSessionInterface) else None
     problems = configuration_findings(app.config, {} if in_use is None else in_use._overrides)
-    findings = {*problems, *source_findings(app), *version_findings()}
+    findings = {*problems, *source_findings(app)}
     findings |= unused_key_findings(app.config, problems)
     kind = str(app.config.get("SESSION_TYPE") or "").lower()
     client = app.config.get(f"SESSION_{kind.upper()}")
@@ -103,6 +101,7 @@ def examine(app: Any, clock: Callable[[], float] = time.time) -> Examination:
         # The start has refused what was configured then, and not what was since.
         shared = shared_file(app, in_use._overrides)
         findings |= {shared} if shared is not None else set()
+    findings |= set(version_findings(kind, client))
     made: Connection | None = None
     # What is in use may have no client: a cache that is a folder.
     if kind in LIBRARIES and (in_use is None or client is not None):
@@ -374,10 +373,14 @@ def library_finding(kind: str, client: object) -> Finding | None:
     return library_missing(kind)
 
 
-def version_findings(version: Callable[[str], str] = metadata.version) -> list[Finding]:
-    """The findings for distributions that are too old."""
+def version_findings(
+    kind: str, client: object, version: Callable[[str], str] = metadata.version
+) -> list[Finding]:
+    """The findings for distributions that are too old, of those that sessions of this type use. A URL needs none, and what the
+    application has for its own ends may be as old as it likes."""
+    given = client is not None and not isinstance(client, str)
     found = []
-    for name, oldest in OLDEST.items():
+    for name, oldest in {**OLDEST, **(OLDEST_CLIENTS.get(kind, {}) if given else {})}.items():
         try:
             installed = version(name)
         except metadata.PackageNotFoundError:
