@@ -164,10 +164,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         }
         self._custom = self._cookie_methods()
         self._store = self._connect(app, client)
-        # What an application replaced may ask for the request: only in one is it called.
-        to_come = self._key_to_come(app)
-        first = self._new_engine(app, tuple(to_come.items()))
-        self._engines: dict[Said, Engine] = {} if to_come else {(): first}
+        self._engines = self._first_engine(app)
         log_warnings(app, self._overrides)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -228,6 +225,13 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         if finding is not None:
             raise ConfigurationError(str(finding))
 
+    def _first_engine(self, app: Flask) -> dict[Said, Engine]:
+        """An engine for the configuration, so that its mistakes are told; none while its key is to come."""
+        to_come = self._key_to_come(app)
+        # What an application replaced may ask for the request: only in one is it called.
+        engine = self._new_engine(app, tuple(to_come.items()))
+        return {} if to_come else {(): engine}
+
     def _key_to_come(self, app: Flask) -> dict[str, Any]:
         """A key in place of the one that ids are signed with, if that is to come. Commands make applications without one,
         for which no request is answered."""
@@ -260,7 +264,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         before = self._overrides
         self._overrides = {**before, key: value}
         try:
-            self._engines = {(): self._new_engine(self.app, ())}
+            self._engines = self._first_engine(self.app)
         except ConfigurationError:
             self._overrides = before
             raise
