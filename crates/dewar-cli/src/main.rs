@@ -1,5 +1,10 @@
 //! The `dewar` command: a file per command below `commands/`, nothing printed outside `ui`.
 
+#[cfg(not(unix))]
+compile_error!(
+    "the command `dewar` is for Unix systems: it looks after the owners, modes and locks of files"
+);
+
 mod args;
 mod commands;
 mod cookies;

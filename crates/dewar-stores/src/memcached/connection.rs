@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 use super::{binary, text};
 
@@ -134,6 +136,7 @@ pub(super) struct Connection {
 
 enum Stream {
     Tcp(TcpStream),
+    #[cfg(unix)]
     Unix(UnixStream),
 }
 
@@ -157,7 +160,10 @@ impl Connection {
                 stream.set_nodelay(true)?;
                 Stream::Tcp(stream)
             }
+            #[cfg(unix)]
             Address::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
+            #[cfg(not(unix))]
+            Address::Unix(_) => return Err(Failure::Io(io::ErrorKind::Unsupported.into())),
         };
         let mut connection = Connection {
             stream,
@@ -189,6 +195,7 @@ impl Connection {
         let mut byte = [0];
         let read = match &self.stream {
             Stream::Tcp(stream) => stream.try_read(&mut byte),
+            #[cfg(unix)]
             Stream::Unix(stream) => stream.try_read(&mut byte),
         };
         self.unread.is_empty() && read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
@@ -197,6 +204,7 @@ impl Connection {
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         match &mut self.stream {
             Stream::Tcp(stream) => stream.write_all(bytes).await?,
+            #[cfg(unix)]
             Stream::Unix(stream) => stream.write_all(bytes).await?,
         }
         Ok(())
@@ -237,6 +245,7 @@ impl Connection {
         self.unread.reserve(4_096);
         let read = match &mut self.stream {
             Stream::Tcp(stream) => stream.read_buf(&mut self.unread).await?,
+            #[cfg(unix)]
             Stream::Unix(stream) => stream.read_buf(&mut self.unread).await?,
         };
         match read {

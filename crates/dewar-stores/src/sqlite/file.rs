@@ -37,6 +37,7 @@ pub(super) struct File {
 
 /// What is at a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "only Unix tells"))]
 enum Place {
     Absent,
     File { device: u64, inode: u64 },

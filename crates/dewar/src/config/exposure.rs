@@ -1,7 +1,6 @@
 //! Whether files with secrets are kept from other users of the machine.
 
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Who may read the file that a value comes from.
@@ -15,7 +14,10 @@ pub(super) enum Exposure {
 
 impl Exposure {
     /// Of a file that was opened under this path: its own mode, and that of every folder above it.
+    #[cfg(unix)]
     pub(super) fn of(file: &File, path: &Path) -> Exposure {
+        use std::os::unix::fs::MetadataExt;
+
         const OTHERS_READ: u32 = 0o004;
         const OTHERS_ENTER: u32 = 0o001;
         let readable = file
@@ -34,5 +36,11 @@ impl Exposure {
             true => Exposure::Everybody,
             false => Exposure::Limited,
         }
+    }
+
+    /// Elsewhere files have no mode that could tell.
+    #[cfg(not(unix))]
+    pub(super) fn of(_: &File, _: &Path) -> Exposure {
+        Exposure::Limited
     }
 }

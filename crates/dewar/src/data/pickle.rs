@@ -26,11 +26,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Dict, Fault> {
 }
 
 /// The integer that a pickle is of, as cachelib keeps its count of files.
+#[cfg(any(unix, test))]
 pub(crate) fn read_count(bytes: &[u8]) -> Option<i64> {
     machine::Machine::new(bytes).run().ok()?.as_i64()
 }
 
 /// The pickle of an integer.
+#[cfg(any(unix, test))]
 pub(crate) fn write_count(count: i64) -> Vec<u8> {
     let mut out = write::START.to_vec();
     write::integer(&mut out, count);

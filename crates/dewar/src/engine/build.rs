@@ -13,6 +13,7 @@ use crate::cookie::{CookieTemplate, SessionCookie, SignedId};
 use crate::plan::Policy;
 use crate::store::Store;
 use crate::store::cached::CachedStore;
+#[cfg(unix)]
 use crate::store::filesystem::{CachelibStore, FilesystemStore};
 use crate::store::memory::MemoryStore;
 use crate::{Error, ErrorKind, OsRandom, Random, Result, config, events};
@@ -160,6 +161,7 @@ fn open_store(
         StoreSettings::Memory { capacity } => {
             Ok(Arc::new(MemoryStore::new(*capacity, clock.clone())))
         }
+        #[cfg(unix)]
         StoreSettings::Filesystem { directory, mode } => {
             let store = FilesystemStore::at(directory)
                 .mode(*mode)
@@ -167,6 +169,7 @@ fn open_store(
                 .open()?;
             Ok(Arc::new(store))
         }
+        #[cfg(unix)]
         StoreSettings::Cachelib { directory, mode } => {
             let store = CachelibStore::at(directory)
                 .mode(*mode)
@@ -174,6 +177,12 @@ fn open_store(
                 .open()?;
             Ok(Arc::new(store))
         }
+        #[cfg(not(unix))]
+        StoreSettings::Filesystem { .. } | StoreSettings::Cachelib { .. } => Err(Error::new(
+            ErrorKind::Config,
+            "SESSION_TYPE `filesystem` and `cachelib` need the files of a Unix system: choose `cookie`, `memory` or a \
+             store on a server",
+        )),
         StoreSettings::Other { name } => Err(Error::new(
             ErrorKind::Config,
             format!(

@@ -4,6 +4,7 @@
 //! The suite in the crate `dewar-store-tests` has a case for each sentence here.
 
 pub mod cached;
+#[cfg(unix)]
 pub mod filesystem;
 mod immediate;
 pub mod memory;

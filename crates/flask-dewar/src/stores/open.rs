@@ -5,6 +5,7 @@ use std::sync::Arc;
 use dewar::clock::SystemClock;
 use dewar::config::{Config, Interface, StoreSettings};
 use dewar::store::Store;
+#[cfg(unix)]
 use dewar::store::filesystem::{CachelibStore, FilesystemStore};
 use dewar::store::memory::MemoryStore;
 use dewar::{Error, ErrorKind, Result};
@@ -28,11 +29,19 @@ pub(super) fn open_at(
         StoreSettings::Memory { capacity } => {
             return Ok(Arc::new(MemoryStore::new(capacity, Arc::new(SystemClock))));
         }
+        #[cfg(unix)]
         StoreSettings::Filesystem { directory, mode } => {
             return Ok(Arc::new(FilesystemStore::at(directory).mode(mode).open()?));
         }
+        #[cfg(unix)]
         StoreSettings::Cachelib { directory, mode } => {
             return Ok(Arc::new(CachelibStore::at(directory).mode(mode).open()?));
+        }
+        #[cfg(not(unix))]
+        StoreSettings::Filesystem { .. } | StoreSettings::Cachelib { .. } => {
+            return Err(refused(
+                "SESSION_TYPE filesystem and cachelib need the files of a Unix system: name another",
+            ));
         }
         StoreSettings::Other { name } => name,
         _ => return Err(unknown_store()),

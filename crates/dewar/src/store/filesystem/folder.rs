@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags, flock, renameat_with};
+use rustix::fs::{FlockOperation, Mode, OFlags, RawMode, flock};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
@@ -289,7 +289,7 @@ impl Drop for Lock {
 /// Opens a file, but follows no link and waits for no pipe.
 pub(super) fn open(path: &Path, flags: OFlags, mode: u32) -> io::Result<File> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let descriptor = rustix::fs::open(path, flags, Mode::from_raw_mode(mode))?;
+    let descriptor = rustix::fs::open(path, flags, Mode::from_raw_mode(mode as RawMode))?;
     Ok(File::from(descriptor))
 }
 
@@ -310,8 +310,17 @@ fn open_spare(path: &Path, mode: u32) -> io::Result<File> {
 }
 
 /// Lets two files change places, in one step.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 pub(super) fn exchange(one: &Path, other: &Path) -> Result<(), Errno> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+
     renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
+}
+
+/// Other systems have no such call: a file takes the other's place.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+pub(super) fn exchange(_: &Path, _: &Path) -> Result<(), Errno> {
+    Err(Errno::NOSYS)
 }
 
 /// A whole file, or `None` if there is none that can be a record.
@@ -373,8 +382,11 @@ fn remove(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// No such file, or a symbolic link, which is none either.
+/// No such file, or a symbolic link, which is none either; FreeBSD has a number of its own for that.
 fn is_absent(error: &io::Error) -> bool {
+    const LINK: [Errno; 2] = [Errno::LOOP, Errno::MLINK];
     error.kind() == io::ErrorKind::NotFound
-        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+        || LINK
+            .iter()
+            .any(|link| error.raw_os_error() == Some(link.raw_os_error()))
 }
