@@ -25,6 +25,8 @@
 //! * An error names the server and the operation and says what to do; it never holds a password or a session id.
 //!   [`Error::is_temporary`](dewar::Error::is_temporary) says whether the same call may succeed later.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod kinds;
 mod migrated;
 mod open;

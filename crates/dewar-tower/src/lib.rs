@@ -258,6 +258,8 @@
 //!
 //! Any tower service can have the layer; inside, [`Session::open`] takes the place of the extractor.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod error;
 #[cfg(feature = "axum")]
 mod extract;

@@ -43,6 +43,8 @@
 //! The feature `files` reads TOML, JSON and `.env` files (`Config::file`), `metrics` counts what happens to sessions, and `public-suffixes` checks
 //! `SESSION_COOKIE_DOMAIN` against the public suffix list.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod adapter;
 pub mod clock;
 pub mod config;
