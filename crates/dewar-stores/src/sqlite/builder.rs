@@ -119,8 +119,14 @@ impl SqliteBuilder {
 pub(crate) fn path(location: &str) -> Result<PathBuf> {
     let (location, is_url) = match location.split_once("://") {
         Some((scheme, rest)) if scheme == "sqlite" || scheme.starts_with("sqlite+") => {
-            let path = rest.strip_prefix('/').unwrap_or(rest);
-            (path.split('?').next().unwrap_or(path), true)
+            let rest = rest.split('?').next().unwrap_or(rest);
+            if !rest.is_empty() && !rest.starts_with('/') {
+                // As SQLAlchemy does. What stands there may be a password.
+                let what = "the URL of an SQLite file names no host: write sqlite:///app.db, or sqlite:////var/lib/app.db with the \
+                            path from the root on";
+                return Err(Error::new(ErrorKind::Config, what));
+            }
+            (rest.strip_prefix('/').unwrap_or(rest), true)
         }
         Some(_) => {
             let what = "the URL of an SQLite file begins with sqlite:///";
@@ -167,6 +173,8 @@ mod tests {
             "",
             ":memory:",
             "sqlite://",
+            "sqlite://app.db",
+            "sqlite://user:secret@host/app.db",
             "sqlite:///:memory:",
             "postgresql://host/db",
             "file:x?mode=ro",
