@@ -260,7 +260,12 @@ async fn a_file_cut_anywhere_counts_as_absent_and_can_be_made_anew() {
         .await
         .unwrap();
     let whole = fs::read(setup.own()).unwrap();
-    for end in 0..whole.len() {
+    let end_of_data = whole
+        .windows(9)
+        .position(|part| part == b"some data")
+        .unwrap()
+        + 9;
+    for end in 0..end_of_data {
         fs::write(setup.own(), &whole[..end]).unwrap();
         assert_eq!(setup.data().await, None, "cut at {end}");
         assert_eq!(
@@ -346,36 +351,30 @@ async fn a_symbolic_link_is_neither_read_nor_written_through() {
 
 #[tokio::test]
 async fn what_others_may_read_or_have_made_is_not_written_into() {
-    // The unfinished file of an application whose mode was another one, or that somebody laid there to read what comes.
+    // A file of an application whose mode was another one, or that somebody laid there to read what comes.
     let setup = setup();
-    let planted = setup.own().with_file_name("new");
-    for mode in [0o666, 0o604, 0o640] {
-        setup.store.delete(&setup.key).await.unwrap();
-        fs::create_dir_all(planted.parent().unwrap()).unwrap();
-        fs::write(&planted, "").unwrap();
-        fs::set_permissions(&planted, fs::Permissions::from_mode(mode)).unwrap();
-        let kept = fs::File::open(&planted).unwrap();
-        setup
-            .store
-            .create(&setup.key, "data".into(), setup.later())
-            .await
-            .unwrap();
-        let metadata = fs::metadata(setup.own()).unwrap();
-        assert_eq!(metadata.mode() & 0o777, 0o600, "{mode:o}");
-        assert_ne!(metadata.ino(), kept.metadata().unwrap().ino());
+    for planted in [setup.own(), setup.own().with_file_name("new")] {
+        for mode in [0o666, 0o604, 0o640] {
+            setup.store.delete(&setup.key).await.unwrap();
+            setup.write("first").await;
+            if planted != setup.own() {
+                fs::copy(setup.own(), &planted).unwrap();
+                fs::remove_file(setup.own()).unwrap();
+            }
+            fs::set_permissions(&planted, fs::Permissions::from_mode(mode)).unwrap();
+            let kept = fs::File::open(&planted).unwrap();
+            setup.write("second").await;
+            let metadata = fs::metadata(setup.own()).unwrap();
+            assert_eq!(metadata.mode() & 0o777, 0o600, "{mode:o}");
+            assert_ne!(metadata.ino(), kept.metadata().unwrap().ino());
+            assert_eq!(setup.data().await.unwrap(), b"second");
+        }
     }
     // Only root can give a file away.
-    fs::write(&planted, "").unwrap();
-    fs::set_permissions(&planted, fs::Permissions::from_mode(0o600)).unwrap();
-    if std::os::unix::fs::chown(&planted, Some(65534), None).is_ok() {
-        let seen = setup.store.load(&setup.key).await.unwrap().unwrap().version;
-        setup
-            .store
-            .replace(&setup.key, "more".into(), setup.later(), &seen)
-            .await
-            .unwrap();
+    if std::os::unix::fs::chown(setup.own(), Some(65534), None).is_ok() {
+        setup.write("third").await;
         assert_ne!(fs::metadata(setup.own()).unwrap().uid(), 65534);
-        assert_eq!(setup.data().await.unwrap(), b"more");
+        assert_eq!(setup.data().await.unwrap(), b"third");
     }
 }
 
@@ -528,25 +527,44 @@ impl Setup {
             }
         }
     }
-
-    fn spare(&self) -> PathBuf {
-        self.own().with_file_name("new")
-    }
 }
 
 #[tokio::test]
-async fn the_file_of_a_record_that_is_written_over_is_used_again() {
+async fn a_record_stays_in_its_file_until_it_has_outgrown_it() {
     let setup = setup();
     let inode = || fs::metadata(setup.own()).unwrap().ino();
     setup.write("a long record, the first").await;
     let first = inode();
     // As long as it is open, nothing else gets its number.
     let _open = fs::File::open(setup.own()).unwrap();
-    setup.write("second").await;
+    for data in ["second", "", "fourth"] {
+        setup.write(data).await;
+        assert_eq!((inode(), setup.data().await.unwrap()), (first, data.into()));
+    }
+    let large: &'static str = "x".repeat(1000).leak();
+    setup.write(large).await;
     assert_ne!(inode(), first);
+    assert_eq!(setup.data().await.unwrap(), large.as_bytes());
+}
+
+#[tokio::test]
+async fn a_write_that_was_cut_off_leaves_the_one_before_it() {
+    let setup = setup();
+    setup.write("first").await;
+    setup.write("second").await;
+    let before = fs::read(setup.own()).unwrap();
     setup.write("third").await;
-    assert_eq!(inode(), first);
-    assert_eq!(setup.data().await.unwrap(), b"third");
+    let after = fs::read(setup.own()).unwrap();
+    let changed: Vec<_> = (0..before.len())
+        .filter(|at| before[*at] != after[*at])
+        .collect();
+    for cut in changed {
+        let torn = [&after[..cut], &before[cut..]].concat();
+        fs::write(setup.own(), torn).unwrap();
+        assert_eq!(setup.data().await.unwrap(), b"second", "cut off at {cut}");
+    }
+    setup.write("fourth").await;
+    assert_eq!(setup.data().await.unwrap(), b"fourth");
 }
 
 #[tokio::test]
@@ -555,14 +573,14 @@ async fn nothing_of_a_session_is_left_when_it_ends() {
     for purged in [false, true] {
         setup.write("first").await;
         setup.write("second").await;
-        assert!(setup.spare().exists());
         if purged {
             setup.clock.advance(Duration::from_secs(3600));
             setup.purge().await;
         } else {
             setup.store.delete(&setup.key).await.unwrap();
         }
-        assert!(!setup.spare().exists() && !setup.own().exists());
+        let subfolder = setup.own().parent().unwrap().to_owned();
+        assert_eq!(fs::read_dir(subfolder).unwrap().count(), 0);
     }
 }
 

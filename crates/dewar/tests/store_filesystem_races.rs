@@ -1,8 +1,8 @@
-//! Readers of files that are written over, and used again for other sessions, at the same time.
+//! Readers of files that are written into at the same time.
 
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use dewar::UnixTime;
 use dewar::store::filesystem::FilesystemStore;
@@ -21,16 +21,17 @@ fn whoever_reads_gets_the_session_asked_for_and_whole() {
     for (at, key) in keys.iter().enumerate() {
         write(&store, key, &data(at, 0));
     }
-    let done = AtomicBool::new(false);
+    let (done, written) = (AtomicBool::new(false), [const { AtomicUsize::new(0) }; 4]);
     let reads = std::thread::scope(|scope| {
-        let readers = [0, 1].map(|_| scope.spawn(|| read(&store, &keys, &done)));
+        let readers = [0, 1].map(|_| scope.spawn(|| read(&store, &keys, &written, &done)));
         let lister = scope.spawn(|| list(&store, &keys, &done));
         let writers = [0, 1].map(|half| {
-            let (store, keys) = (&store, &keys);
+            let (store, keys, written) = (&store, &keys, &written);
             scope.spawn(move || {
                 for number in 1..=WRITES {
                     let at = 2 * half + number % 2;
                     write(store, &keys[at], &data(at, number));
+                    written[at].store(number, Ordering::SeqCst);
                 }
             })
         });
@@ -48,8 +49,7 @@ fn whoever_reads_gets_the_session_asked_for_and_whole() {
     }
 }
 
-/// Keys whose records lie in one subfolder, by the first byte of their SHA-256, so that each is written to files that the
-/// others had.
+/// Keys whose records lie in one subfolder, by the first byte of their SHA-256, where they share what is made there.
 fn neighbours(number: usize) -> Vec<Key> {
     let keys = (0..).map(|at| format!("session:{at:043}"));
     let neighbours = keys.filter(|key| Sha256::digest(key)[0] == 0);
@@ -82,15 +82,22 @@ fn write(store: &FilesystemStore, key: &Key, data: &str) {
     assert!(done);
 }
 
-fn read(store: &FilesystemStore, keys: &[Key], done: &AtomicBool) -> usize {
+fn read(
+    store: &FilesystemStore,
+    keys: &[Key],
+    written: &[AtomicUsize],
+    done: &AtomicBool,
+) -> usize {
     let mut reads = 0;
     while !done.load(Ordering::Relaxed) {
         let at = reads % keys.len();
+        let known = written[at].load(Ordering::SeqCst);
         let record = store.load(&keys[at]).unwrap();
         let blob = record.expect("a session that lives").blob;
         let text = std::str::from_utf8(&blob).unwrap();
         let number = text.split(':').nth(1).unwrap().parse().unwrap();
         assert_eq!(text, data(at, number));
+        assert!(number >= known, "{number} after {known} was written");
         reads += 1;
     }
     reads

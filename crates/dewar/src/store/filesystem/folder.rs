@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
@@ -15,11 +15,9 @@ use super::Durability;
 /// The subfolder that is Dewar's own. cachelib counts, prunes and clears every name in its folder but those
 /// with this ending.
 pub(super) const OWN: &str = "dewar.__wz_cache";
-/// What a record is written as before it gets its name. Between two writes it is the spare: what the last record that
-/// was written over had for a file.
+/// What a record's file is called while it is being made.
 pub(super) const UNFINISHED: &str = "new";
-/// How often a file is opened that does not hold what it must. It may have become the spare, and another record, while
-/// it was being read, but hardly so often in a row.
+/// How often a file is read that does not hold what it must. It may have been written to meanwhile, but hardly so often in a row.
 pub(super) const LOOKS: usize = 16;
 /// How many locks there are; subfolder `s` belongs to lock `s % LOCKS`.
 const LOCKS: u8 = 64;
@@ -167,37 +165,51 @@ impl Folder {
     }
 
     /// Puts a record's file in its place, whole, at once. The subfolder must be locked: the unfinished
-    /// file's name is not shared, and one that lies there is the spare, or what a dead process left.
-    ///
-    /// It changes places with the file of the record before it, which becomes the spare, rather than making that go away:
-    /// ext4 makes a new file in a millisecond and more where many were removed within the last minute.
+    /// file's name is not shared, and one that lies there is what a dead process left.
     pub(super) fn write(&self, name: &Name, bytes: &[u8], _locked: &Lock) -> io::Result<()> {
         let subfolder = self.subfolder(name.subfolder());
         let unfinished = subfolder.join(UNFINISHED);
-        let file =
-            open_spare(&unfinished, self.mode).or_else(|_| self.make_unfinished(&unfinished))?;
-        self.fill_unfinished(&unfinished, file, bytes)?;
+        self.write_unfinished(&unfinished, bytes)?;
         let path = self.path(name);
-        // There may be no such record yet, and not every file system can exchange.
-        let placed =
-            || exchange(&unfinished, &path).or_else(|_| std::fs::rename(&unfinished, &path));
-        self.finish(&unfinished, placed)?;
+        self.finish(&unfinished, || std::fs::rename(&unfinished, &path))?;
         self.settle(&subfolder)
     }
 
-    /// Removes a record's file, and the spare, which may hold what it held before. The subfolder must be locked.
-    pub(super) fn remove_record(&self, path: &Path, _locked: &Lock) -> io::Result<()> {
-        remove(&path.with_file_name(UNFINISHED))?;
-        self.remove(path)
+    /// Writes into a record's file, if it may be written into: whether it was. Its subfolder must be locked.
+    pub(super) fn write_into(
+        &self,
+        path: &Path,
+        at: u64,
+        bytes: &[u8],
+        _locked: &Lock,
+    ) -> io::Result<bool> {
+        let file = open(path, OFlags::WRONLY, 0)?;
+        if !self.is_ours_alone(&file)? {
+            return Ok(false);
+        }
+        self.apply_mode(&file)?;
+        file.write_all_at(bytes, at)?;
+        match self.durability {
+            Durability::Process => {}
+            Durability::Machine => file.sync_data()?,
+        }
+        Ok(true)
+    }
+
+    /// Whether a file is nobody's under another name too, such as a backup's that is made of links, and no more may read it than
+    /// the mode allows, nor did another user make it.
+    fn is_ours_alone(&self, file: &File) -> io::Result<bool> {
+        let metadata = file.metadata()?;
+        let ours = metadata.uid() == rustix::process::geteuid().as_raw();
+        Ok(metadata.is_file()
+            && metadata.nlink() == 1
+            && ours
+            && metadata.mode() & 0o7777 & !self.mode == 0)
     }
 
     /// Writes a file that is yet to get its place. Whoever calls holds the lock under which this name is used.
     pub(super) fn write_unfinished(&self, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
-        let file = self.make_unfinished(unfinished)?;
-        self.fill_unfinished(unfinished, file, bytes)
-    }
-
-    fn fill_unfinished(&self, unfinished: &Path, mut file: File, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.make_unfinished(unfinished)?;
         self.finish(unfinished, || {
             self.apply_mode(&file)?;
             file.write_all(bytes)?;
@@ -291,22 +303,6 @@ pub(super) fn open(path: &Path, flags: OFlags, mode: u32) -> io::Result<File> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let descriptor = rustix::fs::open(path, flags, Mode::from_raw_mode(mode as RawMode))?;
     Ok(File::from(descriptor))
-}
-
-/// The spare, emptied: never a file that somebody has under another name too, such as a backup made of links, and none that
-/// more may read than the mode allows, or that another user made.
-fn open_spare(path: &Path, mode: u32) -> io::Result<File> {
-    let file = open(path, OFlags::WRONLY, 0)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.nlink() != 1 {
-        return Err(Errno::MLINK.into());
-    }
-    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
-    if !ours || metadata.mode() & 0o7777 & !mode != 0 {
-        return Err(Errno::PERM.into());
-    }
-    file.set_len(0)?;
-    Ok(file)
 }
 
 /// Lets two files change places, in one step.

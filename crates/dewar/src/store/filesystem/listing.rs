@@ -6,13 +6,11 @@ use std::path::Path;
 use crate::UnixTime;
 use crate::store::{Cursor, Entry, Key, Page};
 
-use super::folder::{self, Folder, LOOKS, Name};
-use super::record::{HEADER, Header};
+use super::folder::{Folder, LOOKS, Name};
+use super::record;
 
 /// How many files one page looks at, at most.
 const STEP: usize = 1024;
-/// Enough for the header and almost any key.
-const START: usize = 512;
 
 /// A page. The cursor is a subfolder's number and the last name that was looked at.
 pub(super) fn page(
@@ -69,43 +67,28 @@ fn names(folder: &Folder, subfolder: u8, after: &str) -> io::Result<Vec<String>>
 }
 
 fn entry(folder: &Folder, path: &Path, prefix: &str, now: UnixTime) -> io::Result<Option<Entry>> {
+    // None may be one that a touch is at.
+    let mut found = None;
     for _ in 0..LOOKS {
-        let Some(start) = read_header(path)? else {
-            return Ok(None);
-        };
-        // Any other may be another record's by now.
-        if let Some((key, header)) = key(&start)
-            && folder.path(&Name::of(key.as_bytes())) == path
-        {
-            let wanted = key.starts_with(prefix) && header.expires > now;
-            return Ok(wanted.then(|| Entry {
-                key: Key::new(key),
-                size: Some(header.data_length),
-                expires: Some(header.expires),
-            }));
+        found = record::summary(path)?;
+        if found.is_some() {
+            break;
         }
     }
-    Ok(None)
-}
-
-/// The start of a file, up to the end of its key.
-fn read_header(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let start = folder::read_start(path, START)?;
-    let end = start
-        .as_deref()
-        .and_then(|start| Some(end_of_key(&Header::read(start)?)));
-    match end {
-        Some(end) if end > START => folder::read_start(path, end.min(1 << 20)),
-        _ => Ok(start),
-    }
-}
-
-fn key(start: &[u8]) -> Option<(&str, Header)> {
-    let header = Header::read(start)?;
-    let key = start.get(HEADER..end_of_key(&header))?;
-    Some((std::str::from_utf8(key).ok()?, header))
-}
-
-fn end_of_key(header: &Header) -> usize {
-    HEADER + header.key_length as usize
+    let Some((summary, start)) = found else {
+        return Ok(None);
+    };
+    let key = summary
+        .key(&start)
+        .and_then(|key| std::str::from_utf8(key).ok());
+    let wanted = key.filter(|key| {
+        folder.path(&Name::of(key.as_bytes())) == path
+            && key.starts_with(prefix)
+            && summary.expires > now
+    });
+    Ok(wanted.map(|key| Entry {
+        key: Key::new(key),
+        size: Some(summary.length),
+        expires: Some(summary.expires),
+    }))
 }

@@ -6,15 +6,14 @@
 //!   dewar.__wz_cache/                what Dewar writes; the ending makes cachelib leave it alone
 //!     00/ … ff/                      by the first byte of the key's SHA-256
 //!       3f9a…                        a record, named by the other 31 bytes
-//!       new                          a record that is being written, or what the last one written over was in
+//!       new                          a record's file that is being made
 //!     locks/
 //! ```
 //!
-//! * **Writes** go to a file of their own that then changes places with the record's (or takes its place, where there is
-//!   none), so a process that is killed leaves the old record or the new one. What the old one was in is used for the
-//!   next write in the subfolder; whoever is still reading it then sees that it is not what it was, and looks again. (If
-//!   that write is of the same session, it is read some microseconds early.) A file that is torn nevertheless (the
-//!   machine went down) counts as absent, with a warning.
+//! * **Writes** go into that half of a record's file that the last one did not go into, so that a process that is killed, and a
+//!   machine that goes down, leave the record as it was before or as it is after. That costs a tenth of a new file that takes
+//!   the old one's place, as is made for a new session and for one that has outgrown its file: ext4 begins to write such a
+//!   file to the disk at once. A file that is damaged nevertheless counts as absent, with a warning.
 //! * **Compare and replace** is made under an advisory lock (`flock`) of the record's subfolder; a process that
 //!   dies loses its lock. Readers take none. The folder must not lie on a file system without locks.
 //! * **Nothing here waits for the disk**, unless asked to ([`Durability`]): a load takes microseconds, a
@@ -50,7 +49,7 @@ use super::{
 };
 use folder::{Folder, LARGEST, LOOKS, Lock, Name};
 use legacy::Legacy;
-use record::{EXPIRY_AT, HEADER, Stored};
+use record::Stored;
 use sweep::Sweep;
 
 /// A store of one file per session, used by several processes at once. Clones share the search for expired files.
@@ -92,7 +91,8 @@ pub struct FilesystemOptions {
 /// What an acknowledged write outlasts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// The end of the process, however it comes. The last writes before the machine goes down may be lost.
+    /// The end of the process, however it comes. The last writes before the machine goes down may be lost: those of half a minute,
+    /// as Linux is set up usually. A session is then as it was before them.
     #[default]
     Process,
     /// The end of the machine too: every write waits for the disk, with the session's subfolder locked.
@@ -186,21 +186,28 @@ impl FilesystemStore {
 
     /// `None` if Dewar has no file for the key; a file decides, also one that is expired or damaged.
     fn find_own(&self, path: &Path, key: &Key, now: UnixTime) -> io::Result<Option<Found>> {
+        let mut cut_off = None;
         for _ in 0..LOOKS {
             let Some(file) = folder::read_record(path, Stored::is_whole)? else {
                 return Ok(None);
             };
-            // Any other may be one that a touch is at, or another record's by now.
-            if let Some(stored) = Stored::read(file)
-                && stored.key() == key.expose().as_bytes()
-            {
-                let lives = stored.expires > now;
-                return Ok(Some(if lives {
-                    Found::Own(stored)
-                } else {
-                    Found::Nothing
-                }));
+            // Any other may be one that a touch is at.
+            let Some(stored) =
+                Stored::read(file).filter(|stored| stored.key() == key.expose().as_bytes())
+            else {
+                continue;
+            };
+            // A write may be under way, and others were between the one that is seen and it. What is so twice is so.
+            let seen = stored.unfinished.map(|number| (number, stored.version));
+            if std::mem::replace(&mut cut_off, seen) != seen {
+                continue;
             }
+            let lives = stored.expires > now;
+            return Ok(Some(if lives {
+                Found::Own(stored)
+            } else {
+                Found::Nothing
+            }));
         }
         tracing::warn!(
             folder = %self.0.folder.root.display(),
@@ -216,9 +223,9 @@ impl FilesystemStore {
         data: &[u8],
         expires: UnixTime,
         lock: &Lock,
+        before: Option<&Stored>,
     ) -> Result<Version> {
-        let length = HEADER + key.expose().len() + data.len();
-        if length as u64 > LARGEST {
+        if (key.expose().len() + data.len()) as u64 + 1024 > LARGEST {
             let message = format!(
                 "a session of {} bytes is larger than the {LARGEST} that a file of the filesystem store may have",
                 data.len()
@@ -228,11 +235,21 @@ impl FilesystemStore {
         let mut version = [0; 8];
         OsRandom.fill(&mut version)?;
         let version = u64::from_le_bytes(version);
-        let file = record::write(key.expose(), data, expires, version);
-        self.0
-            .folder
-            .write(name, &file, lock)
-            .map_err(self.failed("write to"))?;
+        let folder = &self.0.folder;
+        let in_place = before.and_then(|before| before.next(data, expires, version));
+        let written = match in_place {
+            Some((at, half)) => folder.write_into(&folder.path(name), at, &half, lock),
+            None => Ok(false),
+        };
+        let written = written.and_then(|written| match written {
+            true => Ok(()),
+            false => folder.write(
+                name,
+                &record::file(key.expose(), data, expires, version),
+                lock,
+            ),
+        });
+        written.map_err(self.failed("write to"))?;
         Ok(Version::token(version))
     }
 
@@ -245,10 +262,10 @@ impl FilesystemStore {
         Ok(())
     }
 
-    fn remove(&self, key: &Key, name: &Name, lock: &Lock) -> io::Result<()> {
+    fn remove(&self, key: &Key, name: &Name, _locked: &Lock) -> io::Result<()> {
         // First cachelib's: a process that is killed in between must not leave it alone, to live again.
         self.remove_legacy(key, name)?;
-        self.0.folder.remove_record(&self.0.folder.path(name), lock)
+        self.0.folder.remove(&self.0.folder.path(name))
     }
 
     fn lock(&self, name: &Name) -> Result<Lock> {
@@ -345,7 +362,7 @@ impl ImmediateStore for FilesystemStore {
         if found.map_err(self.failed("read"))?.version().is_some() {
             return Ok(Created::Taken);
         }
-        let version = self.write(key, &name, blob, expires, &lock)?;
+        let version = self.write(key, &name, blob, expires, &lock, None)?;
         Ok(Created::Done(version))
     }
 
@@ -365,7 +382,11 @@ impl ImmediateStore for FilesystemStore {
             Some(version) if version != *seen => return Ok(Replaced::Conflict),
             Some(_) => {}
         }
-        let version = self.write(key, &name, blob, expires, &lock)?;
+        let before = match &found {
+            Found::Own(stored) => Some(stored),
+            _ => None,
+        };
+        let version = self.write(key, &name, blob, expires, &lock, before)?;
         // Only now: at no moment is there neither.
         if let Found::Legacy(_) = found {
             let removed = self.remove_legacy(key, &name);
@@ -381,10 +402,12 @@ impl ImmediateStore for FilesystemStore {
         let found = self.find(key, &name, now).map_err(self.failed("read"))?;
         let touched = match found {
             Found::Nothing => Ok(false),
-            Found::Own(_) => {
+            Found::Own(stored) => {
                 let path = self.0.folder.path(&name);
                 folder::open(&path, OFlags::WRONLY, 0)
-                    .and_then(|file| file.write_all_at(&record::expiry_bytes(expires), EXPIRY_AT))
+                    .and_then(|file| {
+                        file.write_all_at(&record::expiry_bytes(expires), stored.expiry_at())
+                    })
                     .map(|()| true)
             }
             Found::Legacy(legacy) => self

@@ -10,7 +10,7 @@ use crate::store::Purged;
 
 use super::folder::{self, Folder, Name, UNFINISHED};
 use super::legacy;
-use super::record::{HEADER, Header, Stored};
+use super::record::{self, Stored};
 
 /// How many files one step looks at, at most.
 const STEP: usize = 256;
@@ -87,19 +87,16 @@ fn open_folder(folder: &Folder, place: u16) -> io::Result<Option<ReadDir>> {
 
 fn remove_expired(folder: &Folder, subfolder: u8, path: &Path, now: UnixTime) -> io::Result<bool> {
     if path.file_name() == Some(OsStr::new(UNFINISHED)) {
-        // The spare, or what a process left that died: either way it holds what is over.
+        // What a process left that died.
         let _lock = folder.lock(subfolder)?;
         folder.remove(path)?;
         return Ok(false);
     }
-    let expired = folder::read_start(path, HEADER)?
-        .and_then(|start| Header::read(&start))
-        .is_some_and(|header| header.expires <= now);
-    if !expired {
+    if record::summary(path)?.is_none_or(|(summary, _)| summary.expires > now) {
         return Ok(false);
     }
     // Somebody may have touched or replaced it since.
-    let lock = folder.lock(subfolder)?;
+    let _lock = folder.lock(subfolder)?;
     let stored = folder::read(path)?.and_then(Stored::read);
     let Some(stored) = stored.filter(|stored| stored.expires <= now) else {
         return Ok(false);
@@ -108,6 +105,6 @@ fn remove_expired(folder: &Folder, subfolder: u8, path: &Path, now: UnixTime) ->
     for legacy in legacy::paths(folder, stored.key(), &Name::of(stored.key())) {
         folder.remove(&legacy)?;
     }
-    folder.remove_record(path, &lock)?;
+    folder.remove(path)?;
     Ok(true)
 }
