@@ -22,7 +22,7 @@ pub(super) const LOOKS: usize = 16;
 /// How many locks there are; subfolder `s` belongs to lock `s % LOCKS`.
 const LOCKS: u8 = 64;
 /// The size below which a record is read at once.
-const SMALL: usize = 2048;
+const SMALL: usize = 4096;
 /// The largest file that is read or written.
 pub(super) const LARGEST: u64 = 256 << 20;
 

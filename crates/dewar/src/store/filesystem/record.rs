@@ -24,7 +24,8 @@
 //! ```
 //!
 //! Numbers are little-endian. `touch` overwrites the expiry where it lies, in one aligned write, which is why it has a check of
-//! its own and comes first, at a multiple of 16. The expiry is not the file's modification time, because copying and restoring a folder changes that.
+//! its own and comes first, at a multiple of 16. The expiry is not the file's modification time, because copying and restoring
+//! a folder changes that.
 
 use std::io;
 use std::path::Path;
@@ -127,7 +128,7 @@ impl Stored {
         }
         let other = self.layout.halves().find(|at| *at != self.at)?;
         let number = self.number.wrapping_add(1);
-        let half = half(
+        let mut half = half(
             &self.file[8..START],
             self.key(),
             data,
@@ -135,6 +136,9 @@ impl Stored {
             version,
             number,
         );
+        // What was there is not left behind shorter data.
+        let before = Head::read(&self.file, other).map_or(0, |head| head.length.min(room));
+        half.resize(half.len().max(HEAD + before), 0);
         Some((other as u64, half))
     }
 }
@@ -417,6 +421,13 @@ mod tests {
             // The next write goes where that one went.
             assert_eq!(stored.next(b"four", EXPIRES, 8).unwrap().0, at as u64);
         }
+    }
+
+    #[test]
+    fn nothing_but_the_last_write_and_the_one_before_it_is_in_the_file() {
+        let file = written(&[b"a long first one", b"second", b"third", b"4"]);
+        let has = |text: &[u8]| file.windows(text.len()).any(|part| part == text);
+        assert!(has(b"third") && !has(b"one") && !has(b"econd"));
     }
 
     #[test]
