@@ -330,6 +330,17 @@ def test_a_cache_never_evicts_a_live_session(tmp_path):
         assert all(carrier.load(f"session:{at}") for at in range(30))
 
 
+def test_an_error_shows_no_key_that_a_client_cut_off():
+    from flask_dewar.carriers.base import describe
+
+    key = "session:kG0pTz1q5cFSt9mCqN9q0vYq8sJ5gH2mP4xW7bR1aZo"
+    for shown in (key, key[:32], key[-20:]):
+        error = RuntimeError(f"error 47 from memcached_get({shown}): SERVER HAS FAILED")
+        assert describe(error, [key]) == "RuntimeError"
+    error = RuntimeError("error 47 from memcached_get: SERVER HAS FAILED")
+    assert describe(error, [key]) == f"RuntimeError: {error}"
+
+
 def test_no_error_shows_a_key_or_data(tmp_path):
     import redis
     import sqlalchemy as sa

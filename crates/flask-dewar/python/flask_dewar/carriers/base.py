@@ -116,7 +116,8 @@ def describe(error: BaseException, secrets: list[object] | None = None) -> str:
     for secret in secrets or []:
         if isinstance(secret, bytes):
             secret = secret.decode("utf-8", "replace")
-        if isinstance(secret, str) and secret and (secret in text or secret[-12:] in text):
+        # pylibmc cuts a key off after 32 characters.
+        if isinstance(secret, str) and secret and (secret[:20] in text or secret[-12:] in text):
             return kind
     if not text or len(text) > 300 or "session_id" in text or "://" in text:
         return kind
