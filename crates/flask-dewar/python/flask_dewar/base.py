@@ -335,11 +335,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
             return
         if session and replaces(self, "get_expiration_time"):
             set_cookie = with_expiry(set_cookie, self.get_expiration_time(app, session))
-        headers.set_cookie(response, set_cookie)
-        if app.debug:
-            from . import dropped
-
-            dropped.warn(app, set_cookie)
+        headers.set_cookie(app, response, set_cookie)
 
     def regenerate(self, session: SessionMixin) -> None:
         """Gives the session a new id and keeps its data: to be called at login, so that an id that somebody planted

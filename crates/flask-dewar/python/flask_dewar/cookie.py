@@ -124,11 +124,7 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
             limit = response.max_cookie_size
             if limit and len(set_cookie) > limit:
                 warn_too_large(len(set_cookie), limit)
-            headers.set_cookie(response, set_cookie)
-            if app.debug:
-                from . import dropped
-
-                dropped.warn(app, set_cookie)
+            headers.set_cookie(app, response, set_cookie)
         if varies:
             headers.vary_by_cookie(response)
 

@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
-from weakref import WeakKeyDictionary
 
 from flask import Flask, Request, has_request_context, request
 from werkzeug.wsgi import get_host
 
-#: The keys that each application was told of.
-TOLD: WeakKeyDictionary[Flask, set[str]] = WeakKeyDictionary()
+from .headers import attributes
 
 
 def warn(app: Flask, set_cookie: str) -> None:
     """Logs why the browser of this request will not send the cookie back, once for each key that is to blame."""
     if not has_request_context():
         return
-    told = TOLD.setdefault(app, set())
+    told: set[str] = app.extensions.setdefault("flask_dewar.dropped", set())
     for key, what, fix in reasons(app, request, set_cookie):
         if key not in told:
             told.add(key)
@@ -33,8 +31,7 @@ def warn(app: Flask, set_cookie: str) -> None:
 
 def reasons(app: Flask, request: Request, set_cookie: str) -> Iterator[tuple[str, str, str]]:
     """The key that is to blame, what becomes of the cookie, and how to put it right."""
-    _, *attributes = set_cookie.split("; ")
-    said = dict(attribute.partition("=")[::2] for attribute in attributes)
+    said = attributes(set_cookie)
     host = urlsplit(f"//{get_host(request.environ)}").hostname
     if not host:
         # No browser asks so.

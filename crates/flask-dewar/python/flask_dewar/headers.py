@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
+from flask import Flask, Response
 from werkzeug.datastructures import Headers
 from werkzeug.http import parse_date
 from werkzeug.sansio.response import Response as Werkzeugs
@@ -18,9 +18,14 @@ PLAIN_LIST = type(vars(Headers()).get("_list")) is list
 REPLACES: dict[type[Response], bool] = {}
 
 
-def set_cookie(response: Response, cookie: str) -> None:
+def set_cookie(app: Flask, response: Response, cookie: str) -> None:
     """Sets the cookie that the engine made, so that the text holds no line break: by the response's own methods where its class
     replaces them."""
+    if app.debug:
+        # Of no use in production, where nobody is to load it.
+        from . import dropped
+
+        dropped.warn(app, cookie)
     kind = type(response)
     replaces = REPLACES.get(kind)
     if replaces is None:
@@ -45,9 +50,8 @@ def replaces_cookies(kind: type[Response]) -> bool:
 
 def set_by_method(response: Response, cookie: str) -> None:
     """Calls the response's method with what the cookie's text says, as Flask does."""
-    pair, *attributes = cookie.split("; ")
-    name, _, value = pair.partition("=")
-    said = dict(attribute.partition("=")[::2] for attribute in attributes)
+    name, _, value = cookie.partition("; ")[0].partition("=")
+    said = attributes(cookie)
     arguments: dict[str, Any] = {
         "domain": said.get("Domain"),
         "path": said.get("Path"),
@@ -61,6 +65,11 @@ def set_by_method(response: Response, cookie: str) -> None:
         response.delete_cookie(name, **arguments)
     else:
         response.set_cookie(name, value, expires=parse_date(said.get("Expires")), **arguments)
+
+
+def attributes(cookie: str) -> dict[str, str]:
+    """What a cookie's text says beside name and value, by name."""
+    return dict(attribute.partition("=")[::2] for attribute in cookie.split("; ")[1:])
 
 
 def vary_by_cookie(response: Response) -> None:
