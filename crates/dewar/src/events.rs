@@ -43,23 +43,31 @@ pub(crate) fn changed_too_late() {
     tracing::warn!(target: TARGET, "a session was changed after its response began, and not saved: what was changed is lost; call save() where a stream, a WebSocket or a task of its own goes on with it");
 }
 
-pub(crate) fn rejected(rejection: &Rejection) {
-    tracing::debug!(target: TARGET, reason = rejection.reason(), "session cookie rejected: {rejection}");
-    count!("dewar_cookies_rejected_total", "reason" => rejection.reason());
+/// Loudly if `untold` says of how many cookies nothing was said so far: somebody should look at those.
+pub(crate) fn rejected(rejection: &Rejection, untold: Option<u64>) {
+    let reason = rejection.reason();
+    match untold {
+        None => {
+            tracing::debug!(target: TARGET, reason, "session cookie rejected: {rejection}");
+        }
+        Some(rejected) => {
+            let advice = advice(rejection);
+            tracing::warn!(target: TARGET, reason, rejected, "session cookie rejected: {rejection}{advice}");
+        }
+    }
+    count!("dewar_cookies_rejected_total", "reason" => reason);
 }
 
-/// Told loudly for what somebody should look at: so many cookies since the last time.
-pub(crate) fn rejected_with_a_warning(rejection: &Rejection, rejected: u64) {
-    let advice = match rejection {
+/// What to look at, where the rejection's own text does not say it.
+fn advice(rejection: &Rejection) -> &'static str {
+    match rejection {
         Rejection::BadSignature { .. } => {
             "; if that goes on, another worker or server has another SECRET_KEY, the key was changed without \
              SECRET_KEY_FALLBACKS, or another application of this host has the same SESSION_COOKIE_NAME: \
              `dewar cookie verify` tells which"
         }
         _ => "",
-    };
-    tracing::warn!(target: TARGET, reason = rejection.reason(), rejected, "session cookie rejected: {rejection}{advice}");
-    count!("dewar_cookies_rejected_total", "reason" => rejection.reason());
+    }
 }
 
 pub(crate) fn undecodable(error: &Error) {

@@ -26,15 +26,12 @@ impl Rejections {
 
     #[cold]
     pub(super) fn tell(&self, rejection: &Rejection, now: UnixTime) {
-        let number = match rejection {
+        let untold = match rejection {
             Rejection::BadSignature { .. } => self.signatures.due(now),
             Rejection::FromTheFuture { .. } => self.clocks.due(now),
             _ => None,
         };
-        match number {
-            Some(number) => events::rejected_with_a_warning(rejection, number),
-            None => events::rejected(rejection),
-        }
+        events::rejected(rejection, untold);
     }
 }
 

@@ -68,14 +68,8 @@ fn names(folder: &Folder, subfolder: u8, after: &str) -> io::Result<Vec<String>>
 
 fn entry(folder: &Folder, path: &Path, prefix: &str, now: UnixTime) -> io::Result<Option<Entry>> {
     // None may be one that a touch is at.
-    let mut found = None;
-    for _ in 0..LOOKS {
-        found = record::summary(path)?;
-        if found.is_some() {
-            break;
-        }
-    }
-    let Some((summary, start)) = found else {
+    let found = (0..LOOKS).find_map(|_| record::summary(path).transpose());
+    let Some((summary, start)) = found.transpose()? else {
         return Ok(None);
     };
     let key = summary

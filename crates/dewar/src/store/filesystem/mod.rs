@@ -32,6 +32,7 @@ mod sweep;
 
 use std::fmt::{self, Debug};
 use std::io;
+use std::mem;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -199,7 +200,7 @@ impl FilesystemStore {
             };
             // A write may be under way, and others were between the one that is seen and it. What is so twice is so.
             let seen = stored.unfinished.map(|number| (number, stored.version));
-            if std::mem::replace(&mut cut_off, seen) != seen {
+            if seen.is_some() && mem::replace(&mut cut_off, seen) != seen {
                 continue;
             }
             let lives = stored.expires > now;
@@ -225,7 +226,7 @@ impl FilesystemStore {
         lock: &Lock,
         before: Option<&Stored>,
     ) -> Result<Version> {
-        if (key.expose().len() + data.len()) as u64 + 1024 > LARGEST {
+        if record::length_alone(key.expose(), data) > LARGEST {
             let message = format!(
                 "a session of {} bytes is larger than the {LARGEST} that a file of the filesystem store may have",
                 data.len()
@@ -235,21 +236,18 @@ impl FilesystemStore {
         let mut version = [0; 8];
         OsRandom.fill(&mut version)?;
         let version = u64::from_le_bytes(version);
-        let folder = &self.0.folder;
-        let in_place = before.and_then(|before| before.next(data, expires, version));
-        let written = match in_place {
-            Some((at, half)) => folder.write_into(&folder.path(name), at, &half, lock),
-            None => Ok(false),
+        let written = || {
+            let folder = &self.0.folder;
+            let half = before.and_then(|before| before.next(data, expires, version));
+            if let Some((at, half)) = half
+                && folder.write_into(&folder.path(name), at, &half, lock)?
+            {
+                return Ok(());
+            }
+            let file = record::file(key.expose(), data, expires, version);
+            folder.write(name, &file, lock)
         };
-        let written = written.and_then(|written| match written {
-            true => Ok(()),
-            false => folder.write(
-                name,
-                &record::file(key.expose(), data, expires, version),
-                lock,
-            ),
-        });
-        written.map_err(self.failed("write to"))?;
+        written().map_err(self.failed("write to"))?;
         Ok(Version::token(version))
     }
 

@@ -265,6 +265,15 @@ pub(super) fn summary(path: &Path) -> io::Result<Option<(Summary, Vec<u8>)>> {
     Ok(None)
 }
 
+/// The bytes of a file of one half.
+pub(super) fn length_alone(key: &str, data: &[u8]) -> u64 {
+    let layout = Layout {
+        key_length: key.len(),
+        room: 0,
+    };
+    (layout.first() + HEAD + data.len()) as u64
+}
+
 /// A whole file, with room for the next write.
 pub(super) fn file(key: &str, data: &[u8], expires: UnixTime, version: u64) -> Vec<u8> {
     let room = match data.len() {
