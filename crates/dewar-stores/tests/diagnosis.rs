@@ -44,7 +44,7 @@ async fn fill(store: &dyn Store, sessions: usize, bytes: usize) {
 mod redis {
     use dewar_stores::redis::RedisStore;
 
-    use super::support::{Server, absent, free_port};
+    use super::support::{Server, absent};
     use super::*;
 
     macro_rules! server {
@@ -139,10 +139,7 @@ mod redis {
 
     #[tokio::test]
     async fn a_url_of_one_server_that_leads_to_a_node_of_a_cluster_is_told() {
-        let node = || {
-            let bus = free_port().to_string();
-            Server::redis(&["--cluster-enabled", "yes", "--cluster-port", &bus])
-        };
+        let node = || Server::redis(&["--cluster-enabled", "yes"]);
         let [one, other] = [node(), node()];
         let (Some(one), Some(other)) = (one, other) else {
             return absent("redis-server");

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use dewar::UnixTime;
 use dewar::store::{Key, Replaced, Store, Verdict};
 use dewar_stores::redis::RedisStore;
-use support::{Freeze, Server, absent, free_port};
+use support::{Freeze, Server, absent};
 
 const WRITERS: usize = 16;
 
@@ -452,14 +452,12 @@ struct Cluster {
 impl Cluster {
     fn start(timeout: &str) -> Option<Cluster> {
         let node = || {
-            let bus = free_port().to_string();
-            let arguments = [
+            Server::redis(&[
                 "--cluster-enabled",
                 "yes",
                 "--cluster-node-timeout",
                 timeout,
-            ];
-            Server::redis(&[&arguments[..], &["--cluster-port", &bus]].concat())
+            ])
         };
         let nodes: Vec<_> = (0..6).map(|_| node()).collect::<Option<_>>()?;
         join(&nodes);

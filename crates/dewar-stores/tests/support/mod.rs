@@ -64,6 +64,10 @@ impl Server {
         all.extend(strings(&["--dir", folder.path().to_str().unwrap()]));
         all.extend(strings(&["--unixsocket", socket.to_str().unwrap()]));
         all.extend(strings(arguments));
+        if arguments.contains(&"--cluster-enabled") {
+            // The port that Redis takes by itself, ten thousand above, is one of those for clients.
+            all.extend(strings(&["--cluster-port", &free_port().to_string()]));
+        }
         Server::start("redis-server", all, port, folder)
     }
 
