@@ -187,29 +187,23 @@ class Pymemcache:
             self.client.delete(key, noreply=False)
 
 
-#: One call of pylibmc at a time in this process: with several at once, even on connections of their own, `gets` at
-#: times finds nothing where there is a record (seen with pylibmc 1.6.3, libmemcached 1.0.16, once one of them writes).
-PYLIBMC = threading.Lock()
-
-
 class Pylibmc:
     """pylibmc's `Client`: a clone of it, with numbers for comparing switched on."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
+        # One clone has one socket, which threads must not share.
+        self.turn = threading.Lock()
         self.clone: Any = None
         self.process: int | None = None
 
     def gets(self, key: str) -> tuple[bytes, Any] | None:
-        for _ in range(TRIES):
-            with self._turn() as clone:
-                data, unique = clone.gets(key)
-                if data is not None:
-                    return as_bytes(data), unique
-                # The application's own calls do not wait for their turn.
-                if clone.get(key) is None:
-                    return None
-        raise TimeoutError("the client contradicts itself on whether there is a record")
+        # A key that pylibmc has to encode for `gets` is given back before it is sent (1.6.3), so that it asks for
+        # whatever another thread writes there; bytes stay.
+        encoded = key.encode()
+        with self._turn() as clone:
+            data, unique = clone.gets(encoded)
+        return None if data is None else (as_bytes(data), unique)
 
     def add(self, key: str, data: bytes, expiry: int) -> bool:
         with self._turn() as clone:
@@ -242,7 +236,7 @@ class Pylibmc:
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[Any]:
-        with PYLIBMC:
+        with self.turn:
             if self.process != os.getpid():
                 self.clone = self.client.clone()
                 self.clone.behaviors = {"cas": True}
