@@ -596,3 +596,20 @@ async fn a_backup_made_of_links_stays_as_it_is() {
     }
     assert_eq!(fs::read(&backup).unwrap(), bytes);
 }
+
+#[tokio::test]
+async fn a_touch_leaves_a_backup_made_of_links_as_it_is() {
+    let setup = setup();
+    setup.write("first").await;
+    let before = setup.store.load(&setup.key).await.unwrap().unwrap();
+    let backup = setup.folder.path().join("backup");
+    fs::hard_link(setup.own(), &backup).unwrap();
+    let bytes = fs::read(&backup).unwrap();
+    let later = setup.later() + Duration::from_secs(60);
+    let touched = setup.store.touch(&setup.key, later).await.unwrap();
+    assert_eq!(touched, Touched::Done);
+    let after = setup.store.load(&setup.key).await.unwrap().unwrap();
+    assert_eq!(after.expires, Some(later));
+    assert!(after.version == before.version && after.blob == before.blob);
+    assert_eq!(fs::read(&backup).unwrap(), bytes);
+}

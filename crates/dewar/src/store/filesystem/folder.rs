@@ -1,6 +1,6 @@
 //! Files, temporary files and locks of a session folder.
 
-use std::fs::{DirBuilder, File, Permissions};
+use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -183,15 +183,31 @@ impl Folder {
         bytes: &[u8],
         _locked: &Lock,
     ) -> io::Result<bool> {
-        let file = match open(path, OFlags::WRONLY, 0) {
-            // Another user's: a file of one's own can take its place, if the folder lets it.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
-            file => file?,
-        };
-        if !self.is_ours_alone(&file)? {
-            return Ok(false);
+        match open_alone(path)? {
+            Some((file, metadata)) if self.is_ours(&metadata) => {
+                self.apply_mode(&file)?;
+                self.write_at(&file, at, bytes)
+            }
+            _ => Ok(false),
         }
-        self.apply_mode(&file)?;
+    }
+
+    /// Moves the expiry in a record's file, if it may be written into: whether it was. Its subfolder must be locked.
+    pub(super) fn touch_in(
+        &self,
+        path: &Path,
+        at: u64,
+        expiry: &[u8],
+        _locked: &Lock,
+    ) -> io::Result<bool> {
+        match open_alone(path)? {
+            // Another user's stays theirs: it is told nothing.
+            Some((file, _)) => self.write_at(&file, at, expiry),
+            None => Ok(false),
+        }
+    }
+
+    fn write_at(&self, file: &File, at: u64, bytes: &[u8]) -> io::Result<bool> {
         file.write_all_at(bytes, at)?;
         match self.durability {
             Durability::Process => {}
@@ -200,15 +216,10 @@ impl Folder {
         Ok(true)
     }
 
-    /// Whether a file is nobody's under another name too, such as a backup's that is made of links, and no more may read it than
-    /// the mode allows, nor did another user make it.
-    fn is_ours_alone(&self, file: &File) -> io::Result<bool> {
-        let metadata = file.metadata()?;
+    /// Whether no more may read a file than the mode allows, nor did another user make it.
+    fn is_ours(&self, metadata: &Metadata) -> bool {
         let ours = metadata.uid() == rustix::process::geteuid().as_raw();
-        Ok(metadata.is_file()
-            && metadata.nlink() == 1
-            && ours
-            && metadata.mode() & 0o7777 & !self.mode == 0)
+        ours && metadata.mode() & 0o7777 & !self.mode == 0
     }
 
     /// Writes a file that is yet to get its place. Whoever calls holds the lock under which this name is used.
@@ -307,6 +318,18 @@ pub(super) fn open(path: &Path, flags: OFlags, mode: u32) -> io::Result<File> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let descriptor = rustix::fs::open(path, flags, Mode::from_raw_mode(mode as RawMode))?;
     Ok(File::from(descriptor))
+}
+
+/// Opens a file to write into it; `None` if it may not be, or has another name too, such as a backup's that is made of links.
+fn open_alone(path: &Path) -> io::Result<Option<(File, Metadata)>> {
+    let file = match open(path, OFlags::WRONLY, 0) {
+        // Another user's: a file of one's own can take its place, if the folder lets it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        file => file?,
+    };
+    let metadata = file.metadata()?;
+    let alone = metadata.is_file() && metadata.nlink() == 1;
+    Ok(alone.then_some((file, metadata)))
 }
 
 /// Lets two files change places, in one step.

@@ -33,11 +33,8 @@ mod sweep;
 use std::fmt::{self, Debug};
 use std::io;
 use std::mem;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-
-use rustix::fs::OFlags;
 
 use crate::clock::{Clock, SystemClock};
 use crate::{Error, ErrorKind, OsRandom, Random, Result, UnixTime};
@@ -251,6 +248,23 @@ impl FilesystemStore {
         Ok(Version::token(version))
     }
 
+    fn touch_own(
+        &self,
+        key: &Key,
+        name: &Name,
+        stored: &Stored,
+        expires: UnixTime,
+        lock: &Lock,
+    ) -> io::Result<()> {
+        let folder = &self.0.folder;
+        let moved = record::expiry_bytes(expires);
+        if folder.touch_in(&folder.path(name), stored.expiry_at(), &moved, lock)? {
+            return Ok(());
+        }
+        let file = record::file(key.expose(), &stored.data(), expires, stored.version);
+        folder.write(name, &file, lock)
+    }
+
     /// Removes cachelib's files for the key. The subfolder must be locked.
     fn remove_legacy(&self, key: &Key, name: &Name) -> io::Result<()> {
         let folder = &self.0.folder;
@@ -395,19 +409,14 @@ impl ImmediateStore for FilesystemStore {
 
     fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
         let name = Name::of(key.expose().as_bytes());
-        let _lock = self.lock(&name)?;
+        let lock = self.lock(&name)?;
         let now = self.0.clock.now();
         let found = self.find(key, &name, now).map_err(self.failed("read"))?;
         let touched = match found {
             Found::Nothing => Ok(false),
-            Found::Own(stored) => {
-                let path = self.0.folder.path(&name);
-                folder::open(&path, OFlags::WRONLY, 0)
-                    .and_then(|file| {
-                        file.write_all_at(&record::expiry_bytes(expires), stored.expiry_at())
-                    })
-                    .map(|()| true)
-            }
+            Found::Own(stored) => self
+                .touch_own(key, &name, &stored, expires, &lock)
+                .map(|()| true),
             Found::Legacy(legacy) => self
                 .0
                 .folder
