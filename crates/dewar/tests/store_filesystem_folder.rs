@@ -613,3 +613,20 @@ async fn a_touch_leaves_a_backup_made_of_links_as_it_is() {
     assert!(after.version == before.version && after.blob == before.blob);
     assert_eq!(fs::read(&backup).unwrap(), bytes);
 }
+
+#[tokio::test]
+async fn a_subfolder_that_cannot_be_looked_into_keeps_no_other_from_being_cleaned() {
+    let setup = setup();
+    setup.write("data").await;
+    setup.clock.advance(Duration::from_secs(3600));
+    // It comes before that of the session.
+    fs::write(setup.folder.path().join("dewar.__wz_cache/00"), "").unwrap();
+    let now = setup.clock.now();
+    assert!(setup.store.delete_expired(now, 1000).await.is_err());
+    let mut steps = 0;
+    while setup.own().exists() {
+        setup.store.delete_expired(now, 1000).await.unwrap();
+        steps += 1;
+        assert!(steps < 10);
+    }
+}

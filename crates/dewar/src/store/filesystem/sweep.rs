@@ -49,7 +49,8 @@ impl Sweep {
                     self.place = self.first;
                     return Ok(Purged::Finished(removed as u64));
                 }
-                self.files = open_folder(folder, self.place)?;
+                // One that cannot be looked into keeps the next step from none of the others.
+                self.files = open_folder(folder, self.place).inspect_err(|_| self.place += 1)?;
                 if self.files.is_none() {
                     self.place += 1;
                 }
