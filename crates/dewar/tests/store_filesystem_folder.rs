@@ -630,3 +630,55 @@ async fn a_subfolder_that_cannot_be_looked_into_keeps_no_other_from_being_cleane
         assert!(steps < 10);
     }
 }
+
+impl Setup {
+    /// The keys that a listing brings, with their expiry.
+    async fn listed(&self) -> Vec<(Key, UnixTime)> {
+        let page = self.store.list("", Cursor::start(), 10).await.unwrap();
+        let entries = page.unwrap().entries.into_iter();
+        entries
+            .map(|entry| (entry.key, entry.expires.unwrap()))
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_which_only_the_first_half_was_copied_is_listed_and_removed_when_it_expires() {
+    let setup = setup();
+    setup.write("data").await;
+    let whole = fs::read(setup.own()).unwrap();
+    let end_of_data = whole.windows(4).position(|part| part == b"data").unwrap() + 4;
+    for end in [end_of_data, whole.len() / 2 + 10, whole.len() - 1] {
+        fs::write(setup.own(), &whole[..end]).unwrap();
+        assert_eq!(setup.data().await.unwrap(), b"data");
+        let expected = [(setup.key.clone(), setup.later())];
+        assert_eq!(setup.listed().await, expected, "cut at {end}");
+    }
+    fs::write(setup.own(), &whole[..end_of_data]).unwrap();
+    setup.clock.advance(Duration::from_secs(3600));
+    assert_eq!(setup.purge().await, 1);
+    assert!(!setup.own().exists());
+}
+
+#[tokio::test]
+async fn a_write_that_was_cut_off_changes_no_expiry_in_the_listing() {
+    let setup = setup();
+    setup.write("first").await;
+    setup.write("second").await;
+    let before = fs::read(setup.own()).unwrap();
+    let seen = setup.store.load(&setup.key).await.unwrap().unwrap();
+    let soon = setup.clock.now() + Duration::from_secs(60);
+    let third = setup
+        .store
+        .replace(&setup.key, "third".into(), soon, &seen.version)
+        .await;
+    assert!(matches!(third.unwrap(), Replaced::Done(_)));
+    let after = fs::read(setup.own()).unwrap();
+    let data = after.windows(5).position(|part| part == b"third").unwrap();
+    fs::write(setup.own(), [&after[..data], &before[data..]].concat()).unwrap();
+    let expected = [(setup.key.clone(), setup.later())];
+    assert_eq!(setup.listed().await, expected);
+    setup.clock.advance(Duration::from_secs(60));
+    let expires = seen.expires.unwrap();
+    assert_eq!(setup.listed().await, [(setup.key.clone(), expires)]);
+}

@@ -49,6 +49,50 @@ fn whoever_reads_gets_the_session_asked_for_and_whole() {
     }
 }
 
+/// A process may be stopped between any two bytes that it writes, for longer than many looks take.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_session_is_there_while_whoever_moves_its_expiry_is_held_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FilesystemStore::at(folder.path()).open().unwrap();
+    let key = neighbours(1).remove(0);
+    write(&store, &key, "data");
+    let own = folder.path().join("dewar.__wz_cache");
+    let mut files = std::fs::read_dir(own.join("00")).unwrap();
+    let path = files.next().unwrap().unwrap().path();
+    let whole = std::fs::read(&path).unwrap();
+    let millis = EXPIRES.millis().to_le_bytes();
+    let expiry = whole.windows(8).position(|part| part == millis).unwrap();
+
+    let lock = std::fs::File::open(own.join("locks/00")).unwrap();
+    lock.lock().unwrap();
+    let mut torn = whole.clone();
+    torn[expiry..expiry + 8].copy_from_slice(&(EXPIRES.millis() + 1000).to_le_bytes());
+    std::fs::write(&path, torn).unwrap();
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| store.load(&key).unwrap());
+        let list = scope.spawn(|| store.list("", Cursor::start(), 10).unwrap().unwrap());
+        while !(load.is_finished() || list.is_finished()) && waiters(&lock) < 2 {
+            std::thread::yield_now();
+        }
+        std::fs::write(&path, whole).unwrap();
+        lock.unlock().unwrap();
+        assert_eq!(load.join().unwrap().unwrap().blob, "data");
+        assert_eq!(list.join().unwrap().entries.len(), 1);
+    });
+}
+
+/// How many wait for a lock.
+#[cfg(target_os = "linux")]
+fn waiters(lock: &std::fs::File) -> usize {
+    use std::os::unix::fs::MetadataExt;
+
+    let inode = format!(":{} ", lock.metadata().unwrap().ino());
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    let waiting = locks.lines().filter(|line| line.contains("->"));
+    waiting.filter(|line| line.contains(&inode)).count()
+}
+
 /// Keys whose records lie in one subfolder, by the first byte of their SHA-256, where they share what is made there.
 fn neighbours(number: usize) -> Vec<Key> {
     let keys = (0..).map(|at| format!("session:{at:043}"));

@@ -354,10 +354,10 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// As [`read`], in one read where that brings what `is_whole` recognises; most records are small.
+/// As [`read`], in one read where that brings what is enough; most records are small.
 pub(super) fn read_record(
     path: &Path,
-    is_whole: impl Fn(&[u8]) -> bool,
+    is_enough: impl Fn(&[u8]) -> bool,
 ) -> io::Result<Option<Vec<u8>>> {
     let file = match open(path, OFlags::RDONLY, 0) {
         Err(error) if is_absent(&error) => return Ok(None),
@@ -365,7 +365,7 @@ pub(super) fn read_record(
     };
     let mut bytes = Vec::with_capacity(SMALL);
     match rustix::io::read(&file, spare_capacity(&mut bytes)) {
-        Ok(length) if length < SMALL && is_whole(&bytes) => Ok(Some(bytes)),
+        Ok(_) if is_enough(&bytes) => Ok(Some(bytes)),
         // A folder, a pipe, a signal: what is looked at closely tells.
         _ => read_rest(file, bytes),
     }

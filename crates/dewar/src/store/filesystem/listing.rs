@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::UnixTime;
 use crate::store::{Cursor, Entry, Key, Page};
 
-use super::folder::{Folder, LOOKS, Name};
+use super::folder::{Folder, Name};
 use super::record;
 
 /// How many files one page looks at, at most.
@@ -34,7 +34,7 @@ pub(super) fn page(
         };
         for name in names(folder, subfolder, after)? {
             let path = folder.subfolder(subfolder).join(&name);
-            entries.extend(entry(folder, &path, prefix, now)?);
+            entries.extend(entry(folder, subfolder, &path, prefix, now)?);
             seen += 1;
             if entries.len() >= limit || seen == STEP {
                 let place = [&[subfolder], name.as_bytes()].concat();
@@ -66,16 +66,17 @@ fn names(folder: &Folder, subfolder: u8, after: &str) -> io::Result<Vec<String>>
     Ok(names)
 }
 
-fn entry(folder: &Folder, path: &Path, prefix: &str, now: UnixTime) -> io::Result<Option<Entry>> {
-    // None may be one that a touch is at.
-    let found = (0..LOOKS).find_map(|_| record::summary(path).transpose());
-    let Some((summary, start)) = found.transpose()? else {
+fn entry(
+    folder: &Folder,
+    subfolder: u8,
+    path: &Path,
+    prefix: &str,
+    now: UnixTime,
+) -> io::Result<Option<Entry>> {
+    let Some(summary) = record::checked_summary(folder, subfolder, path)? else {
         return Ok(None);
     };
-    let key = summary
-        .key(&start)
-        .and_then(|key| std::str::from_utf8(key).ok());
-    let wanted = key.filter(|key| {
+    let wanted = std::str::from_utf8(&summary.key).ok().filter(|key| {
         folder.path(&Name::of(key.as_bytes())) == path
             && key.starts_with(prefix)
             && summary.expires > now

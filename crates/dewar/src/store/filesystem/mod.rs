@@ -32,7 +32,6 @@ mod sweep;
 
 use std::fmt::{self, Debug};
 use std::io;
-use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -45,9 +44,9 @@ use super::{
     Capabilities, Created, Cursor, Deleted, Expiry, ImmediateStore, Key, Listing, Page, Purged,
     Record, Replaced, Sharing, Touched, Version,
 };
-use folder::{Folder, LARGEST, LOOKS, Lock, Name};
+use folder::{Folder, LARGEST, Lock, Name};
 use legacy::Legacy;
-use record::Stored;
+use record::{Look, Stored};
 use sweep::Sweep;
 
 /// A store of one file per session, used by several processes at once. Clones share the search for expired files.
@@ -169,46 +168,48 @@ impl FilesystemStore {
     }
 
     /// What lives under the key. Without the lock it may have changed when this returns.
-    fn find(&self, key: &Key, name: &Name, now: UnixTime) -> io::Result<Found> {
+    fn find(&self, key: &Key, name: &Name, locked: Option<&Lock>) -> io::Result<Found> {
         let folder = &self.0.folder;
-        let path = folder.path(name);
-        if let Some(verdict) = self.find_own(&path, key, now)? {
+        let now = self.0.clock.now();
+        if let Some(verdict) = self.find_own(key, name, now, locked)? {
             return Ok(verdict);
         }
         if let Some(legacy) = legacy::find(folder, key.expose().as_bytes(), name, now)? {
             return Ok(Found::Legacy(legacy));
         }
         // Between the two looks it may have moved from there to here.
-        Ok(self.find_own(&path, key, now)?.unwrap_or(Found::Nothing))
+        let verdict = self.find_own(key, name, now, locked)?;
+        Ok(verdict.unwrap_or(Found::Nothing))
     }
 
     /// `None` if Dewar has no file for the key; a file decides, also one that is expired or damaged.
-    fn find_own(&self, path: &Path, key: &Key, now: UnixTime) -> io::Result<Option<Found>> {
-        let mut cut_off = None;
-        for _ in 0..LOOKS {
-            let Some(file) = folder::read_record(path, Stored::is_whole)? else {
-                return Ok(None);
-            };
-            // Any other may be one that a touch is at.
-            let Some(stored) =
-                Stored::read(file).filter(|stored| stored.key() == key.expose().as_bytes())
-            else {
-                continue;
-            };
-            // A write may be under way, and others were between the one that is seen and it. What is so twice is so.
-            let seen = stored.unfinished.map(|number| (number, stored.version));
-            if seen.is_some() && mem::replace(&mut cut_off, seen) != seen {
-                continue;
+    fn find_own(
+        &self,
+        key: &Key,
+        name: &Name,
+        now: UnixTime,
+        locked: Option<&Lock>,
+    ) -> io::Result<Option<Found>> {
+        let folder = &self.0.folder;
+        let path = folder.path(name);
+        let look = match locked {
+            Some(_) => record::look(&path)?,
+            None => record::look_closely(folder, name.subfolder(), &path)?,
+        };
+        match look {
+            Look::Absent => return Ok(None),
+            Look::Record(stored) if stored.key() == key.expose().as_bytes() => {
+                let lives = stored.expires > now;
+                return Ok(Some(if lives {
+                    Found::Own(stored)
+                } else {
+                    Found::Nothing
+                }));
             }
-            let lives = stored.expires > now;
-            return Ok(Some(if lives {
-                Found::Own(stored)
-            } else {
-                Found::Nothing
-            }));
+            Look::Record(_) | Look::Unclear => {}
         }
         tracing::warn!(
-            folder = %self.0.folder.root.display(),
+            folder = %folder.root.display(),
             "a session's file is damaged and counts as absent"
         );
         Ok(Some(Found::Nothing))
@@ -363,14 +364,14 @@ impl Found {
 impl ImmediateStore for FilesystemStore {
     fn load(&self, key: &Key) -> Result<Option<Record>> {
         let name = Name::of(key.expose().as_bytes());
-        let found = self.find(key, &name, self.0.clock.now());
+        let found = self.find(key, &name, None);
         Ok(found.map_err(self.failed("read"))?.into_record())
     }
 
     fn create(&self, key: &Key, blob: &[u8], expires: UnixTime) -> Result<Created> {
         let name = Name::of(key.expose().as_bytes());
         let lock = self.lock(&name)?;
-        let found = self.find(key, &name, self.0.clock.now());
+        let found = self.find(key, &name, Some(&lock));
         if found.map_err(self.failed("read"))?.version().is_some() {
             return Ok(Created::Taken);
         }
@@ -387,7 +388,7 @@ impl ImmediateStore for FilesystemStore {
     ) -> Result<Replaced> {
         let name = Name::of(key.expose().as_bytes());
         let lock = self.lock(&name)?;
-        let found = self.find(key, &name, self.0.clock.now());
+        let found = self.find(key, &name, Some(&lock));
         let found = found.map_err(self.failed("read"))?;
         match found.version() {
             None => return Ok(Replaced::Gone),
@@ -410,19 +411,18 @@ impl ImmediateStore for FilesystemStore {
     fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
         let name = Name::of(key.expose().as_bytes());
         let lock = self.lock(&name)?;
-        let now = self.0.clock.now();
-        let found = self.find(key, &name, now).map_err(self.failed("read"))?;
-        let touched = match found {
-            Found::Nothing => Ok(false),
-            Found::Own(stored) => self
-                .touch_own(key, &name, &stored, expires, &lock)
-                .map(|()| true),
-            Found::Legacy(legacy) => self
-                .0
-                .folder
-                .lock_legacy()
-                .and_then(|locked| legacy::touch(&legacy, expires, now, &locked)),
-        };
+        let found = self.find(key, &name, Some(&lock));
+        let found = found.map_err(self.failed("read"))?;
+        let touched =
+            match found {
+                Found::Nothing => Ok(false),
+                Found::Own(stored) => self
+                    .touch_own(key, &name, &stored, expires, &lock)
+                    .map(|()| true),
+                Found::Legacy(legacy) => self.0.folder.lock_legacy().and_then(|locked| {
+                    legacy::touch(&legacy, expires, self.0.clock.now(), &locked)
+                }),
+            };
         match touched.map_err(self.failed("write to"))? {
             true => Ok(Touched::Done),
             false => Ok(Touched::Gone),
@@ -439,7 +439,7 @@ impl ImmediateStore for FilesystemStore {
     fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
         let name = Name::of(key.expose().as_bytes());
         let lock = self.lock(&name)?;
-        let found = self.find(key, &name, self.0.clock.now());
+        let found = self.find(key, &name, Some(&lock));
         match found.map_err(self.failed("read"))?.version() {
             None => return Ok(Deleted::Gone),
             Some(version) if version != *seen => return Ok(Deleted::Conflict),

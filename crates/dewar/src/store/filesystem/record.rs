@@ -28,11 +28,12 @@
 //! a folder changes that.
 
 use std::io;
+use std::mem;
 use std::path::Path;
 
 use bytes::Bytes;
 
-use super::folder::{self, LARGEST};
+use super::folder::{self, Folder, LARGEST, LOOKS};
 use crate::UnixTime;
 
 /// The bytes before the key.
@@ -44,9 +45,6 @@ const HEAD: usize = 48;
 const LARGEST_IN_HALVES: usize = 32 << 10;
 /// Room is had in steps of so many bytes: a session that grows by little stays where it is.
 const STEP: usize = 256;
-
-/// Enough for both heads of most files.
-const USUAL: usize = 1024;
 
 const MAGIC: &[u8; 8] = b"DEWARv2\n";
 
@@ -96,7 +94,7 @@ impl Stored {
         Layout::read(file).is_some_and(|layout| match layout.room {
             0 => Head::read(file, layout.first())
                 .is_some_and(|head| head.at + HEAD + head.length == file.len()),
-            room => layout.first() + 2 * (HEAD + room) == file.len(),
+            room => layout.last() + HEAD + room == file.len(),
         })
     }
 
@@ -170,8 +168,16 @@ impl Layout {
     /// Where the halves begin.
     fn halves(&self) -> impl Iterator<Item = usize> + use<> {
         let first = self.first();
-        let second = (self.room > 0).then_some(first + HEAD + self.room);
+        let second = (self.room > 0).then(|| self.last());
         std::iter::once(first).chain(second)
+    }
+
+    /// Where the last half begins.
+    fn last(&self) -> usize {
+        match self.room {
+            0 => self.first(),
+            room => self.first() + HEAD + room,
+        }
     }
 
     /// What the check of a half must be; `None` if not all of it is there.
@@ -217,52 +223,114 @@ impl Head {
     }
 }
 
-/// What the start of a file says of it, which is not checked.
+/// What is found by somebody who reads a record's file while others may write to it.
+pub(super) enum Look {
+    Absent,
+    Record(Stored),
+    /// Nothing whole, however often it was looked at: the file is damaged, or others write to it all the time.
+    Unclear,
+}
+
+/// Looks at the file at a path.
+pub(super) fn look(path: &Path) -> io::Result<Look> {
+    let mut cut_off = None;
+    for _ in 0..LOOKS {
+        let Some(file) = folder::read_record(path, Stored::is_whole)? else {
+            return Ok(Look::Absent);
+        };
+        // Any other may be one that a touch is at.
+        let Some(stored) = Stored::read(file) else {
+            continue;
+        };
+        // A write may be under way, and others were between the one that is seen and it. What is so twice is so.
+        let seen = stored.unfinished.map(|number| (number, stored.version));
+        if seen.is_some() && mem::replace(&mut cut_off, seen) != seen {
+            continue;
+        }
+        return Ok(Look::Record(stored));
+    }
+    Ok(Look::Unclear)
+}
+
+/// As [`look`], and once more under the lock of its subfolder if that found nothing clear: then nobody writes.
+pub(super) fn look_closely(folder: &Folder, subfolder: u8, path: &Path) -> io::Result<Look> {
+    match look(path)? {
+        Look::Unclear => {
+            let _lock = folder.lock(subfolder)?;
+            look(path)
+        }
+        found => Ok(found),
+    }
+}
+
+/// What a file says of the record in it, without the data.
 pub(super) struct Summary {
+    pub(super) key: Vec<u8>,
     pub(super) expires: UnixTime,
     pub(super) length: u64,
-    key_length: usize,
+    room: usize,
 }
 
 impl Summary {
-    /// Reads the start of a file; an error with the number of bytes that it takes if there are not enough.
-    pub(super) fn read(start: &[u8]) -> Result<Option<Summary>, usize> {
-        let Some(layout) = Layout::read(start) else {
-            return Ok(None);
-        };
-        let needed = layout.halves().last().unwrap_or_default() + HEAD;
-        if start.len() < needed {
-            return Err(needed);
-        }
+    /// Reads the start of a file, which is not checked.
+    fn read(start: &[u8]) -> Option<Summary> {
+        let layout = Layout::read(start)?;
         let heads = layout.halves().filter_map(|at| Head::read(start, at));
         let latest = heads
             .filter(|head| head.expires.is_some())
-            .reduce(|one, other| if other.is_after(&one) { other } else { one });
-        Ok(latest.and_then(|head| {
-            Some(Summary {
-                expires: head.expires?,
-                length: head.length as u64,
-                key_length: layout.key_length,
-            })
-        }))
+            .reduce(|one, other| if other.is_after(&one) { other } else { one })?;
+        Some(Summary {
+            key: start[START..START + layout.key_length].to_vec(),
+            expires: latest.expires?,
+            length: latest.length as u64,
+            room: layout.room,
+        })
     }
 
-    pub(super) fn key<'s>(&self, start: &'s [u8]) -> Option<&'s [u8]> {
-        start.get(START..START + self.key_length)
+    fn of(stored: &Stored) -> Summary {
+        Summary {
+            key: stored.key().to_vec(),
+            expires: stored.expires,
+            length: stored.length as u64,
+            room: stored.layout.room,
+        }
+    }
+
+    /// Whether the heads of all halves are in the start of a file.
+    fn is_in(start: &[u8]) -> bool {
+        let layout = Layout::read(start);
+        layout.is_some_and(|layout| Head::read(start, layout.last()).is_some())
     }
 }
 
-/// What the start of the file at a path says of it, with that start; `None` if it says nothing.
-pub(super) fn summary(path: &Path) -> io::Result<Option<(Summary, Vec<u8>)>> {
-    let mut length = USUAL;
-    while let Some(start) = folder::read_start(path, length)? {
-        match Summary::read(&start) {
-            Ok(summary) => return Ok(summary.map(|summary| (summary, start))),
-            Err(needed) if length < needed && start.len() == length => length = needed.min(1 << 20),
-            Err(_) => return Ok(None),
-        }
+/// What the file at a path says of itself, which is not checked; `None` if it says nothing.
+pub(super) fn summary(path: &Path) -> io::Result<Option<Summary>> {
+    let start = folder::read_record(path, Summary::is_in)?;
+    Ok(start.as_deref().and_then(Summary::read))
+}
+
+/// What is in the file at a path; `None` if it is no whole record. Of large data the start has to be enough: they were
+/// written before the file got its place.
+pub(super) fn checked_summary(
+    folder: &Folder,
+    subfolder: u8,
+    path: &Path,
+) -> io::Result<Option<Summary>> {
+    let Some(start) = folder::read_record(path, Summary::is_in)? else {
+        return Ok(None);
+    };
+    if let Some(large) = Summary::read(&start).filter(|summary| summary.room == 0) {
+        return Ok(Some(large));
     }
-    Ok(None)
+    if let Some(stored) = Stored::read(start)
+        && stored.unfinished.is_none()
+    {
+        return Ok(Some(Summary::of(&stored)));
+    }
+    Ok(match look_closely(folder, subfolder, path)? {
+        Look::Record(stored) => Some(Summary::of(&stored)),
+        Look::Absent | Look::Unclear => None,
+    })
 }
 
 /// The bytes of a file of one half.
@@ -486,14 +554,14 @@ mod tests {
     #[test]
     fn the_start_of_a_file_says_what_is_in_it() {
         let whole = written(&[b"before", b"some data"]);
-        let needed = Summary::read(&whole[..48]).err().unwrap();
-        assert_eq!(needed, 32 + 48 + 256 + 48);
-        let summary = Summary::read(&whole[..needed]).unwrap().unwrap();
+        let needed = 32 + 48 + 256 + 48;
+        assert!(!Summary::is_in(&whole[..needed - 1]) && Summary::is_in(&whole[..needed]));
+        let summary = Summary::read(&whole[..needed]).unwrap();
         assert_eq!((summary.expires, summary.length), (EXPIRES, 9));
-        assert_eq!(summary.key(&whole), Some(&b"session:key"[..]));
-        let summary = Summary::read(&first(b"one")).unwrap().unwrap();
+        assert_eq!(summary.key, b"session:key");
+        let summary = Summary::read(&first(b"one")).unwrap();
         assert_eq!(summary.length, 3);
-        assert!(matches!(Summary::read(b"a text"), Ok(None)));
+        assert!(Summary::read(b"a text").is_none());
     }
 
     #[test]
@@ -527,6 +595,7 @@ mod tests {
         fn no_bytes_make_it_panic(start in prop_oneof![Just(&MAGIC[..]), Just(&b""[..])], rest: Vec<u8>) {
             let file = [start, &rest].concat();
             drop(Summary::read(&file));
+            Summary::is_in(&file);
             Stored::is_whole(&file);
             drop(Stored::read(file));
         }
@@ -539,6 +608,7 @@ mod tests {
         ) {
             let file = [&MAGIC[..], &key_length.to_le_bytes(), &room.to_le_bytes(), &rest].concat();
             drop(Summary::read(&file));
+            Summary::is_in(&file);
             Stored::is_whole(&file);
             drop(Stored::read(file));
         }

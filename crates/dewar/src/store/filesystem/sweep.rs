@@ -93,7 +93,7 @@ fn remove_expired(folder: &Folder, subfolder: u8, path: &Path, now: UnixTime) ->
         folder.remove(path)?;
         return Ok(false);
     }
-    if record::summary(path)?.is_none_or(|(summary, _)| summary.expires > now) {
+    if record::summary(path)?.is_none_or(|summary| summary.expires > now) {
         return Ok(false);
     }
     // Somebody may have touched or replaced it since.
