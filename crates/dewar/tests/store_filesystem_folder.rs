@@ -640,6 +640,16 @@ impl Setup {
             .map(|entry| (entry.key, entry.expires.unwrap()))
             .collect()
     }
+
+    /// Overwrites the session's file, of which nobody was at work for this long.
+    fn damage(&self, file: &[u8], idle: Duration) {
+        fs::write(self.own(), file).unwrap();
+        let written = std::time::UNIX_EPOCH
+            + Duration::from_millis(u64::try_from(self.clock.now().millis()).unwrap())
+            - idle;
+        let open = fs::File::options().write(true).open(self.own()).unwrap();
+        open.set_modified(written).unwrap();
+    }
 }
 
 #[tokio::test]
@@ -681,4 +691,59 @@ async fn a_write_that_was_cut_off_changes_no_expiry_in_the_listing() {
     setup.clock.advance(Duration::from_secs(60));
     let expires = seen.expires.unwrap();
     assert_eq!(setup.listed().await, [(setup.key.clone(), expires)]);
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_damaged_file_is_removed_when_it_can_be_of_use_to_nobody() {
+    const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let setup = setup();
+    setup.write("some data").await;
+    let whole = fs::read(setup.own()).unwrap();
+    let data = whole.windows(4).position(|part| part == b"some").unwrap();
+    let damaged: [&[u8]; 6] = [
+        b"",
+        &[0; 4096],
+        &whole[..5],
+        &whole[..20],
+        &whole[..data],
+        &[&whole[..data], &[0; 100]].concat(),
+    ];
+    // Its expiry is still to come, where it is told, or somebody may be at it.
+    for file in damaged {
+        setup.damage(file, MONTH - DAY);
+        assert_eq!((setup.data().await, setup.purge().await), (None, 0));
+        setup.damage(&whole[..data], MONTH);
+        assert_eq!((setup.data().await, setup.purge().await), (None, 0));
+    }
+    setup.clock.advance(Duration::from_secs(3600));
+    for file in damaged {
+        setup.damage(file, MONTH - DAY);
+        assert_eq!(setup.purge().await, 0);
+        setup.damage(file, MONTH);
+        assert_eq!(setup.purge().await, 1);
+        assert!(!setup.own().exists());
+    }
+    // What does not look like Dewar's, or comes from a later version of it, is left alone.
+    for file in [&b"a text"[..], b"DEWARv9\n and more"] {
+        setup.damage(file, MONTH);
+        assert_eq!(setup.purge().await, 0);
+        assert!(setup.own().exists());
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_that_is_removed_leaves_no_session_of_cachelibs_to_live_again() {
+    let setup = setup();
+    setup.write("some data").await;
+    let mut file = fs::read(setup.own()).unwrap();
+    let data = file.windows(4).position(|part| part == b"some").unwrap();
+    file[data] ^= 1;
+    setup.clock.advance(Duration::from_secs(3600));
+    setup.damage(&file, Duration::from_secs(32 * 24 * 3600));
+    for name in NAMES {
+        setup.write_legacy(name, None);
+    }
+    assert_eq!((setup.data().await, setup.purge().await), (None, 1));
+    assert_eq!(setup.data().await, None);
 }

@@ -13,7 +13,9 @@
 //! * **Writes** go into that half of a record's file that the last one did not go into, so that a process that is killed, and a
 //!   machine that goes down, leave the record as it was before or as it is after. That costs a tenth of a new file that takes
 //!   the old one's place, as is made for a new session and for one that has outgrown its file: ext4 begins to write such a
-//!   file to the disk at once. A file that is damaged nevertheless counts as absent, with a warning.
+//!   file to the disk at once.
+//! * **A damaged file** counts as absent, with a warning. It is removed as expired ones are, once nobody has written to it for
+//!   a month and no expiry that it tells is still to come.
 //! * **Compare and replace** is made under an advisory lock (`flock`) of the record's subfolder; a process that
 //!   dies loses its lock. Readers take none. The folder must not lie on a file system without locks.
 //! * **Nothing here waits for the disk**, unless asked to ([`Durability`]): a load takes microseconds, a

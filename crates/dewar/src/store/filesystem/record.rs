@@ -223,6 +223,33 @@ impl Head {
     }
 }
 
+/// What is left in a file that holds nothing whole.
+pub(super) struct Remains {
+    pub(super) key: Option<Vec<u8>>,
+    /// The later one of what its halves say.
+    pub(super) expires: Option<UnixTime>,
+}
+
+impl Remains {
+    /// Reads what there is; `None` if nothing shows that it was such a file, unless a machine that went down left it empty.
+    pub(super) fn read(file: &[u8]) -> Option<Remains> {
+        let empty = file.iter().all(|byte| *byte == 0);
+        if !empty && !file.starts_with(MAGIC) && !MAGIC.starts_with(file) {
+            return None;
+        }
+        let layout = Layout::read(file);
+        let key = layout.and_then(|layout| file.get(START..START + layout.key_length));
+        let heads = layout.into_iter().flat_map(|layout| {
+            let halves = layout.halves();
+            halves.filter_map(|at| Head::read(file, at))
+        });
+        Some(Remains {
+            key: key.map(<[u8]>::to_vec),
+            expires: heads.filter_map(|head| head.expires).max(),
+        })
+    }
+}
+
 /// What is found by somebody who reads a record's file while others may write to it.
 pub(super) enum Look {
     Absent,
@@ -597,6 +624,7 @@ mod tests {
             drop(Summary::read(&file));
             Summary::is_in(&file);
             Stored::is_whole(&file);
+            drop(Remains::read(&file));
             drop(Stored::read(file));
         }
 
@@ -610,6 +638,7 @@ mod tests {
             drop(Summary::read(&file));
             Summary::is_in(&file);
             Stored::is_whole(&file);
+            drop(Remains::read(&file));
             drop(Stored::read(file));
         }
     }

@@ -4,16 +4,19 @@ use std::ffi::OsStr;
 use std::fs::ReadDir;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::UnixTime;
 use crate::store::Purged;
 
 use super::folder::{self, Folder, Name, UNFINISHED};
 use super::legacy;
-use super::record::{self, Stored};
+use super::record::{self, Remains, Stored};
 
 /// How many files one step looks at, at most.
 const STEP: usize = 256;
+/// How long a damaged file is left as it is: as long as a session of Flask's, if nothing else is set.
+const KEPT: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 /// The folder's root, with cachelib's files, comes after the 256 subfolders.
 const ROOT: u16 = 256;
 
@@ -93,19 +96,38 @@ fn remove_expired(folder: &Folder, subfolder: u8, path: &Path, now: UnixTime) ->
         folder.remove(path)?;
         return Ok(false);
     }
-    if record::summary(path)?.is_none_or(|summary| summary.expires > now) {
-        return Ok(false);
+    let is_record = path.file_name().is_some_and(|name| name.len() == 62);
+    match record::summary(path)? {
+        Some(summary) if summary.expires > now => return Ok(false),
+        None if !is_record => return Ok(false),
+        _ => {}
     }
     // Somebody may have touched or replaced it since.
     let _lock = folder.lock(subfolder)?;
-    let stored = folder::read(path)?.and_then(Stored::read);
-    let Some(stored) = stored.filter(|stored| stored.expires <= now) else {
+    let Some(file) = folder::read(path)? else {
         return Ok(false);
     };
+    let remains = Remains::read(&file);
+    let key = match (Stored::read(file), remains) {
+        (Some(stored), _) if stored.expires <= now => Some(stored.key().to_vec()),
+        (None, Some(remains)) if is_record && is_over(&remains, path, now)? => remains.key,
+        _ => return Ok(false),
+    };
     // First what a killed process may have left of the same session in cachelib's form: alone it would live again.
-    for legacy in legacy::paths(folder, stored.key(), &Name::of(stored.key())) {
-        folder.remove(&legacy)?;
+    let key = key.filter(|key| folder.path(&Name::of(key)) == path);
+    if let Some(key) = key {
+        for legacy in legacy::paths(folder, &key, &Name::of(&key)) {
+            folder.remove(&legacy)?;
+        }
     }
     folder.remove(path)?;
     Ok(true)
+}
+
+/// Whether what is left of a damaged file can be of use to nobody: it counts as absent as it is, and nobody is about to
+/// put back what belongs there.
+fn is_over(remains: &Remains, path: &Path, now: UnixTime) -> io::Result<bool> {
+    let written = UnixTime::from(std::fs::symlink_metadata(path)?.modified()?);
+    let expires = remains.expires.unwrap_or(UnixTime::EPOCH);
+    Ok(expires <= now && written + KEPT <= now)
 }
