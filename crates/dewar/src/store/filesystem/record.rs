@@ -134,8 +134,11 @@ impl Stored {
             version,
             number,
         );
-        // What was there is not left behind shorter data.
-        let before = Head::read(&self.file, other).map_or(0, |head| head.length.min(room));
+        // What was there is not left behind shorter data; a write that was cut off may have left what was before it as well.
+        let before = match self.unfinished {
+            Some(_) => room,
+            None => Head::read(&self.file, other).map_or(0, |head| head.length.min(room)),
+        };
         half.resize(half.len().max(HEAD + before), 0);
         Some((other as u64, half))
     }
@@ -158,7 +161,9 @@ impl Layout {
             key_length: number32(file, 8)? as usize,
             room: number32(file, 12)? as usize,
         };
-        (layout.room <= room_for(LARGEST_IN_HALVES)).then_some(layout)
+        let possible =
+            layout.room <= room_for(LARGEST_IN_HALVES) && layout.key_length as u64 <= LARGEST;
+        possible.then_some(layout)
     }
 
     fn first(&self) -> usize {
@@ -532,6 +537,24 @@ mod tests {
         let file = written(&[b"a long first one", b"second", b"third", b"4"]);
         let has = |text: &[u8]| file.windows(text.len()).any(|part| part == text);
         assert!(has(b"third") && !has(b"one") && !has(b"econd"));
+    }
+
+    #[test]
+    fn a_write_that_was_cut_off_leaves_nothing_that_it_was_to_overwrite() {
+        let before = written(&[b"a long first one", b"second"]);
+        let stored = Stored::read(before.clone()).unwrap();
+        let (at, half) = stored.next(b"3", EXPIRES, 3).unwrap();
+        let at = usize::try_from(at).unwrap();
+        let mut file = before;
+        // Its head is there, its data is not.
+        file[at..at + HEAD].copy_from_slice(&half[..HEAD]);
+        let stored = Stored::read(file.clone()).unwrap();
+        assert_eq!(stored.data(), &b"second"[..]);
+        let (at, half) = stored.next(b"4", EXPIRES, 4).unwrap();
+        let at = usize::try_from(at).unwrap();
+        file[at..at + half.len()].copy_from_slice(&half);
+        assert_eq!(data(file.clone()).as_deref(), Some(&b"4"[..]));
+        assert!(!file.windows(5).any(|part| part == b"first"));
     }
 
     #[test]
