@@ -10,8 +10,9 @@
 //!     locks/
 //! ```
 //!
-//! * **Writes** go into that half of a record's file that the last one did not go into, so that a process that is killed, and a
-//!   machine that goes down, leave the record as it was before or as it is after. That costs a tenth of a new file that takes
+//! * **Writes** go into that half of a record's file that the last one did not go into, so that a process that is killed
+//!   leaves the record as it was before or as it is after. So does a machine that goes down, unless the disk was at both halves
+//!   at that moment, which [`Durability::Machine`] excludes. That costs a tenth of a new file that takes
 //!   the old one's place, as is made for a new session and for one that has outgrown its file: ext4 begins to write such a
 //!   file to the disk at once.
 //! * **A damaged file** counts as absent, with a warning. It is removed as expired ones are, once nobody has written to it for
@@ -91,7 +92,8 @@ pub struct FilesystemOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// The end of the process, however it comes. The last writes before the machine goes down may be lost: those of half a minute,
-    /// as Linux is set up usually. A session is then as it was before them.
+    /// as Linux is set up usually. A session is then as it was before them; one that is new, or that was written more than once
+    /// since the disk had it, may be lost.
     #[default]
     Process,
     /// The end of the machine too: every write waits for the disk, with the session's subfolder locked.

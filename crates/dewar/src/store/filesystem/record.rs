@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Each half holds a whole record. A write goes into the one that is not the latest, so that the one before it stays whole until
-//! the next: whoever reads meanwhile sees that, and so does whoever reads after the machine went down within a write.
+//! the next: whoever reads meanwhile sees that, and so does whoever reads after the process was killed within a write. After the
+//! machine went down, too, if each write has waited for the disk: otherwise the disk may have been at both halves.
 //!
 //! ```text
 //!  0   8   expiry in milliseconds since 1970, signed
