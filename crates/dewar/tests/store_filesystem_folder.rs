@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dewar::clock::{Clock, ManualClock};
-use dewar::store::filesystem::{Durability, FilesystemStore};
+use dewar::store::filesystem::{CachelibStore, Durability, FilesystemStore};
 use dewar::store::{Created, Cursor, Deleted, Key, Purged, Replaced, Store, Touched};
 use dewar::{ErrorKind, UnixTime};
 use tempfile::TempDir;
@@ -414,7 +414,7 @@ async fn files_are_for_their_owner_only_unless_the_mode_says_otherwise() {
             .create(&Key::new(KEY), "data".into(), expires)
             .await
             .unwrap();
-        for path in walk(&root.join("dewar.__wz_cache")) {
+        for path in walk(&root) {
             let metadata = fs::metadata(&path).unwrap();
             let expected = if metadata.is_dir() {
                 folder_mode
@@ -428,6 +428,21 @@ async fn files_are_for_their_owner_only_unless_the_mode_says_otherwise() {
                 path.display()
             );
         }
+    }
+}
+
+// Elsewhere a folder gives its group on without being told to.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_folder_that_gives_its_group_to_what_is_in_it_does_so_below_too() {
+    let parent = tempfile::tempdir().unwrap();
+    fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o2770)).unwrap();
+    let root = parent.path().join("sessions");
+    let store = FilesystemStore::at(&root).mode(0o660).open().unwrap();
+    let own = store.folder().join("dewar.__wz_cache");
+    for folder in [&root, &own, &own.join("locks")] {
+        let mode = fs::metadata(folder).unwrap().mode() & 0o7777;
+        assert_eq!(mode, 0o2770, "{}: {mode:o}", folder.display());
     }
 }
 
@@ -455,7 +470,10 @@ fn a_folder_that_cannot_be_used_is_an_error_that_says_what_to_do() {
     let parent = tempfile::tempdir().unwrap();
     let file = parent.path().join("a_file");
     fs::write(&file, "").unwrap();
-    for folder in [file.clone(), file.join("below")] {
+    let link = parent.path().join("a_link");
+    symlink("nowhere", &link).unwrap();
+    for folder in [file.clone(), file.join("below"), link] {
+        assert!(CachelibStore::at(&folder).open().is_err());
         let error = FilesystemStore::at(&folder).open().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store);
         let message = error.to_string();

@@ -97,6 +97,9 @@ impl Folder {
         if !self.root.is_dir() {
             let mut builder = DirBuilder::new();
             builder.recursive(true).mode(self.folder_mode());
+            builder.create(self.root.parent().unwrap_or(&self.root))?;
+            self.make_folder(&self.root)?;
+            // Fails where something else has the name, such as a link that leads nowhere.
             builder.create(&self.root)?;
         }
         if self.owner == Owner::Cachelib {
@@ -284,8 +287,13 @@ impl Folder {
         match DirBuilder::new().mode(mode).create(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error),
-            // The process' mask may have taken away what a group was to have.
-            Ok(()) => std::fs::set_permissions(path, Permissions::from_mode(mode)),
+            // The process' mask may have taken away what a group was to have. The folder around it may give its own group to
+            // all that is made in it.
+            Ok(()) => {
+                const GIVES_GROUP: u32 = 0o2000;
+                let given = std::fs::metadata(path)?.mode() & GIVES_GROUP;
+                std::fs::set_permissions(path, Permissions::from_mode(mode | given))
+            }
         }
     }
 
