@@ -7,7 +7,7 @@ use crate::UnixTime;
 use crate::store::{Cursor, Entry, Key, Page};
 
 use super::folder::{Folder, Name};
-use super::record;
+use super::look;
 
 /// How many files one page looks at, at most.
 const STEP: usize = 1024;
@@ -73,7 +73,7 @@ fn entry(
     prefix: &str,
     now: UnixTime,
 ) -> io::Result<Option<Entry>> {
-    let Some(summary) = record::checked_summary(folder, subfolder, path)? else {
+    let Some(summary) = look::checked_summary(folder, subfolder, path)? else {
         return Ok(None);
     };
     let wanted = std::str::from_utf8(&summary.key).ok().filter(|key| {

@@ -29,6 +29,7 @@ mod cachelib;
 mod folder;
 mod legacy;
 mod listing;
+mod look;
 mod owner;
 mod record;
 mod sweep;
@@ -49,7 +50,8 @@ use super::{
 };
 use folder::{Folder, LARGEST, Lock, Name};
 use legacy::Legacy;
-use record::{Look, Stored};
+use look::Look;
+use record::Stored;
 use sweep::Sweep;
 
 /// A store of one file per session, used by several processes at once. Clones share the search for expired files.
@@ -196,11 +198,11 @@ impl FilesystemStore {
     ) -> io::Result<Option<Found>> {
         let folder = &self.0.folder;
         let path = folder.path(name);
-        let look = match locked {
-            Some(_) => record::look(&path)?,
-            None => record::look_closely(folder, name.subfolder(), &path)?,
+        let seen = match locked {
+            Some(_) => look::look(&path)?,
+            None => look::look_closely(folder, name.subfolder(), &path)?,
         };
-        match look {
+        match seen {
             Look::Absent => return Ok(None),
             Look::Record(stored) if stored.key() == key.expose().as_bytes() => {
                 let lives = stored.expires > now;

@@ -28,13 +28,9 @@
 //! its own and comes first, at a multiple of 16. The expiry is not the file's modification time, because copying and restoring
 //! a folder changes that.
 
-use std::io;
-use std::mem;
-use std::path::Path;
-
 use bytes::Bytes;
 
-use super::folder::{self, Folder, LARGEST, LOOKS};
+use super::folder::LARGEST;
 use crate::UnixTime;
 
 /// The bytes before the key.
@@ -256,46 +252,6 @@ impl Remains {
     }
 }
 
-/// What is found by somebody who reads a record's file while others may write to it.
-pub(super) enum Look {
-    Absent,
-    Record(Stored),
-    /// Nothing whole, however often it was looked at: the file is damaged, or others write to it all the time.
-    Unclear,
-}
-
-/// Looks at the file at a path.
-pub(super) fn look(path: &Path) -> io::Result<Look> {
-    let mut cut_off = None;
-    for _ in 0..LOOKS {
-        let Some(file) = folder::read_record(path, Stored::is_whole)? else {
-            return Ok(Look::Absent);
-        };
-        // Any other may be one that a touch is at.
-        let Some(stored) = Stored::read(file) else {
-            continue;
-        };
-        // A write may be under way, and others were between the one that is seen and it. What is so twice is so.
-        let seen = stored.unfinished.map(|number| (number, stored.version));
-        if seen.is_some() && mem::replace(&mut cut_off, seen) != seen {
-            continue;
-        }
-        return Ok(Look::Record(stored));
-    }
-    Ok(Look::Unclear)
-}
-
-/// As [`look`], and once more under the lock of its subfolder if that found nothing clear: then nobody writes.
-pub(super) fn look_closely(folder: &Folder, subfolder: u8, path: &Path) -> io::Result<Look> {
-    match look(path)? {
-        Look::Unclear => {
-            let _lock = folder.lock(subfolder)?;
-            look(path)
-        }
-        found => Ok(found),
-    }
-}
-
 /// What a file says of the record in it, without the data.
 pub(super) struct Summary {
     pub(super) key: Vec<u8>,
@@ -306,7 +262,7 @@ pub(super) struct Summary {
 
 impl Summary {
     /// Reads the start of a file, which is not checked.
-    fn read(start: &[u8]) -> Option<Summary> {
+    pub(super) fn read(start: &[u8]) -> Option<Summary> {
         let layout = Layout::read(start)?;
         let heads = layout.halves().filter_map(|at| Head::read(start, at));
         let latest = heads
@@ -320,7 +276,7 @@ impl Summary {
         })
     }
 
-    fn of(stored: &Stored) -> Summary {
+    pub(super) fn of(stored: &Stored) -> Summary {
         Summary {
             key: stored.key().to_vec(),
             expires: stored.expires,
@@ -329,41 +285,16 @@ impl Summary {
         }
     }
 
+    /// Whether there is one half only: its data is large.
+    pub(super) fn is_alone(&self) -> bool {
+        self.room == 0
+    }
+
     /// Whether the heads of all halves are in the start of a file.
-    fn is_in(start: &[u8]) -> bool {
+    pub(super) fn is_in(start: &[u8]) -> bool {
         let layout = Layout::read(start);
         layout.is_some_and(|layout| Head::read(start, layout.last()).is_some())
     }
-}
-
-/// What the file at a path says of itself, which is not checked; `None` if it says nothing.
-pub(super) fn summary(path: &Path) -> io::Result<Option<Summary>> {
-    let start = folder::read_record(path, Summary::is_in)?;
-    Ok(start.as_deref().and_then(Summary::read))
-}
-
-/// What is in the file at a path; `None` if it is no whole record. Of large data the start has to be enough: they were
-/// written before the file got its place.
-pub(super) fn checked_summary(
-    folder: &Folder,
-    subfolder: u8,
-    path: &Path,
-) -> io::Result<Option<Summary>> {
-    let Some(start) = folder::read_record(path, Summary::is_in)? else {
-        return Ok(None);
-    };
-    if let Some(large) = Summary::read(&start).filter(|summary| summary.room == 0) {
-        return Ok(Some(large));
-    }
-    if let Some(stored) = Stored::read(start)
-        && stored.unfinished.is_none()
-    {
-        return Ok(Some(Summary::of(&stored)));
-    }
-    Ok(match look_closely(folder, subfolder, path)? {
-        Look::Record(stored) => Some(Summary::of(&stored)),
-        Look::Absent | Look::Unclear => None,
-    })
 }
 
 /// The bytes of a file of one half.

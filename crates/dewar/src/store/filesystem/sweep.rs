@@ -10,8 +10,8 @@ use crate::UnixTime;
 use crate::store::Purged;
 
 use super::folder::{self, Folder, Name, UNFINISHED};
-use super::legacy;
-use super::record::{self, Remains, Stored};
+use super::record::{Remains, Stored};
+use super::{legacy, look};
 
 /// How many files one step looks at, at most.
 const STEP: usize = 256;
@@ -97,7 +97,7 @@ fn remove_expired(folder: &Folder, subfolder: u8, path: &Path, now: UnixTime) ->
         return Ok(false);
     }
     let is_record = path.file_name().is_some_and(|name| name.len() == 62);
-    match record::summary(path)? {
+    match look::summary(path)? {
         Some(summary) if summary.expires > now => return Ok(false),
         None if !is_record => return Ok(false),
         _ => {}
