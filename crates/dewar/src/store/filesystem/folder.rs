@@ -1,5 +1,6 @@
 //! Files, temporary files and locks of a session folder.
 
+use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt};
@@ -60,6 +61,11 @@ impl Name {
     pub(super) fn hex(&self) -> String {
         hex(&self.0)
     }
+}
+
+/// Whether a file in a subfolder is called as a record is: the rest of [`Name::hex`].
+pub(super) fn is_records_name(name: &OsStr) -> bool {
+    name.len() == 62
 }
 
 /// Lowercase hex digits.

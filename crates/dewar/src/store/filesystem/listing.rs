@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::UnixTime;
 use crate::store::{Cursor, Entry, Key, Page};
 
-use super::folder::{Folder, Name};
+use super::folder::{self, Folder, Name};
 use super::look;
 
 /// How many files one page looks at, at most.
@@ -56,11 +56,13 @@ fn names(folder: &Folder, subfolder: u8, after: &str) -> io::Result<Vec<String>>
     };
     let mut names = Vec::new();
     for file in files {
-        let name = file?.file_name().into_string();
-        names.extend(
-            name.ok()
-                .filter(|name| name.len() == 62 && name.as_str() > after),
-        );
+        let name = file?.file_name();
+        if folder::is_records_name(&name)
+            && let Ok(name) = name.into_string()
+            && name.as_str() > after
+        {
+            names.push(name);
+        }
     }
     names.sort_unstable();
     Ok(names)

@@ -96,7 +96,7 @@ fn remove_expired(folder: &Folder, subfolder: u8, path: &Path, now: UnixTime) ->
         folder.remove(path)?;
         return Ok(false);
     }
-    let is_record = path.file_name().is_some_and(|name| name.len() == 62);
+    let is_record = path.file_name().is_some_and(folder::is_records_name);
     match look::summary(path)? {
         Some(summary) if summary.expires > now => return Ok(false),
         None if !is_record => return Ok(false),
