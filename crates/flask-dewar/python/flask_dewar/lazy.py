@@ -22,8 +22,11 @@ from ._native import WAITING, Accessed, Engine, make, make_all
 from ._native import Session as Handle
 from ._native import load as load
 
+#: Where Flask keeps a request's session. Since 3.2 that is the application's context, and to ask for the other is deprecated.
+Context: type[Any] = vars(flask.ctx).get("RequestContext", flask.ctx.AppContext)
+
 #: Since 3.1.3 Flask tells the session when a request reaches for it; before, only the dict's own methods could.
-TOLD_BY_FLASK = isinstance(vars(flask.ctx.RequestContext).get("session"), property)
+TOLD_BY_FLASK = isinstance(vars(Context).get("session"), property)
 
 S = TypeVar("S", bound=SessionMixin)
 
