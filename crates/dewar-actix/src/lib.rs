@@ -26,6 +26,8 @@
 //! }
 //! ```
 //!
+//! Beside `actix-web` 4.15 or newer, the example of [a user](#the-applications-own-user) takes `serde` with its feature `derive`.
+//!
 //! A handler that does not ask for its [`Session`] costs no store call, no parsing and no allocation: the middleware
 //! looks at nothing until the extractor runs. The extractor finds the middleware through the task that both run in: a
 //! handler that starts a task of its own takes its session first, and gives it to the task.

@@ -20,6 +20,9 @@
 //! # app().unwrap();
 //! ```
 //!
+//! Beside `axum` 0.8, the examples on this page take `serde` with its feature `derive`, `tower` with `util` (for tests), and `tracing` and `tokio` with `signal` (for new
+//! keys).
+//!
 //! A handler that does not ask for its [`Session`] costs no store call, no parsing and no allocation: the layer looks at
 //! nothing until the extractor runs. The extractor finds the layer through the task that both run in: a handler that starts a task
 //! of its own takes its session first, and gives it to the task.
@@ -256,7 +259,31 @@
 //!
 //! # Without axum
 //!
-//! Any tower service can have the layer; inside, [`Session::open`] takes the place of the extractor.
+//! Any tower service can have the layer; inside, [`Session::open`] takes the place of the extractor, which `default-features = false` leaves out.
+//!
+//! ```
+//! use dewar_tower::{Error, Session, SessionLayer};
+//! use http::{Request, Response};
+//! use tower::{Layer, service_fn};
+//!
+//! async fn count(request: Request<String>) -> Result<Response<String>, Error> {
+//!     let session = Session::open(request.headers()).await?;
+//!     let visits = session.update("visits", |visits: &mut u64| {
+//!         *visits += 1;
+//!         *visits
+//!     })?;
+//!     Ok(Response::new(format!("You were here {visits} times.")))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use tower::ServiceExt;
+//! # let engine = dewar::Engine::new(dewar::config::Config::new().session_type("memory"))?;
+//! let service = SessionLayer::new(engine).layer(service_fn(count));
+//! # let response = service.oneshot(Request::new(String::new())).await?;
+//! # assert!(response.headers().contains_key("set-cookie"));
+//! # Ok(()) }
+//! ```
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
