@@ -337,6 +337,13 @@ fn broken_files_are_told_with_line_and_column_and_without_their_content() {
             ".toml",
         ),
         (
+            "config.py",
+            format!("SECRET_KEY = '{SECRET}'"),
+            "DW0005",
+            "config.py",
+            "flask dewar doctor",
+        ),
+        (
             "a.toml",
             format!("# {}\nSECRET_KEY = '{SECRET}'", "x".repeat(1 << 20)),
             "DW0005",

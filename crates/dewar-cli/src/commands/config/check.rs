@@ -10,12 +10,12 @@ use crate::ui::{BAD, DOUBTFUL, GOOD, Output, Ui};
 /// `dewar config check`.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    #[command(flatten)]
-    config: ConfigOptions,
-
     /// Count warnings as errors
     #[arg(long)]
     strict: bool,
+
+    #[command(flatten)]
+    config: ConfigOptions,
 }
 
 impl Check {

@@ -33,7 +33,7 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
         }
         _ => findings.push(
             Finding::bad("sessions", "sessions live nowhere: they read as empty, and writing fails")
-                .fix("set SECRET_KEY for sessions in signed cookies (dewar key new), or SESSION_TYPE for a store; if the application has them, run this in its environment, or name its file with --config"),
+                .fix("set SECRET_KEY for sessions in signed cookies (dewar key new), or SESSION_TYPE for a store; if the application has them, run this in its environment, or name its file with --config; --plain-names reads SECRET_KEY too, and not only FLASK_SECRET_KEY"),
         ),
     }
 }

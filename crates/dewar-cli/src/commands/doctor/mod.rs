@@ -20,9 +20,6 @@ use finding::{Finding, Verdict};
 /// `dewar doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    #[command(flatten)]
-    config: ConfigOptions,
-
     /// Examine this store instead of the configured one
     #[arg(long, value_name = "URL")]
     store: Option<String>,
@@ -30,6 +27,9 @@ pub(crate) struct Doctor {
     /// Leave out what takes seconds: whether sessions expire when they should
     #[arg(long)]
     quick: bool,
+
+    #[command(flatten)]
+    config: ConfigOptions,
 }
 
 impl Doctor {

@@ -13,6 +13,7 @@ mod rotate;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a random key
+    #[command(visible_alias = "generate")]
     New(new::New),
 
     /// Say how good a key is

@@ -15,9 +15,6 @@ use crate::ui::{Output, Ui};
 /// `dewar sessions list`.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    #[command(flatten)]
-    store: StoreOptions,
-
     /// Show at most so many
     #[arg(long, value_name = "NUMBER", value_parser = parse_number)]
     limit: Option<usize>,
@@ -29,6 +26,9 @@ pub(crate) struct List {
     /// The time that counts as now
     #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
     at: Option<UnixTime>,
+
+    #[command(flatten)]
+    store: StoreOptions,
 }
 
 impl List {

@@ -19,9 +19,6 @@ pub(crate) struct Show {
     /// A handle, an id, or a cookie that holds the id; without it or with -, standard input
     session: Option<String>,
 
-    #[command(flatten)]
-    store: StoreOptions,
-
     /// Show the values too, not only keys and types
     #[arg(long)]
     values: bool,
@@ -29,6 +26,9 @@ pub(crate) struct Show {
     /// The time that counts as now
     #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
     at: Option<UnixTime>,
+
+    #[command(flatten)]
+    store: StoreOptions,
 }
 
 /// A session for programs; the payload goes in as text, so that no number loses a digit.

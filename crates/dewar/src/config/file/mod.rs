@@ -138,12 +138,14 @@ impl Format {
             _ if name == ".env" || name.starts_with(".env.") || name == ".flaskenv" => {
                 Ok(Format::Dotenv)
             }
-            _ => Err(Fault {
-                code: Code::FileUnreadable,
-                place: None,
-                what: "its name does not say whether it is TOML, JSON or .env".into(),
-                fix: "give it a name that ends in .toml, .json or .env".into(),
-            }),
+            "py" => Err(Fault::unknown(
+                "it is Python, which is not run here",
+                "write the settings in TOML, JSON or a .env file; what a Flask application sets itself is examined by: flask dewar doctor",
+            )),
+            _ => Err(Fault::unknown(
+                "its name does not say whether it is TOML, JSON or .env",
+                "give it a name that ends in .toml, .json or .env; other formats are not read",
+            )),
         }
     }
 }
@@ -422,6 +424,15 @@ impl Fault {
             place: None,
             what: format!("the file cannot be read: {why}"),
             fix: "name a file that this process may read".into(),
+        }
+    }
+
+    fn unknown(what: &str, fix: &str) -> Fault {
+        Fault {
+            code: Code::FileUnreadable,
+            place: None,
+            what: what.into(),
+            fix: fix.into(),
         }
     }
 
