@@ -33,6 +33,15 @@ for settings in (
 """
 
 
+def test_another_interpreter_than_cpython_is_told_at_the_import() -> None:
+    program = "import flask, sys; sys.implementation.name = 'pypy'; import flask_dewar"
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert told.returncode == 1
+    assert "ImportError: flask_dewar runs on CPython only, and this is pypy" in told.stderr
+
+
 def test_it_keeps_sessions_with_flask_and_nothing_else(tmp_path: Path) -> None:
     wheels = sorted(WHEELS.glob("*.whl"))
     if not wheels:

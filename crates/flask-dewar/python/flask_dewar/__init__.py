@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import secrets
+import sys
 
 import click
 from flask import Flask, request_started
@@ -30,6 +31,10 @@ from .errors import (
     SessionReadOnly,
     StoreError,
 )
+
+if sys.implementation.name != "cpython":
+    # PyPy's layer for extensions would end the process at the first session.
+    raise ImportError(f"flask_dewar runs on CPython only, and this is {sys.implementation.name}")
 
 __version__ = "0.1.0"
 
