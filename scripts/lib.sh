@@ -81,7 +81,7 @@ counted() {
 }
 
 # Adds up the summaries on standard input: cargo's "test result: ok. 3 passed; 0 failed; 1 ignored; ...",
-# pytest's "3 passed, 1 skipped in 0.5s", and our own "3 passed, 0 failed".
+# pytest's "3 passed, 1 skipped in 0.5s", and our own "3 passed, 0 failed". Cargo's may stand behind what a test printed.
 count() {
     local number what
     while read -r number what; do
@@ -90,7 +90,7 @@ count() {
             failed | error | errors) failed=$((failed + number)) ;;
             ignored | skipped) skipped=$((skipped + number)) ;;
         esac
-    done < <(sed 's/\x1b\[[0-9;]*m//g' |
+    done < <(sed 's/\x1b\[[0-9;]*m//g; s/.*test result: /test result: /' |
         grep -E '^test result: |^(=+ )?[0-9]+ [a-z]+(, [0-9]+ [a-z]+)*( in [0-9.]+s.*)?$' |
         grep -oE '[0-9]+ (passed|failed|errors?|ignored|skipped)\b')
 }
