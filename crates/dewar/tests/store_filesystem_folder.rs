@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use dewar::clock::{Clock, ManualClock};
 use dewar::store::filesystem::{CachelibStore, Durability, FilesystemStore};
@@ -545,6 +545,23 @@ impl Setup {
             }
         }
     }
+
+    /// The keys that a listing brings, with their expiry.
+    async fn listed(&self) -> Vec<(Key, UnixTime)> {
+        let page = self.store.list("", Cursor::start(), 10).await.unwrap();
+        let entries = page.unwrap().entries.into_iter();
+        entries
+            .map(|entry| (entry.key, entry.expires.unwrap()))
+            .collect()
+    }
+
+    /// Overwrites the session's file, of which nobody was at work for this long.
+    fn damage(&self, file: &[u8], idle: Duration) {
+        fs::write(self.own(), file).unwrap();
+        let written = SystemTime::from(self.clock.now()) - idle;
+        let open = fs::File::options().write(true).open(self.own()).unwrap();
+        open.set_modified(written).unwrap();
+    }
 }
 
 #[tokio::test]
@@ -646,27 +663,6 @@ async fn a_subfolder_that_cannot_be_looked_into_keeps_no_other_from_being_cleane
         setup.store.delete_expired(now, 1000).await.unwrap();
         steps += 1;
         assert!(steps < 10);
-    }
-}
-
-impl Setup {
-    /// The keys that a listing brings, with their expiry.
-    async fn listed(&self) -> Vec<(Key, UnixTime)> {
-        let page = self.store.list("", Cursor::start(), 10).await.unwrap();
-        let entries = page.unwrap().entries.into_iter();
-        entries
-            .map(|entry| (entry.key, entry.expires.unwrap()))
-            .collect()
-    }
-
-    /// Overwrites the session's file, of which nobody was at work for this long.
-    fn damage(&self, file: &[u8], idle: Duration) {
-        fs::write(self.own(), file).unwrap();
-        let written = std::time::UNIX_EPOCH
-            + Duration::from_millis(u64::try_from(self.clock.now().millis()).unwrap())
-            - idle;
-        let open = fs::File::options().write(true).open(self.own()).unwrap();
-        open.set_modified(written).unwrap();
     }
 }
 

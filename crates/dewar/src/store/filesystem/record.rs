@@ -62,13 +62,15 @@ impl Stored {
     /// Takes a whole file apart; `None` if it holds nothing whole, or if its expiry is being moved.
     pub(super) fn read(file: Vec<u8>) -> Option<Stored> {
         let layout = Layout::read(&file)?;
-        let mut halves = layout.halves().filter_map(|at| Head::read(&file, at));
-        let halves = match (halves.next(), halves.next()) {
-            (Some(one), Some(other)) if other.is_after(&one) => [Some(other), Some(one)],
-            (one, other) => [one, other],
+        let latest_first = {
+            let mut heads = layout.heads(&file);
+            match (heads.next(), heads.next()) {
+                (Some(one), Some(other)) if other.is_after(&one) => [Some(other), Some(one)],
+                (one, other) => [one, other],
+            }
         };
         let mut unfinished = None;
-        for head in halves.into_iter().flatten() {
+        for head in latest_first.into_iter().flatten() {
             if layout.check(&file, &head) == Some(head.check) {
                 return Some(Stored {
                     version: head.version,
@@ -174,6 +176,11 @@ impl Layout {
         std::iter::once(first).chain(second)
     }
 
+    /// The heads of the halves, as far as they are there.
+    fn heads<'f>(&self, file: &'f [u8]) -> impl Iterator<Item = Head> + use<'f> {
+        self.halves().filter_map(move |at| Head::read(file, at))
+    }
+
     /// Where the last half begins.
     fn last(&self) -> usize {
         match self.room {
@@ -241,10 +248,7 @@ impl Remains {
         }
         let layout = Layout::read(file);
         let key = layout.and_then(|layout| file.get(START..START + layout.key_length));
-        let heads = layout.into_iter().flat_map(|layout| {
-            let halves = layout.halves();
-            halves.filter_map(|at| Head::read(file, at))
-        });
+        let heads = layout.into_iter().flat_map(|layout| layout.heads(file));
         Some(Remains {
             key: key.map(<[u8]>::to_vec),
             expires: heads.filter_map(|head| head.expires).max(),
@@ -264,8 +268,8 @@ impl Summary {
     /// Reads the start of a file, which is not checked.
     pub(super) fn read(start: &[u8]) -> Option<Summary> {
         let layout = Layout::read(start)?;
-        let heads = layout.halves().filter_map(|at| Head::read(start, at));
-        let latest = heads
+        let latest = layout
+            .heads(start)
             .filter(|head| head.expires.is_some())
             .reduce(|one, other| if other.is_after(&one) { other } else { one })?;
         Some(Summary {
