@@ -32,11 +32,13 @@ pub(crate) async fn load(store: &dyn Store, key: &Key) -> Record {
 }
 
 pub(crate) async fn must_be_absent(store: &dyn Store, key: &Key) {
-    let record = store.load(key).await.expect("load");
-    assert!(
-        record.is_none(),
-        "the record should not be there: {record:?}"
-    );
+    for record in [store.load(key).await, store.load_without_expiry(key).await] {
+        let record = record.expect("load");
+        assert!(
+            record.is_none(),
+            "the record should not be there: {record:?}"
+        );
+    }
 }
 
 pub(crate) async fn must_hold(store: &dyn Store, key: &Key, blob: &[u8]) {

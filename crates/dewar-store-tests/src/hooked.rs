@@ -14,7 +14,7 @@ use dewar::{Result, UnixTime};
 /// A call that is on its way to a store.
 #[derive(Debug)]
 pub struct Call<'c> {
-    /// The method of the contract, as [`Store`] names it.
+    /// The method of the contract, as [`Store`] names it; `load` with the expiry or without.
     pub method: &'static str,
     /// Whose record it is; `None` for calls that are about many.
     pub key: Option<&'c Key>,
@@ -134,6 +134,11 @@ impl<S: Store> Store for HookedStore<S> {
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
         let call = Call::about("load", key);
         self.around(call, self.store.load(key)).await
+    }
+
+    async fn load_without_expiry(&self, key: &Key) -> Result<Option<Record>> {
+        let call = Call::about("load", key);
+        self.around(call, self.store.load_without_expiry(key)).await
     }
 
     async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {

@@ -6,8 +6,9 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use dewar::config::Config;
 use dewar::store::{Created, Key, Replaced, Store, Touched};
-use dewar::{Error, ErrorKind, UnixTime};
+use dewar::{Engine, Error, ErrorKind, UnixTime};
 use dewar_stores::redis::{RedisStore, driver};
 use support::faults::HASTE;
 use support::proxy::Proxy;
@@ -141,6 +142,32 @@ async fn a_server_whose_set_does_not_compare_is_asked_to_once() {
         .split(',')
         .find(|count| count.starts_with("failed_calls="));
     assert_eq!(refused, Some("failed_calls=1"), "{counts}");
+}
+
+#[tokio::test]
+async fn reading_a_session_that_is_in_use_asks_for_nothing_but_its_data() {
+    let server = server!();
+    let store = RedisStore::builder(url(&server)).connect().await.unwrap();
+    let config = Config::new().session_type("redis");
+    let engine = Engine::builder(config).store(store).build().unwrap();
+    let session = engine.open([]).await.unwrap();
+    session.insert("user", "ada").unwrap();
+    let reply = engine.close(&session).await.unwrap();
+    let cookie = reply.set_cookie().unwrap().split(';').next().unwrap();
+    for _ in 0..5 {
+        let session = engine.open([cookie.as_bytes()]).await.unwrap();
+        assert!(session.contains("user"));
+        engine.close(&session).await.unwrap();
+    }
+    let counts = server.redis_cli(&["INFO", "commandstats"]);
+    let calls = |command: &str| {
+        let name = format!("cmdstat_{command}:calls=");
+        let count = counts.lines().find_map(|line| line.strip_prefix(&name));
+        count.map_or(0, |count| count.split(',').next().unwrap().parse().unwrap())
+    };
+    let asked = ["get", "set", "pttl", "pexpire"].map(|command| (command, calls(command)));
+    let expected = [("get", 5), ("set", 1), ("pttl", 0), ("pexpire", 0)];
+    assert_eq!(asked, expected, "{counts}");
 }
 
 /// On `DEWAR_TEST_VALKEY_URL`, which `scripts/servers` starts.

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use dewar::store::Deleted;
+
 use crate::check::*;
 use crate::place::{Place, Time};
 
@@ -9,6 +11,7 @@ super::cases! {
         gives_back_every_byte,
         gives_back_empty_data,
         gives_back_large_data,
+        gives_the_same_without_the_expiry,
         tells_the_expiry_if_it_can;
 }
 
@@ -53,6 +56,24 @@ async fn gives_back_large_data(place: &Place) {
         must_hold(&*place.other, &key, &blob).await;
         replace(&*place.other, &key, b"small", place.later(), &version).await;
         must_hold(&*place.store, &key, b"small").await;
+    }
+}
+
+async fn gives_the_same_without_the_expiry(place: &Place) {
+    let key = place.key("a");
+    for (store, blob) in [(&place.store, "data"), (&place.other, "more")] {
+        let seen = create(&**store, &key, blob.as_bytes(), place.later()).await;
+        let whole = load(&**store, &key).await;
+        let bare = store.load_without_expiry(&key).await.expect("load");
+        let bare = bare.expect("the record should be there");
+        assert_eq!(bare.blob, blob);
+        assert!(bare.version == seen, "it is another version");
+        assert!(
+            bare.expires.is_none() || whole.expires.is_some(),
+            "it tells an expiry that a load with one does not"
+        );
+        let done = delete_unchanged(&**store, &key, &bare.version).await;
+        assert_eq!(done, Deleted::Done);
     }
 }
 

@@ -99,8 +99,14 @@ impl Connection {
         Ok(())
     }
 
+    /// The value.
+    pub(super) async fn get(&self, key: &str) -> RedisResult<Option<Bytes>> {
+        let value: Option<Vec<u8>> = self.query(&keyed("GET", key)).await?;
+        Ok(value.map(Bytes::from))
+    }
+
     /// The value and the milliseconds until it expires; these are negative if it never does.
-    pub(super) async fn get(&self, key: &str) -> RedisResult<Option<(Bytes, i64)>> {
+    pub(super) async fn get_with_left(&self, key: &str) -> RedisResult<Option<(Bytes, i64)>> {
         let (value, remaining): (Option<Vec<u8>>, i64) = match self {
             Connection::Single(connection) => {
                 let answers = both(key).query_async(&mut connection.clone()).await;

@@ -26,7 +26,8 @@
 //!
 //! # Commands
 //!
-//! Loading is one round trip that brings the expiry along. A write compares on the server the whole bytes that were
+//! Loading is one round trip. It brings the expiry along, by a second command in it, where that may decide something: once in a
+//! while for a session that is in use (`engine/lately.rs` in the crate `dewar`). A write compares on the server the whole bytes that were
 //! seen, by `SET … IFEQ` where that is known (Valkey 8.1, Redis 8.4) and in a script elsewhere: a comparison of a few
 //! kilobytes costs the server less than a digest of them would, and is exact. Expiry is sent as the time that is left, as Flask-Session does, so that it does not matter whether the
 //! clocks of the server and of this machine agree.
@@ -114,6 +115,14 @@ impl RedisStore {
     }
 }
 
+fn record(blob: Bytes, expires: Option<UnixTime>) -> Record {
+    Record {
+        version: Version::content(blob.clone()),
+        blob,
+        expires,
+    }
+}
+
 /// A thousand years: no session lasts longer.
 const LONGEST: Duration = Duration::from_secs(1_000 * 366 * 24 * 60 * 60);
 
@@ -121,15 +130,16 @@ const LONGEST: Duration = Duration::from_secs(1_000 * 366 * 24 * 60 * 60);
 impl Store for RedisStore {
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
         let key = key.expose();
+        let turn = |turn: Turn| async move { turn.connection().get_with_left(key).await };
+        let found = self.link.run(Operation::Load, turn).await?;
+        Ok(found.map(|(blob, remaining)| record(blob, self.expiry(remaining))))
+    }
+
+    async fn load_without_expiry(&self, key: &Key) -> Result<Option<Record>> {
+        let key = key.expose();
         let turn = |turn: Turn| async move { turn.connection().get(key).await };
-        let Some((blob, remaining)) = self.link.run(Operation::Load, turn).await? else {
-            return Ok(None);
-        };
-        Ok(Some(Record {
-            version: Version::content(blob.clone()),
-            blob,
-            expires: self.expiry(remaining),
-        }))
+        let found = self.link.run(Operation::Load, turn).await?;
+        Ok(found.map(|blob| record(blob, None)))
     }
 
     async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
@@ -141,7 +151,7 @@ impl Store for RedisStore {
             }
             // The answer to the first try was lost. Nobody but us knows the new key: our bytes there are our record.
             let stored = turn.connection().get(key).await?;
-            Ok(stored.is_some_and(|(stored, _)| stored == bytes))
+            Ok(stored.is_some_and(|stored| stored == bytes))
         };
         match self.link.run(Operation::Create, turn).await? {
             true => Ok(Created::Done(Version::content(blob))),

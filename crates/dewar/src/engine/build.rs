@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use super::keys::Signing;
+use super::lately::Lately;
 use super::rejections::Rejections;
 use super::turns::Lines;
 use super::{Engine, Inner, Interface, Server};
@@ -95,23 +96,28 @@ impl EngineBuilder {
                 missing: missing.as_str().into(),
             },
             config::Interface::SignedCookie(signed) => Interface::Cookie(session_cookie(signed)),
-            config::Interface::ServerSide(server) => Interface::Server(Server {
-                store: cached(
-                    open_store(server, self.store, &self.clock)?,
-                    server,
-                    &self.clock,
-                ),
-                key_prefix: server.key_prefix.clone(),
-                signer: server
-                    .signer
-                    .clone()
-                    .map(|keys| Signing::new(keys, SignedId::new)),
-                id_bytes: server.id_bytes,
-                format: server.format.into(),
-                cleanup_every: server.cleanup_every,
-                requests: AtomicU32::new(0),
-                lines: Lines::new(),
-            }),
+            config::Interface::ServerSide(server) => {
+                let store = open_store(server, self.store, &self.clock)?;
+                let store = cached(store, server, &self.clock);
+                let lately = match store.immediate() {
+                    Some(_) => None,
+                    None => Lately::of(policy.refresh),
+                };
+                Interface::Server(Server {
+                    store,
+                    key_prefix: server.key_prefix.clone(),
+                    signer: server
+                        .signer
+                        .clone()
+                        .map(|keys| Signing::new(keys, SignedId::new)),
+                    id_bytes: server.id_bytes,
+                    format: server.format.into(),
+                    cleanup_every: server.cleanup_every,
+                    requests: AtomicU32::new(0),
+                    lines: Lines::new(),
+                    lately,
+                })
+            }
         };
         Ok(Engine(Arc::new(Inner {
             interface,

@@ -8,10 +8,36 @@ use crate::{Result, UnixTime};
 
 /// The methods of [`Store`](crate::store::Store), none of which waits if the store is an immediate one.
 impl Server {
+    /// The record as it is now; its expiry only where that costs nothing.
     pub(super) async fn load(&self, key: &Key) -> Result<Option<Record>> {
         match self.store.immediate() {
             Some(store) => store.load(key),
-            None => self.store.load(key).await,
+            None => self.store.load_without_expiry(key).await,
+        }
+    }
+
+    /// The record as it is now; its expiry, too, if that decides something and is not known well enough
+    /// ([`extended_lately`](Server::extended_lately)).
+    pub(super) async fn load_first(
+        &self,
+        key: &Key,
+        extended: Option<UnixTime>,
+    ) -> Result<Option<Record>> {
+        match (&self.lately, extended) {
+            (Some(_), None) => self.store.load(key).await,
+            _ => self.load(key).await,
+        }
+    }
+
+    /// A time after which the session was extended, if this process knows that it is not due.
+    pub(super) fn extended_lately(&self, key: &Key, now: UnixTime) -> Option<UnixTime> {
+        self.lately.as_ref()?.extended(key, now)
+    }
+
+    /// Notes when a session was extended, as was seen now.
+    pub(super) fn note_extended(&self, key: &Key, extended: UnixTime, now: UnixTime) {
+        if let Some(lately) = &self.lately {
+            lately.note(key, extended, now);
         }
     }
 

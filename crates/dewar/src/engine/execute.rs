@@ -73,6 +73,7 @@ impl Engine {
         };
         match server.touch(&key, expires).await? {
             Touched::Done => {
+                server.note_extended(&key, now, now);
                 if let Saved::InStore(stored) = &mut session.lock().saved {
                     stored.extended = Some(now);
                 }
@@ -186,6 +187,7 @@ impl Engine {
             match created {
                 Created::Done(version) => {
                     in_flight.creating = None;
+                    server.note_extended(&key, now, now);
                     let mut state = session.lock();
                     state.know_created(&id, &key);
                     state.saved = Saved::InStore(StoredAs {
@@ -278,6 +280,7 @@ impl Engine {
             let sent = &mut in_flight.sent;
             match server.replace(&key, blob, expires, &version, sent).await? {
                 Replaced::Done(version) => {
+                    server.note_extended(&key, now, now);
                     let mut state = session.lock();
                     state.removing = false;
                     if let Saved::InStore(stored) = &mut state.saved {

@@ -7,6 +7,7 @@ mod close;
 mod execute;
 mod in_flight;
 mod keys;
+mod lately;
 mod open;
 mod rejections;
 mod rotate;
@@ -21,6 +22,7 @@ pub use self::build::EngineBuilder;
 pub use self::close::Reply;
 pub use self::keys::Reload;
 use self::keys::Signing;
+use self::lately::Lately;
 use self::rejections::Rejections;
 use self::turns::Lines;
 use crate::clock::Clock;
@@ -89,6 +91,8 @@ struct Server {
     cleanup_every: Option<u32>,
     requests: AtomicU32,
     lines: Lines,
+    /// `None` if the store is not asked for expiries, or need not be asked apart.
+    lately: Option<Lately>,
 }
 
 impl Engine {

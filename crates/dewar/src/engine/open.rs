@@ -104,9 +104,10 @@ impl Engine {
     }
 
     async fn load(&self, server: &Server, key: Key, now: UnixTime) -> Result<Session> {
-        match server.load(&key).await {
+        let extended = server.extended_lately(&key, now);
+        match server.load_first(&key, extended).await {
             Ok(record) => {
-                let opened = self.accept(server, record, key, now).await;
+                let opened = self.accept(server, record, key, extended, now).await;
                 Ok(opened.unwrap_or_else(|rejection| self.reject(&rejection, now)))
             }
             Err(error) => {
@@ -126,6 +127,7 @@ impl Engine {
         server: &Server,
         record: Option<Record>,
         key: Key,
+        extended: Option<UnixTime>,
         now: UnixTime,
     ) -> Result<Session, Rejection> {
         let record = record.ok_or(Rejection::Unknown)?;
@@ -142,9 +144,14 @@ impl Engine {
             return Err(Rejection::Over);
         }
         // By what use would move the expiry now: that it stands at the end of the absolute lifetime is no reason to touch it.
-        let extended = record
-            .expires
-            .map(|expires| now - self.expires(&document, now).since(expires));
+        let extended = match record.expires {
+            Some(expires) => {
+                let extended = now - self.expires(&document, now).since(expires);
+                server.note_extended(&key, extended, now);
+                Some(extended)
+            }
+            None => extended,
+        };
         let stored = StoredAs {
             key,
             version: record.version,

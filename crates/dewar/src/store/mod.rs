@@ -38,6 +38,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The record under `key`, or `None` if there is none that lives.
     async fn load(&self, key: &Key) -> Result<Option<Record>>;
 
+    /// As [`load`](Store::load), for who does without the expiry: a store that has to ask its server for it apart leaves
+    /// it out. All others leave out this method.
+    async fn load_without_expiry(&self, key: &Key) -> Result<Option<Record>> {
+        self.load(key).await
+    }
+
     /// Makes a record where there is none.
     async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created>;
 

@@ -144,6 +144,84 @@ async fn use_extends_the_record_without_a_write_and_not_at_every_request() {
 }
 
 #[tokio::test]
+async fn a_store_that_has_to_be_asked_for_an_expiry_is_asked_once_a_minute() {
+    let bench = server_bench(Config::new().set("PERMANENT_SESSION_LIFETIME", "31d"));
+    let mut browser = Browser::default();
+    browser.write(&bench.engine, "user", "ada").await;
+    let read = |session: &dewar::Session| assert!(session.contains("user"));
+    // What this process wrote itself it knows.
+    for (after, asked) in [(0, 0), (59, 0), (1, 1), (1, 1), (58, 1), (1, 2)] {
+        bench.clock.advance(Duration::from_secs(after));
+        browser.request(&bench.engine, read).await;
+        assert_eq!(bench.reticent.asked(), asked, "after {after} more seconds");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_extended_when_it_is_due_however_often_its_expiry_was_asked_for() {
+    let config = Config::new()
+        .set("PERMANENT_SESSION_LIFETIME", 10_000)
+        .set("SESSION_REFRESH_AFTER", 100);
+    let bench = server_bench(config.clone());
+    let builder = Engine::builder(config.session_type("memory"));
+    let builder = builder.clock(bench.clock.clone());
+    let other = builder.store(bench.store.clone()).build().unwrap();
+    let mut browser = Browser::default();
+    browser.write(&bench.engine, "user", "ada").await;
+    let read = |session: &dewar::Session| assert!(session.contains("user"));
+    let steps = [
+        (&other, 99, Plan::Nothing),
+        (&bench.engine, 0, Plan::Nothing),
+        (&other, 1, Plan::Touch),
+        // The other one was faster.
+        (&bench.engine, 0, Plan::Nothing),
+        (&bench.engine, 99, Plan::Nothing),
+        (&bench.engine, 1, Plan::Touch),
+    ];
+    for (engine, after, plan) in steps {
+        bench.clock.advance(Duration::from_secs(after));
+        let decision = browser.request(engine, read).await.decision();
+        assert_eq!(decision.plan, plan, "after {after} more seconds");
+    }
+}
+
+#[tokio::test]
+async fn an_expiry_that_somebody_brought_closer_is_noticed_within_a_minute() {
+    let bench = server_bench(Config::new().set("PERMANENT_SESSION_LIFETIME", "31d"));
+    let mut browser = Browser::default();
+    browser.write(&bench.engine, "user", "ada").await;
+    let id = browser.open(&bench.engine).await.id().unwrap().unwrap();
+    let key = Key::new(format!("session:{}", id.expose()));
+    let soon = START + Duration::from_secs(100);
+    bench.store.touch(&key, soon).await.unwrap();
+    let read = |session: &dewar::Session| assert!(session.contains("user"));
+    for (after, plan) in [(59, Plan::Nothing), (1, Plan::Touch)] {
+        bench.clock.advance(Duration::from_secs(after));
+        let decision = browser.request(&bench.engine, read).await.decision();
+        assert_eq!(decision.plan, plan, "after {after} more seconds");
+    }
+}
+
+#[tokio::test]
+async fn a_store_is_not_asked_for_expiries_that_decide_nothing() {
+    for (setting, plan) in [
+        (("SESSION_REFRESH_EACH_REQUEST", "false"), Plan::Nothing),
+        (("SESSION_REFRESH_AFTER", "0"), Plan::Touch),
+    ] {
+        let bench = server_bench(Config::new().set(setting.0, setting.1));
+        let mut browser = Browser::default();
+        browser.write(&bench.engine, "user", "ada").await;
+        let read = |session: &dewar::Session| assert!(session.contains("user"));
+        for _ in 0..3 {
+            bench.clock.advance(Duration::from_secs(600));
+            let decision = browser.request(&bench.engine, read).await.decision();
+            assert_eq!(decision.plan, plan, "{setting:?}");
+        }
+        assert_eq!(bench.reticent.asked(), 0, "{setting:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_save_in_a_stream_that_is_open_for_long_extends_the_session() {
     let bench = server_bench(Config::new().set("PERMANENT_SESSION_LIFETIME", 1000));
     let mut browser = Browser::default();

@@ -6,11 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use dewar::clock::ManualClock;
 use dewar::config::Config;
 use dewar::engine::Reply;
 use dewar::store::memory::MemoryStore;
-use dewar::store::{Cursor, Key, Record, Store};
+use dewar::store::{
+    Capabilities, Created, Cursor, Deleted, Key, Page, Purged, Record, Replaced, Store, Touched,
+    Version,
+};
 use dewar::{Engine, Error, ErrorKind, Result, Session, UnixTime};
 use dewar_store_tests::{Call, Hook, HookedStore};
 
@@ -21,8 +25,9 @@ pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) struct Bench {
     pub(crate) engine: Engine,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) store: HookedStore<MemoryStore>,
+    pub(crate) store: HookedStore<Reticent>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) reticent: Reticent,
 }
 
 pub(crate) fn cookie_bench(config: Config) -> Bench {
@@ -37,7 +42,11 @@ fn bench(config: Config) -> Bench {
     let clock = Arc::new(ManualClock::new(START));
     let memory = MemoryStore::new(10_000, clock.clone());
     let faults = Arc::new(Faults::of(memory.clone()));
-    let store = HookedStore::new(memory, faults.clone());
+    let reticent = Reticent {
+        memory,
+        asked: Arc::default(),
+    };
+    let store = HookedStore::new(reticent.clone(), faults.clone());
     let engine = Engine::builder(config)
         .clock(clock.clone())
         .store(store.clone())
@@ -48,6 +57,7 @@ fn bench(config: Config) -> Bench {
         clock,
         store,
         faults,
+        reticent,
     }
 }
 
@@ -130,6 +140,74 @@ impl Browser {
         key: &str,
     ) -> Option<T> {
         self.open(engine).await.get(key).unwrap()
+    }
+}
+
+/// A memory store that has to be asked for expiries apart, as Redis has.
+#[derive(Clone, Debug)]
+pub(crate) struct Reticent {
+    pub(crate) memory: MemoryStore,
+    asked: Arc<AtomicU32>,
+}
+
+impl Reticent {
+    /// How often it was asked for an expiry.
+    pub(crate) fn asked(&self) -> u32 {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Store for Reticent {
+    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Store::load(&self.memory, key).await
+    }
+
+    async fn load_without_expiry(&self, key: &Key) -> Result<Option<Record>> {
+        let mut found = Store::load(&self.memory, key).await?;
+        if let Some(record) = &mut found {
+            record.expires = None;
+        }
+        Ok(found)
+    }
+
+    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
+        Store::create(&self.memory, key, blob, expires).await
+    }
+
+    async fn replace(
+        &self,
+        key: &Key,
+        blob: Bytes,
+        expires: UnixTime,
+        seen: &Version,
+    ) -> Result<Replaced> {
+        Store::replace(&self.memory, key, blob, expires, seen).await
+    }
+
+    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
+        Store::touch(&self.memory, key, expires).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<()> {
+        Store::delete(&self.memory, key).await
+    }
+
+    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
+        Store::delete_unchanged(&self.memory, key, seen).await
+    }
+
+    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
+        Store::delete_expired(&self.memory, now, limit).await
+    }
+
+    async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
+        Store::list(&self.memory, prefix, cursor, limit).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Store::capabilities(&self.memory)
     }
 }
 

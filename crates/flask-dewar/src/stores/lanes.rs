@@ -133,6 +133,10 @@ impl Store for Lanes {
         on_a_lane!(self, load(key))
     }
 
+    async fn load_without_expiry(&self, key: &Key) -> Result<Option<Record>> {
+        on_a_lane!(self, load_without_expiry(key))
+    }
+
     async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
         on_a_lane!(self, create(key, blob, expires))
     }
