@@ -1,5 +1,7 @@
+use std::path::Path;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::commands::Command;
@@ -54,6 +56,7 @@ impl Arguments {
             .try_get_matches()
             .and_then(|matches| Arguments::from_arg_matches(&matches))
             .map_err(|error| {
+                let error = name_option(error);
                 // Where not even that can be written there is nobody to tell.
                 let _ = error.print();
                 ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
@@ -75,4 +78,24 @@ impl Arguments {
             Color::Never => anstream::ColorChoice::Never,
         }
     }
+}
+
+/// Says how a configuration file is given, where one stands among the arguments by itself and the command takes one.
+fn name_option(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(file)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    if error.kind() != ErrorKind::UnknownArgument || !Path::new(file).is_file() {
+        return error;
+    }
+    let named = std::env::args().flat_map(|argument| {
+        let option = (argument == *file).then(|| String::from("--config"));
+        option.into_iter().chain([argument])
+    });
+    if Arguments::command().try_get_matches_from(named).is_ok() {
+        let tip = format!("a file of settings is named by an option: --config {file}");
+        let tip = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tip);
+    }
+    error
 }

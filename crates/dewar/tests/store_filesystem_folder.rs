@@ -650,20 +650,42 @@ async fn a_touch_leaves_a_backup_made_of_links_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_subfolder_that_cannot_be_looked_into_keeps_no_other_from_being_cleaned() {
+async fn what_cannot_be_looked_at_keeps_nothing_else_from_being_removed_and_is_told_afterwards() {
     let setup = setup();
-    setup.write("data").await;
-    setup.clock.advance(Duration::from_secs(3600));
-    // It comes before that of the session.
-    fs::write(setup.folder.path().join("dewar.__wz_cache/00"), "").unwrap();
-    let now = setup.clock.now();
-    assert!(setup.store.delete_expired(now, 1000).await.is_err());
-    let mut steps = 0;
-    while setup.own().exists() {
-        setup.store.delete_expired(now, 1000).await.unwrap();
-        steps += 1;
-        assert!(steps < 10);
+    for number in 0..50 {
+        let key = Key::new(format!("session:{number}"));
+        let created = setup.store.create(&key, "data".into(), setup.later()).await;
+        assert!(matches!(created.unwrap(), Created::Done(_)));
     }
+    setup.clock.advance(Duration::from_secs(3600));
+    let root = setup.folder.path().join("dewar.__wz_cache");
+    // Where a process leaves what it did not finish, a folder that cannot be removed as that; and a subfolder that is none.
+    let all = (0..=255).map(|number| root.join(format!("{number:02x}")));
+    let (subfolders, free): (Vec<_>, Vec<_>) = all.partition(|path| path.exists());
+    for subfolder in &subfolders {
+        fs::create_dir(subfolder.join("new")).unwrap();
+    }
+    let odd = &free[0];
+    fs::write(odd, "").unwrap();
+    let now = setup.clock.now();
+    let round = || async {
+        loop {
+            match setup.store.delete_expired(now, 1000).await {
+                Ok(Purged::More(_)) => {}
+                end => break end,
+            }
+        }
+    };
+    assert_eq!(round().await.unwrap_err().kind(), ErrorKind::Store);
+    for subfolder in &subfolders {
+        let left = fs::read_dir(subfolder).unwrap();
+        let left: Vec<_> = left.map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(left, ["new"]);
+        fs::remove_dir(subfolder.join("new")).unwrap();
+    }
+    assert_eq!(round().await.unwrap_err().kind(), ErrorKind::Store);
+    fs::remove_file(odd).unwrap();
+    assert_eq!(round().await.unwrap(), Purged::Finished(0));
 }
 
 #[tokio::test]

@@ -110,6 +110,18 @@ mod tests {
     }
 
     #[test]
+    fn of_sessions_in_one_place_none_is_taken_for_another() {
+        let lately = lately(HOUR);
+        for number in 0..2 * PLACES {
+            lately.note(&key(&format!("known {number}")), NOW, NOW);
+            assert_eq!(
+                lately.extended(&key(&format!("another {number}")), NOW),
+                None
+            );
+        }
+    }
+
+    #[test]
     fn nothing_is_known_of_a_session_from_when_it_is_due() {
         let pause = Duration::from_secs(30);
         let lately = lately(pause);

@@ -34,7 +34,18 @@ impl Purge {
         let mut removed = 0;
         // Each step is bounded work, and what it removed stays removed whenever this is interrupted.
         loop {
-            let step = store.delete_expired(UnixTime::now(), 1000).await?;
+            let step = match store.delete_expired(UnixTime::now(), 1000).await {
+                Ok(step) => step,
+                Err(error) => {
+                    bar.finish_and_clear();
+                    if removed > 0 {
+                        let removed = usize::try_from(removed).unwrap_or(usize::MAX);
+                        let removed = count(removed, "expired session");
+                        ui.note(format_args!("at least {removed} could be removed"));
+                    }
+                    return Err(error.into());
+                }
+            };
             removed += step.removed();
             bar.set_position(removed);
             if matches!(step, Purged::Finished(_)) {

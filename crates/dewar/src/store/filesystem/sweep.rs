@@ -20,12 +20,15 @@ const KEPT: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 /// The folder's root, with cachelib's files, comes after the 256 subfolders.
 const ROOT: u16 = 256;
 
-/// How far the search has come. It goes on where the last step ended, over all subfolders in turn.
+/// How far the search has come. It goes on where the last step ended, over all subfolders in turn, and past what it may not
+/// look at or remove: that is told when it has been everywhere.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
     first: u16,
     place: u16,
     files: Option<ReadDir>,
+    /// The first failure of this round.
+    failed: Option<io::Error>,
 }
 
 impl Sweep {
@@ -35,6 +38,7 @@ impl Sweep {
             first: ROOT,
             place: ROOT,
             files: None,
+            failed: None,
         }
     }
 
@@ -50,31 +54,34 @@ impl Sweep {
             let Some(files) = &mut self.files else {
                 if self.place > ROOT {
                     self.place = self.first;
-                    return Ok(Purged::Finished(removed as u64));
+                    return match self.failed.take() {
+                        Some(error) => Err(error),
+                        None => Ok(Purged::Finished(removed as u64)),
+                    };
                 }
-                // One that cannot be looked into keeps the next step from none of the others.
-                self.files = open_folder(folder, self.place).inspect_err(|_| self.place += 1)?;
+                let files = open_folder(folder, self.place);
+                self.files = self.or_note(files).flatten();
                 if self.files.is_none() {
                     self.place += 1;
                 }
                 continue;
             };
-            match files.next() {
-                None => {
-                    self.files = None;
-                    self.place += 1;
-                }
-                Some(entry) => {
-                    let path = entry?.path();
-                    let gone = match u8::try_from(self.place) {
-                        Ok(subfolder) => remove_expired(folder, subfolder, &path, now)?,
-                        Err(_) => legacy::remove_expired(folder, &path, now)?,
-                    };
-                    removed += usize::from(gone);
-                }
-            }
+            let Some(entry) = files.next() else {
+                self.files = None;
+                self.place += 1;
+                continue;
+            };
+            let gone = entry.and_then(|entry| match u8::try_from(self.place) {
+                Ok(subfolder) => remove_expired(folder, subfolder, &entry.path(), now),
+                Err(_) => legacy::remove_expired(folder, &entry.path(), now),
+            });
+            removed += usize::from(self.or_note(gone).unwrap_or(false));
         }
         Ok(Purged::More(removed as u64))
+    }
+
+    fn or_note<T>(&mut self, done: io::Result<T>) -> Option<T> {
+        done.map_err(|error| self.failed.get_or_insert(error)).ok()
     }
 }
 
