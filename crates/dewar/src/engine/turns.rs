@@ -101,7 +101,10 @@ impl<'e> Turns<'e> {
         }
         if self.server.store.immediate().is_some() {
             // Whoever stands there does so on another thread, and waits for nothing.
+            #[cfg(not(target_family = "wasm"))]
             return Some(line.lock_blocking());
+            #[cfg(target_family = "wasm")]
+            return None;
         }
         let mut place = pin!(line.lock());
         let (mut pause, mut waited) = (SHORTEST, Duration::ZERO);
@@ -181,7 +184,7 @@ impl Lines {
 impl Places {
     fn of_a_new_process() -> Places {
         Places {
-            process: std::process::id(),
+            process: this_process(),
             lines: (0..LINES).map(|_| Mutex::new(())).collect(),
             child: OnceLock::new(),
         }
@@ -192,12 +195,21 @@ impl Places {
         while let Some(child) = last.child.get() {
             last = child;
         }
-        match last.process == std::process::id() {
+        match last.process == this_process() {
             true => last,
             false => last
                 .child
                 .get_or_init(|| Box::new(Places::of_a_new_process())),
         }
+    }
+}
+
+/// The process's number. There is but one in WebAssembly, and it has none.
+fn this_process() -> u32 {
+    if cfg!(target_family = "wasm") {
+        0
+    } else {
+        std::process::id()
     }
 }
 
