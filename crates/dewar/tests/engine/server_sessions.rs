@@ -203,6 +203,26 @@ async fn an_expiry_that_somebody_brought_closer_is_noticed_within_a_minute() {
 }
 
 #[tokio::test]
+async fn a_store_that_can_tell_no_expiry_moves_it_once_a_minute() {
+    let bench = server_bench(Config::new().set("PERMANENT_SESSION_LIFETIME", "31d"));
+    bench.reticent.fall_silent();
+    let mut browser = Browser::default();
+    browser.write(&bench.engine, "user", "ada").await;
+    let read = |session: &dewar::Session| assert!(session.contains("user"));
+    for (after, plan) in [
+        (59, Plan::Nothing),
+        (1, Plan::Touch),
+        (59, Plan::Nothing),
+        (1, Plan::Touch),
+        (3600, Plan::Touch),
+    ] {
+        bench.clock.advance(Duration::from_secs(after));
+        let decision = browser.request(&bench.engine, read).await.decision();
+        assert_eq!(decision.plan, plan, "after {after} more seconds");
+    }
+}
+
+#[tokio::test]
 async fn a_store_is_not_asked_for_expiries_that_decide_nothing() {
     for (setting, plan) in [
         (("SESSION_REFRESH_EACH_REQUEST", "false"), Plan::Nothing),
