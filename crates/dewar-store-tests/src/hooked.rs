@@ -39,6 +39,13 @@ pub trait Hook: Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether a load tells when the record expires: to a caller who wants to know, or to one who does without
+    /// ([`Store::load_without_expiry`]).
+    fn tells_expiry(&self, wanted: bool) -> bool {
+        let _ = wanted;
+        true
+    }
+
     /// In place of the wait before a write is tried again. Others go first, unless the hook says otherwise.
     async fn pause(&self, time: Duration) {
         let _ = time;
@@ -101,6 +108,14 @@ impl<S: Store> HookedStore<S> {
         self.hook.after(&call, &answer).await?;
         Ok(answer)
     }
+
+    fn told(&self, found: Option<Record>, wanted: bool) -> Option<Record> {
+        let tells = self.hook.tells_expiry(wanted);
+        found.map(|record| Record {
+            expires: record.expires.filter(|_| tells),
+            ..record
+        })
+    }
 }
 
 impl<'c> Call<'c> {
@@ -133,12 +148,16 @@ impl<'c> Call<'c> {
 impl<S: Store> Store for HookedStore<S> {
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
         let call = Call::about("load", key);
-        self.around(call, self.store.load(key)).await
+        let found = self.around(call, self.store.load(key)).await?;
+        Ok(self.told(found, true))
     }
 
     async fn load_without_expiry(&self, key: &Key) -> Result<Option<Record>> {
         let call = Call::about("load", key);
-        self.around(call, self.store.load_without_expiry(key)).await
+        let found = self
+            .around(call, self.store.load_without_expiry(key))
+            .await?;
+        Ok(self.told(found, false))
     }
 
     async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {

@@ -153,7 +153,7 @@ async fn a_store_that_has_to_be_asked_for_an_expiry_is_asked_once_a_minute() {
     for (after, asked) in [(0, 0), (59, 0), (1, 1), (1, 1), (58, 1), (1, 2)] {
         bench.clock.advance(Duration::from_secs(after));
         browser.request(&bench.engine, read).await;
-        assert_eq!(bench.reticent.asked(), asked, "after {after} more seconds");
+        assert_eq!(bench.faults.asked(), asked, "after {after} more seconds");
     }
 }
 
@@ -205,7 +205,7 @@ async fn an_expiry_that_somebody_brought_closer_is_noticed_within_a_minute() {
 #[tokio::test]
 async fn a_store_that_can_tell_no_expiry_moves_it_once_a_minute() {
     let bench = server_bench(Config::new().set("PERMANENT_SESSION_LIFETIME", "31d"));
-    bench.reticent.fall_silent();
+    bench.faults.fall_silent();
     let mut browser = Browser::default();
     browser.write(&bench.engine, "user", "ada").await;
     let read = |session: &dewar::Session| assert!(session.contains("user"));
@@ -237,7 +237,7 @@ async fn a_store_is_not_asked_for_expiries_that_decide_nothing() {
             let decision = browser.request(&bench.engine, read).await.decision();
             assert_eq!(decision.plan, plan, "{setting:?}");
         }
-        assert_eq!(bench.reticent.asked(), 0, "{setting:?}");
+        assert_eq!(bench.faults.asked(), 0, "{setting:?}");
     }
 }
 

@@ -6,15 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use dewar::clock::ManualClock;
 use dewar::config::Config;
 use dewar::engine::Reply;
 use dewar::store::memory::MemoryStore;
-use dewar::store::{
-    Capabilities, Created, Cursor, Deleted, Key, Page, Purged, Record, Replaced, Store, Touched,
-    Version,
-};
+use dewar::store::{Cursor, Key, Record, Store};
 use dewar::{Engine, Error, ErrorKind, Result, Session, UnixTime};
 use dewar_store_tests::{Call, Hook, HookedStore};
 
@@ -25,9 +21,8 @@ pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) struct Bench {
     pub(crate) engine: Engine,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) store: HookedStore<Reticent>,
+    pub(crate) store: HookedStore<MemoryStore>,
     pub(crate) faults: Arc<Faults>,
-    pub(crate) reticent: Reticent,
 }
 
 pub(crate) fn cookie_bench(config: Config) -> Bench {
@@ -42,12 +37,7 @@ fn bench(config: Config) -> Bench {
     let clock = Arc::new(ManualClock::new(START));
     let memory = MemoryStore::new(10_000, clock.clone());
     let faults = Arc::new(Faults::of(memory.clone()));
-    let reticent = Reticent {
-        memory,
-        asked: Arc::default(),
-        silent: Arc::default(),
-    };
-    let store = HookedStore::new(reticent.clone(), faults.clone());
+    let store = HookedStore::new(memory, faults.clone());
     let engine = Engine::builder(config)
         .clock(clock.clone())
         .store(store.clone())
@@ -58,7 +48,6 @@ fn bench(config: Config) -> Bench {
         clock,
         store,
         faults,
-        reticent,
     }
 }
 
@@ -144,90 +133,15 @@ impl Browser {
     }
 }
 
-/// A memory store that has to be asked for expiries apart, as Redis has.
-#[derive(Clone, Debug)]
-pub(crate) struct Reticent {
-    pub(crate) memory: MemoryStore,
-    asked: Arc<AtomicU32>,
-    silent: Arc<AtomicBool>,
-}
-
-impl Reticent {
-    /// From now on it tells no expiry at all, as an application's own client.
-    pub(crate) fn fall_silent(&self) {
-        self.silent.store(true, Ordering::SeqCst);
-    }
-
-    /// How often it was asked for an expiry.
-    pub(crate) fn asked(&self) -> u32 {
-        self.asked.load(Ordering::SeqCst)
-    }
-}
-
-#[async_trait]
-impl Store for Reticent {
-    async fn load(&self, key: &Key) -> Result<Option<Record>> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        if self.silent.load(Ordering::SeqCst) {
-            return self.load_without_expiry(key).await;
-        }
-        Store::load(&self.memory, key).await
-    }
-
-    async fn load_without_expiry(&self, key: &Key) -> Result<Option<Record>> {
-        let mut found = Store::load(&self.memory, key).await?;
-        if let Some(record) = &mut found {
-            record.expires = None;
-        }
-        Ok(found)
-    }
-
-    async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
-        Store::create(&self.memory, key, blob, expires).await
-    }
-
-    async fn replace(
-        &self,
-        key: &Key,
-        blob: Bytes,
-        expires: UnixTime,
-        seen: &Version,
-    ) -> Result<Replaced> {
-        Store::replace(&self.memory, key, blob, expires, seen).await
-    }
-
-    async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
-        Store::touch(&self.memory, key, expires).await
-    }
-
-    async fn delete(&self, key: &Key) -> Result<()> {
-        Store::delete(&self.memory, key).await
-    }
-
-    async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
-        Store::delete_unchanged(&self.memory, key, seen).await
-    }
-
-    async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
-        Store::delete_expired(&self.memory, now, limit).await
-    }
-
-    async fn list(&self, prefix: &str, cursor: Cursor, limit: usize) -> Result<Option<Page>> {
-        Store::list(&self.memory, prefix, cursor, limit).await
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Store::capabilities(&self.memory)
-    }
-}
-
-/// Lets the operations of a memory store fail when told to.
+/// Lets the operations of a memory store fail when told to. It has to be asked for expiries apart, as Redis has.
 #[derive(Debug)]
 pub(crate) struct Faults {
     memory: MemoryStore,
     failing: Mutex<Vec<&'static str>>,
     hanging: Mutex<Hanging>,
     calls: AtomicU32,
+    asked: AtomicU32,
+    silent: AtomicBool,
     rivals: Mutex<Rivals>,
 }
 
@@ -258,6 +172,8 @@ impl Faults {
             failing: Mutex::default(),
             hanging: Mutex::default(),
             calls: AtomicU32::new(0),
+            asked: AtomicU32::new(0),
+            silent: AtomicBool::new(false),
             rivals: Mutex::default(),
         }
     }
@@ -296,6 +212,16 @@ impl Faults {
     /// From now on operations let others go first, and a pause never ends.
     pub(crate) fn slow_down(&self) {
         self.rivals.lock().unwrap().slow = true;
+    }
+
+    /// From now on no expiry is told at all, as by an application's own client.
+    pub(crate) fn fall_silent(&self) {
+        self.silent.store(true, Ordering::SeqCst);
+    }
+
+    /// How often an expiry was asked for.
+    pub(crate) fn asked(&self) -> u32 {
+        self.asked.load(Ordering::SeqCst)
     }
 
     /// How many operations there were so far, listing apart.
@@ -375,6 +301,11 @@ impl Hook for Faults {
     async fn after(&self, call: &Call<'_>, _: &(dyn Debug + Sync)) -> Result<()> {
         self.hang(&format!("answer to {}", call.method)).await;
         Ok(())
+    }
+
+    fn tells_expiry(&self, wanted: bool) -> bool {
+        self.asked.fetch_add(u32::from(wanted), Ordering::SeqCst);
+        wanted && !self.silent.load(Ordering::SeqCst)
     }
 
     async fn pause(&self, time: Duration) {

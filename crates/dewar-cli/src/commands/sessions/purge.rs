@@ -33,36 +33,35 @@ impl Purge {
         let bar = ui.progress("removing");
         let mut removed = 0;
         // Each step is bounded work, and what it removed stays removed whenever this is interrupted.
-        loop {
-            let step = match store.delete_expired(UnixTime::now(), 1000).await {
-                Ok(step) => step,
-                Err(error) => {
-                    bar.finish_and_clear();
-                    if removed > 0 {
-                        let removed = usize::try_from(removed).unwrap_or(usize::MAX);
-                        let removed = count(removed, "expired session");
-                        ui.note(format_args!("at least {removed} could be removed"));
+        let end = loop {
+            match store.delete_expired(UnixTime::now(), 1000).await {
+                Ok(step) => {
+                    removed += step.removed();
+                    bar.set_position(removed);
+                    if matches!(step, Purged::Finished(_)) {
+                        break Ok(());
                     }
-                    return Err(error.into());
                 }
-            };
-            removed += step.removed();
-            bar.set_position(removed);
-            if matches!(step, Purged::Finished(_)) {
-                break;
+                Err(error) => break Err(error),
             }
-        }
+        };
         bar.finish_and_clear();
+        let sessions_removed = count(
+            usize::try_from(removed).unwrap_or(usize::MAX),
+            "expired session",
+        );
+        if let Err(error) = end {
+            if removed > 0 {
+                ui.note(format_args!("at least {sessions_removed} could be removed"));
+            }
+            return Err(error.into());
+        }
         match ui.output() {
             Output::Json => ui.json(&json!({ "removed": removed }))?,
-            Output::Text => {
-                let removed = usize::try_from(removed).unwrap_or(usize::MAX);
-                ui.line(format_args!(
-                    "removed {} from {}",
-                    count(removed, "expired session"),
-                    sessions.place.name
-                ))?;
-            }
+            Output::Text => ui.line(format_args!(
+                "removed {sessions_removed} from {}",
+                sessions.place.name
+            ))?,
         }
         Ok(Exit::Done)
     }
