@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dewar::clock::ManualClock;
-use dewar::store::{Created, Key, Purged, Replaced, Store, Touched};
+use dewar::store::{Created, Cursor, Key, Purged, Replaced, Store, Touched};
 use dewar::{Error, UnixTime};
 use dewar_stores::Migrated;
 use dewar_stores::sql::{Table, Tables};
@@ -183,6 +183,22 @@ async fn text_in_place_of_bytes_can_be_replaced() {
         .replace(&key("a"), "new".into(), later(), &record.version)
         .await;
     assert!(matches!(replaced.unwrap(), Replaced::Done(_)));
+}
+
+#[tokio::test]
+async fn a_key_of_bytes_is_no_sessions_and_ends_no_list() {
+    let folder = Folder::new();
+    let store = folder.with_row("x'80'", "'2023-11-14 23:00:00.000000'");
+    let bytes = "INSERT INTO sessions (session_id, data, expiry) \
+                 VALUES (CAST('session:b' AS BLOB), x'80', '2023-11-14 23:00:00.000000')";
+    folder.other().execute_batch(bytes).unwrap();
+    for prefix in ["session:", ""] {
+        let page = store.list(prefix, Cursor::start(), 10).await.unwrap();
+        let page = page.unwrap();
+        let keys: Vec<_> = page.entries.iter().map(|entry| &entry.key).collect();
+        assert_eq!(keys, [&key("a")]);
+        assert!(page.next.is_none());
+    }
 }
 
 #[test]

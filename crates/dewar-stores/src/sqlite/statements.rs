@@ -49,9 +49,11 @@ impl Statements {
                 "DELETE FROM {t} WHERE {key} IN \
                  (SELECT {key} FROM {t} WHERE expiry <= ?1 OR expiry IS NULL LIMIT ?2)"
             ),
+            // A key of bytes is no session's: SQLite never finds it equal to text.
             list: format!(
                 "SELECT {key}, length(CAST(data AS BLOB)), expiry FROM {t} \
-                 WHERE {key} > ?1 AND {key} >= ?2 ORDER BY {key} LIMIT ?3"
+                 WHERE {key} > ?1 AND {key} >= ?2 AND typeof({key}) = 'text' \
+                 ORDER BY {key} LIMIT ?3"
             ),
             lives: format!(
                 "SELECT 1 FROM {t} WHERE {key} = ?1 AND expiry > ?2 AND data IS NOT NULL"
