@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use dewar::config::{Config, KEYS, Preset};
 use dewar::data::Format;
-use dewar::store::filesystem::{CachelibStore, FilesystemStore};
+use dewar::store::filesystem::{CachelibStore, FilesystemStore, user_of};
 use dewar::store::{Cursor, Key, Listing, Page, Store};
 use dewar_stores::{Availability, KINDS, Kind, Place};
 use sha2::{Digest, Sha256};
 
 use crate::exit::{Failure, Outcome};
+use crate::text::count;
 use crate::ui::Ui;
 
 /// A store that was opened.
@@ -21,12 +22,18 @@ pub(crate) struct Opened {
     pub(crate) name: String,
     /// The format of its records, if it takes no other.
     pub(crate) format: Option<Format>,
+    /// Itself, if it is one in whose folder cachelib's files may lie beside its own.
+    pub(crate) files: Option<FilesystemStore>,
 }
 
-/// What to do with a folder or a file of sessions that is not there.
+/// What a store is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Missing {
-    Refuse,
+pub(crate) enum Access {
+    /// Nothing is written, and nothing made.
+    Read,
+    /// What is there is changed; a folder, a file or a table that is not there is not made.
+    Change,
+    /// What is not there is made.
     Make,
 }
 
@@ -56,12 +63,12 @@ pub(crate) enum Location {
 }
 
 impl Location {
-    /// The store of a URL.
-    pub(crate) fn of_url(url: &str) -> Outcome<Location> {
+    /// The store of a URL; what the URL does not say, such as the table's name, is as a configuration says.
+    pub(crate) fn of_url(url: &str, config: &Config) -> Outcome<Location> {
         Ok(match url.split_once(':') {
             Some(("filesystem", folder)) => Location::Filesystem(folder.into()),
             Some(("cachelib", folder)) => Location::Cachelib(folder.into()),
-            _ => Location::Place(place_of(url)?),
+            _ => Location::Place(place_of(url)?.configured_by(config)?),
         })
     }
 
@@ -107,18 +114,17 @@ impl Location {
     }
 
     /// Opens the store.
-    pub(crate) fn open(self, missing: Missing) -> Outcome<Opened> {
+    pub(crate) fn open(self, access: Access) -> Outcome<Opened> {
+        if let Some(folder) = self.folder() {
+            must_be_there(folder, access)?;
+            must_be_own(folder, access)?;
+        }
         match self {
-            Location::Filesystem(folder) => open_folder(&folder, missing),
-            Location::Cachelib(folder) => open_cachelib(&folder, missing),
-            Location::Place(place) => open_place(place, missing),
+            Location::Filesystem(folder) => open_folder(&folder, access),
+            Location::Cachelib(folder) => open_cachelib(&folder, access),
+            Location::Place(place) => open_place(place, access),
         }
     }
-}
-
-/// Opens the store of a URL.
-pub(crate) fn open(url: &str, missing: Missing) -> Outcome<Opened> {
-    Location::of_url(url)?.open(missing)
 }
 
 /// Where the store is that a configuration means; `None` where it is no server and no database.
@@ -169,6 +175,24 @@ impl Opened {
         }
     }
 
+    /// Warns of files whose sessions are in no listing; says whether there are some.
+    pub(crate) fn warn_of_unlisted(&self, ui: &mut Ui) -> Outcome<bool> {
+        let Some(store) = &self.files else {
+            return Ok(false);
+        };
+        let files = store.files_of_cachelib().map_err(|error| {
+            Failure::unusable(format!("{} cannot be read", store.folder().display())).because(error)
+        })?;
+        if files > 0 {
+            ui.warning(format_args!(
+                "{} of Flask-Session's left out: such a name is a hash of its session's key",
+                count(files, "file")
+            ));
+            ui.hint("dewar sessions show finds one by its id or its cookie; a session that the application changes moves among Dewar's own files");
+        }
+        Ok(files > 0)
+    }
+
     fn unlisted(&self) -> Failure {
         let why = match self.format {
             Some(Format::Pickle) => "a file's name is a hash of its session's key",
@@ -179,26 +203,36 @@ impl Opened {
     }
 }
 
-fn open_folder(folder: &Path, missing: Missing) -> Outcome<Opened> {
-    must_be_there(folder, missing)?;
+fn open_folder(folder: &Path, access: Access) -> Outcome<Opened> {
+    let options = FilesystemStore::at(folder);
+    let store = match access {
+        Access::Read => options.open_to_read(),
+        Access::Change | Access::Make => options.open()?,
+    };
     Ok(Opened {
-        store: Arc::new(FilesystemStore::at(folder).open()?),
+        store: Arc::new(store.clone()),
         name: format!("filesystem at {}", folder.display()),
         format: None,
+        files: Some(store),
     })
 }
 
-fn open_cachelib(folder: &Path, missing: Missing) -> Outcome<Opened> {
-    must_be_there(folder, missing)?;
+fn open_cachelib(folder: &Path, access: Access) -> Outcome<Opened> {
+    let options = CachelibStore::at(folder);
+    let store = match access {
+        Access::Read => options.open_to_read(),
+        Access::Change | Access::Make => options.open()?,
+    };
     Ok(Opened {
-        store: Arc::new(CachelibStore::at(folder).open()?),
+        store: Arc::new(store),
         name: format!("cachelib at {}", folder.display()),
         format: Some(Format::Pickle),
+        files: None,
     })
 }
 
-fn must_be_there(folder: &Path, missing: Missing) -> Outcome<()> {
-    if missing == Missing::Make || folder.is_dir() {
+fn must_be_there(folder: &Path, access: Access) -> Outcome<()> {
+    if access == Access::Make || folder.is_dir() {
         return Ok(());
     }
     let name = folder.display();
@@ -212,15 +246,31 @@ fn must_be_there(folder: &Path, missing: Missing) -> Outcome<()> {
     })
 }
 
-fn open_place(place: Place, missing: Missing) -> Outcome<Opened> {
-    let place = match missing {
-        Missing::Refuse => place.expect_table(),
-        Missing::Make => place,
+/// Keeps root from writing to a folder of an application: it would be refused in the files that root makes.
+fn must_be_own(folder: &Path, access: Access) -> Outcome<()> {
+    let root = rustix::process::geteuid().is_root();
+    match user_of(folder).filter(|user| *user != 0 && root && access != Access::Read) {
+        None => Ok(()),
+        Some(user) => Err(Failure::unusable(format!(
+            "{} belongs to user {user}, and this command runs as root: the application would be refused in what root makes there",
+            folder.display()
+        ))
+        .hint(format!(
+            "run it as that user, in the application's environment: sudo -u '#{user}' dewar …"
+        ))),
+    }
+}
+
+fn open_place(place: Place, access: Access) -> Outcome<Opened> {
+    let place = match access {
+        Access::Read | Access::Change => place.expect_table(),
+        Access::Make => place,
     };
     Ok(Opened {
         store: place.open()?,
         name: place.to_string(),
         format: None,
+        files: None,
     })
 }
 
@@ -241,4 +291,39 @@ fn place_of(url: &str) -> Outcome<Place> {
             schemes.join(" or ")
         )),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::chown;
+
+    use super::*;
+
+    #[test]
+    fn root_looks_at_the_folder_of_an_application_and_leaves_nothing_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        // Only root can give a folder away.
+        let root = rustix::process::geteuid().is_root();
+        if root {
+            chown(path, Some(65534), None).unwrap();
+        }
+        let open = |access| Location::Filesystem(path.into()).open(access);
+        let cachelib = |access| Location::Cachelib(path.into()).open(access);
+        open(Access::Read).unwrap();
+        cachelib(Access::Read).unwrap();
+        assert_eq!(path.read_dir().unwrap().count(), 0);
+        for access in [Access::Change, Access::Make] {
+            if root {
+                let refused = open(access).unwrap_err();
+                assert!(refused.message.contains("belongs to user 65534"));
+                assert!(cachelib(access).is_err());
+                assert_eq!(path.read_dir().unwrap().count(), 0);
+            } else {
+                open(access).unwrap();
+            }
+        }
+    }
 }

@@ -34,7 +34,7 @@ pub fn engine(config: Config) -> Result<Engine> {
     builder.build()
 }
 
-/// Checks everything, as [`Config::check`] does, and whether a key says where the store is.
+/// Checks everything, as [`Config::check`] does, and whether a key says where the store is, in a way that can be. No server is asked.
 ///
 /// ```
 /// use dewar::config::{Code, Config};
@@ -43,10 +43,15 @@ pub fn engine(config: Config) -> Result<Engine> {
 /// assert_eq!(report.problems[0].code, Code::AddressMissing);
 /// ```
 pub fn check(config: &Config) -> Report {
-    let mut problems = config.check().problems;
-    // A `SESSION_TYPE` that is no text is among the problems.
-    if let Ok(Some(unsaid)) = Place::unsaid(config) {
-        problems.push(unsaid.problem(config));
+    let report = config.check();
+    let is_usable = !report.has_errors();
+    let mut problems = report.problems;
+    match Place::unsaid(config) {
+        Ok(Some(unsaid)) => problems.push(unsaid.problem(config)),
+        // What else is wrong would be found a second time.
+        Ok(None) if is_usable => problems.extend(Place::wrong_address(config)),
+        // A `SESSION_TYPE` that is no text is among the problems.
+        Ok(None) | Err(_) => {}
     }
     Report::of(problems)
 }

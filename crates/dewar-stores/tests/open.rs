@@ -123,6 +123,50 @@ fn a_check_finds_an_address_that_no_key_says() {
 }
 
 #[test]
+fn a_check_finds_an_address_that_cannot_be() {
+    for (name, key, address, why) in [
+        (
+            "redis",
+            "SESSION_REDIS",
+            "http://user:hunter2@host",
+            "must begin with redis://",
+        ),
+        ("redis", "SESSION_REDIS", "redis://host:99999", "port"),
+        (
+            "sqlalchemy",
+            "SESSION_SQLALCHEMY",
+            "oracle://host/db",
+            "not the URL",
+        ),
+        ("sqlite", "SESSION_SQLITE", "sqlite://", "need a file"),
+        (
+            "sqlite",
+            "SESSION_SQLITE",
+            "sqlite:shop.db",
+            "three slashes",
+        ),
+    ] {
+        let config = of_type(name).set(key, address);
+        let problems = dewar_stores::check(&config).problems;
+        let [found] = &problems[..] else {
+            panic!("{name} at {address}: {problems:?}")
+        };
+        assert_eq!((found.code.as_str(), &*found.key), ("DW0107", key));
+        assert!(found.what.contains(why), "{}", found.what);
+        assert!(!found.to_string().contains("hunter2"));
+        let refused = dewar_stores::engine(config).unwrap_err().to_string();
+        assert!(refused.contains("error[DW0107]"), "{refused}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop.db");
+    let config = of_type("sqlite").set("SESSION_SQLITE", file.display().to_string());
+    assert!(dewar_stores::check(&config).problems.is_empty());
+    assert!(!file.exists());
+    let config = of_type("redis").set("SESSION_REDIS", "redis://127.0.0.1:1");
+    assert!(dewar_stores::check(&config).problems.is_empty());
+}
+
+#[test]
 fn its_page_shows_what_is_said() {
     let scratch = tempfile::tempdir().unwrap();
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/diagnostics/DW0107.md");

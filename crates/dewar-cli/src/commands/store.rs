@@ -45,7 +45,7 @@ impl Migrate {
         let url = self.store.map(|given| stores::resolve(&given, ui));
         let kind = config.text("SESSION_TYPE")?.unwrap_or_default();
         let location = match url.transpose()? {
-            Some(url) => Some(Location::of_url(&url)?),
+            Some(url) => Some(Location::of_url(&url, &config)?),
             None if kind.eq_ignore_ascii_case("memory") => None,
             None => Some(Location::of_config(&config)?),
         };

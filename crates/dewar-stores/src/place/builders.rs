@@ -29,6 +29,15 @@ impl Place {
         })
     }
 
+    /// Whether the store could be opened, without a server and without a file.
+    pub(super) fn try_build(&self) -> Result<()> {
+        match self.kind.name {
+            #[cfg(feature = "sqlite")]
+            "sqlite" => self.sqlite()?.tables(self.tables()).check(),
+            _ => self.build().map(drop),
+        }
+    }
+
     pub(super) fn build(&self) -> Result<Arc<dyn Store>> {
         match self.kind.name {
             #[cfg(feature = "dynamodb")]

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dewar::config::Config;
+use dewar::config::{Code, Config, Problem, Severity};
 use dewar::store::Store;
 use dewar::{Error, ErrorKind, Result};
 
@@ -113,6 +113,25 @@ impl Place {
         }))
     }
 
+    /// What is wrong with the address that a configuration says, or with an option in it, as far as that is known without a server.
+    pub(crate) fn wrong_address(config: &Config) -> Option<Problem> {
+        let named = config.text("SESSION_TYPE").ok().flatten()?;
+        let keys = Keys::of(&named.to_ascii_lowercase())?;
+        let key = keys.set(config)?;
+        let place = Place::of_config(config).and_then(|place| match place {
+            Some(place) => place.try_build(),
+            None => Ok(()),
+        });
+        let what = place.err()?.to_string();
+        Some(Problem::new(
+            Severity::Error,
+            Code::AddressMissing,
+            key,
+            config.origin(key).clone(),
+            (what, format!("set it to {}", keys.example)),
+        ))
+    }
+
     /// The address that a configuration does not say, for programs that assume none; `None` if a key says it, or the engine makes
     /// the store itself.
     ///
@@ -164,6 +183,16 @@ impl Place {
     /// was assumed, as Flask-Session does.
     pub fn assumed(&self) -> Option<&'static str> {
         self.key.filter(|_| self.assumed)
+    }
+
+    /// Takes everything but the address from a configuration: the table's name, the timeouts, the numbers of connections.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if `SESSION_TABLE_EXISTS` is neither true nor false.
+    pub fn configured_by(mut self, config: &Config) -> Result<Place> {
+        self.expect_table |= config.flag("SESSION_TABLE_EXISTS")?;
+        self.config = config.clone();
+        Ok(self)
     }
 
     /// Makes no table, and no SQLite file, that is not there: its absence is an error of the first operation.

@@ -89,6 +89,11 @@ impl SqliteBuilder {
         self.tables(Tables::Create).file()?.prepare()
     }
 
+    /// Whether all of it can be, without a look at the file.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.file().map(drop)
+    }
+
     fn file(&self) -> Result<File> {
         let path = path(&self.location)?;
         let wrong = |what: &str| {
@@ -130,6 +135,11 @@ pub(crate) fn path(location: &str) -> Result<PathBuf> {
         }
         Some(_) => {
             let what = "the URL of an SQLite file begins with sqlite:///";
+            return Err(Error::new(ErrorKind::Config, what));
+        }
+        None if location.starts_with("sqlite:") => {
+            let what = "the URL of an SQLite file has three slashes: write sqlite:///app.db, or sqlite:////var/lib/app.db with the path \
+                        from the root on";
             return Err(Error::new(ErrorKind::Config, what));
         }
         None => (location, false),
@@ -176,6 +186,7 @@ mod tests {
             "sqlite://app.db",
             "sqlite://user:secret@host/app.db",
             "sqlite:///:memory:",
+            "sqlite:app.db",
             "postgresql://host/db",
             "file:x?mode=ro",
         ] {

@@ -199,7 +199,7 @@ codes! {
     NotADuration = "DW0104", "a text that is no duration";
     OutOfRange = "DW0105", "a number that is too small or too large";
     UnusedSetting = "DW0106", "a setting that means nothing with the chosen session type";
-    AddressMissing = "DW0107", "nothing says where the store is";
+    AddressMissing = "DW0107", "nothing says where the store is, or nothing that can be";
     SessionsUnavailable = "DW0201", "neither a session type nor a secret key, so that sessions cannot be written";
     SecretKeyMissing = "DW0202", "what was chosen needs a secret key, and there is none";
     SecretKeyEmpty = "DW0203", "the secret key is empty";

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::config::{ConfigOptions, problems_as_json, set_values};
 use crate::exit::{Exit, Outcome};
-use crate::stores::{self, Location, Missing};
+use crate::stores::{self, Access, Location};
 use crate::text::count;
 use crate::ui::{BAD, DOUBTFUL, GOOD, Output, STRONG, Ui};
 
@@ -109,7 +109,7 @@ impl Doctor {
             _ => None,
         };
         let location = match (&self.store, kind.as_deref()) {
-            (Some(url), _) => Location::of_url(&stores::resolve(url, ui)?),
+            (Some(url), _) => Location::of_url(&stores::resolve(url, ui)?, config),
             (None, Some("memory")) => {
                 findings.push(
                     Finding::doubtful("memory", "sessions live in each process by itself: several workers do not share them, and a restart ends them")
@@ -143,7 +143,7 @@ impl Doctor {
         {
             return Ok(());
         }
-        match location.and_then(|location| location.open(Missing::Make)) {
+        match location.and_then(|location| location.open(Access::Make)) {
             Ok(place) => {
                 let prefix = super::sessions::key_prefix(config);
                 let bar = ui.progress("examining the store");

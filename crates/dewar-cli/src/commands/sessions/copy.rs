@@ -52,6 +52,8 @@ pub(super) enum Copied {
     Undecodable,
     /// It was written to all the time.
     Busy,
+    /// It is no session: what follows the prefix is no session id, but as a rule the rest of a longer prefix.
+    Foreign,
 }
 
 /// How often a session is tried that changes while it is copied.
@@ -81,7 +83,10 @@ impl<'a> Copier<'a> {
     /// Copies one session and verifies what was written.
     pub(super) async fn copy(&self, entry: &Entry) -> Outcome<Copied> {
         let from = &entry.key;
-        let to = Key::new(format!("{}{}", self.to.prefix, self.from.id(from)));
+        let Some(id) = self.from.session_id(from) else {
+            return Ok(Copied::Foreign);
+        };
+        let to = self.to.key(&id);
         let mut first = None;
         for _ in 0..ATTEMPTS {
             let Some(record) = self.source().load(from).await? else {
@@ -122,7 +127,10 @@ impl<'a> Copier<'a> {
 
     /// Ends in the target what has ended in the source; says whether it had.
     pub(super) async fn mirror(&self, entry: &Entry) -> Outcome<bool> {
-        let from = Key::new(format!("{}{}", self.from.prefix, self.to.id(&entry.key)));
+        let Some(id) = self.to.session_id(&entry.key) else {
+            return Ok(false);
+        };
+        let from = self.from.key(&id);
         if self.source().load(&from).await?.is_some() {
             return Ok(false);
         }
@@ -214,10 +222,24 @@ impl<'a> Copier<'a> {
     }
 }
 
-/// Refuses to copy a store into itself.
+/// Refuses to copy a store into itself, and under a prefix of which the other's keys cannot be told.
 pub(super) fn different(from: &str, from_prefix: &str, to: &str, to_prefix: &str) -> Outcome<()> {
-    if from == to && from_prefix == to_prefix {
-        return Err(Failure::usage("source and target are the same store"));
+    if from != to {
+        return Ok(());
     }
-    Ok(())
+    let longer = |one: &str, other: &str| Some(one.strip_prefix(other)?.to_owned());
+    let rest = longer(from_prefix, to_prefix).or_else(|| longer(to_prefix, from_prefix));
+    match rest.as_deref() {
+        Some("") => Err(Failure::usage("source and target are the same store")),
+        Some(rest) if rest.bytes().all(of_id) => Err(Failure::usage(format!(
+            "in one store, keys under '{from_prefix}' and under '{to_prefix}' cannot be told from each other: '{rest}' could begin a session id"
+        ))
+        .hint("end the new prefix with a sign that is in no session id, such as ':'")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether session ids are made of it.
+fn of_id(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::StoreOptions;
 use crate::exit::{Exit, Outcome};
+use crate::stores::Access;
 use crate::ui::{Output, Ui};
 
 /// `dewar sessions count`.
@@ -17,7 +18,7 @@ pub(crate) struct Count {
 
 impl Count {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
-        let sessions = self.store.open(ui)?;
+        let sessions = self.store.open(Access::Read, ui)?;
         let bar = ui.progress("counting");
         let (mut seen, mut bytes) = (HashSet::new(), Some(0));
         let mut cursor = Some(Cursor::start());
@@ -36,6 +37,7 @@ impl Count {
             Output::Json => ui.json(&json!({ "sessions": seen.len(), "bytes": bytes }))?,
             Output::Text => ui.line(seen.len())?,
         }
+        sessions.place.warn_of_unlisted(ui)?;
         Ok(Exit::Done)
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Sessions, StoreOptions};
 use crate::exit::{Exit, Outcome};
-use crate::stores::handle;
+use crate::stores::{Access, handle};
 use crate::text::{count, parse_number, python, time};
 use crate::ui::{Output, Ui};
 
@@ -33,7 +33,7 @@ pub(crate) struct List {
 
 impl List {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
-        let sessions = self.store.open(ui)?;
+        let sessions = self.store.open(Access::Read, ui)?;
         if self.ids && ui.is_terminal() {
             ui.warning(
                 "whoever has a session id has the session: keep this out of tickets and logs",
@@ -59,11 +59,17 @@ impl List {
         match ui.output() {
             Output::Json => ui.json(&listed)?,
             Output::Text => ui.note(format_args!(
-                "{} in {}",
+                "{}{} in {}",
+                if seen.len() == limit {
+                    "the first "
+                } else {
+                    ""
+                },
                 count(seen.len(), "session"),
                 sessions.place.name
             )),
         }
+        sessions.place.warn_of_unlisted(ui)?;
         Ok(Exit::Done)
     }
 

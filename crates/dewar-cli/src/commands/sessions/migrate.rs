@@ -15,7 +15,7 @@ use super::state::State;
 use super::{Sessions, key_prefix};
 use crate::commands::config::ConfigOptions;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::stores::{self, Missing};
+use crate::stores::{self, Access, Location};
 use crate::ui::{Output, Ui};
 
 /// `dewar sessions migrate`.
@@ -66,20 +66,22 @@ struct Tally {
     undecodable: u64,
     busy: u64,
     deleted: u64,
+    foreign: u64,
     complete: bool,
 }
 
 impl Migrate {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
         let stop = until_interrupted()?;
-        let prefix = key_prefix(&self.config.read_usable()?);
+        let config = self.config.read_usable()?;
+        let prefix = key_prefix(&config);
         let from_prefix = self.from_prefix.as_ref().unwrap_or(&prefix);
         let to_prefix = self.to_prefix.as_ref().unwrap_or(&prefix);
         let source = stores::resolve(&self.from, ui)?;
         let target = stores::resolve(&self.to, ui)?;
         different(&source, from_prefix, &target, to_prefix)?;
         let from = Sessions {
-            place: stores::open(&source, Missing::Refuse)?,
+            place: Location::of_url(&source, &config)?.open(Access::Read)?,
             prefix: from_prefix.clone(),
         };
         // What can be wrong without a target is found before one is made.
@@ -89,7 +91,7 @@ impl Migrate {
             None => State::none(),
         };
         let to = Sessions {
-            place: stores::open(&target, Missing::Make)?,
+            place: Location::of_url(&target, &config)?.open(Access::Make)?,
             prefix: to_prefix.clone(),
         };
         let format = match (to.place.format, self.format) {
@@ -223,6 +225,7 @@ impl Tally {
             Copied::Gone => &mut self.gone,
             Copied::Undecodable => &mut self.undecodable,
             Copied::Busy => &mut self.busy,
+            Copied::Foreign => &mut self.foreign,
         } += 1;
     }
 
@@ -237,6 +240,7 @@ impl Tally {
                     kept,
                     gone,
                     deleted,
+                    foreign,
                     ..
                 } = self;
                 ui.line(format_args!(
@@ -250,6 +254,10 @@ impl Tally {
                     (kept, "left alone, because it was changed in the target"),
                     (gone, "ended meanwhile"),
                     (deleted, "deleted, because it is no longer in the source"),
+                    (
+                        foreign,
+                        "left out: no session id follows the prefix, so it is another application's",
+                    ),
                 ] {
                     if *number > 0 {
                         ui.line(format_args!("{number} {what}"))?;
@@ -274,7 +282,8 @@ impl Tally {
             ui.hint("the same command goes on from here");
             return Ok(Exit::Interrupted);
         }
-        Ok(if self.undecodable + self.busy > 0 {
+        let unlisted = from.place.warn_of_unlisted(ui)?;
+        Ok(if unlisted || self.undecodable + self.busy > 0 {
             Exit::No
         } else {
             Exit::Done

@@ -8,7 +8,7 @@ use dewar::{OsRandom, SessionId};
 use super::config::ConfigOptions;
 use crate::cookies::{Pasted, id_of};
 use crate::exit::{Failure, Outcome};
-use crate::stores::{self, HANDLE, Location, Missing, Opened};
+use crate::stores::{self, Access, HANDLE, Location, Opened};
 use crate::ui::Ui;
 
 mod copy;
@@ -73,25 +73,50 @@ pub(super) struct StoreOptions {
     config: ConfigOptions,
 }
 
+/// Which cookie holds a session's id.
+#[derive(Debug, Args)]
+struct CookieOptions {
+    /// The cookie's name, where a whole header is pasted; without it, SESSION_COOKIE_NAME or 'session'
+    #[arg(long)]
+    name: Option<String>,
+}
+
 /// An open store with the prefix of its keys.
 struct Sessions {
     place: Opened,
     prefix: String,
 }
 
+/// A session that a person means.
+enum Sought {
+    Handle(String),
+    Key(Key),
+}
+
 impl StoreOptions {
-    fn open(&self, ui: &mut Ui) -> Outcome<Sessions> {
-        let config = self.config.read_usable()?;
-        let place = match &self.store {
-            Some(url) => stores::open(&stores::resolve(url, ui)?, Missing::Refuse)?,
-            None => {
-                let location = Location::of_config(&config)?;
-                location.say_assumed(ui);
-                location.open(Missing::Refuse)?
-            }
+    fn open(&self, access: Access, ui: &mut Ui) -> Outcome<Sessions> {
+        self.open_as(&self.config.read_usable()?, access, ui)
+    }
+
+    fn open_as(&self, config: &Config, access: Access, ui: &mut Ui) -> Outcome<Sessions> {
+        let location = match &self.store {
+            Some(url) => Location::of_url(&stores::resolve(url, ui)?, config)?,
+            None => Location::of_config(config)?,
         };
-        let prefix = self.prefix.clone().unwrap_or_else(|| key_prefix(&config));
+        location.say_assumed(ui);
+        let place = location.open(access)?;
+        let prefix = self.prefix.clone().unwrap_or_else(|| key_prefix(config));
         Ok(Sessions { place, prefix })
+    }
+}
+
+impl CookieOptions {
+    fn name(&self, config: &Config) -> Outcome<String> {
+        let name = match &self.name {
+            Some(name) => Some(name.clone()),
+            None => config.text("SESSION_COOKIE_NAME")?,
+        };
+        Ok(name.unwrap_or_else(|| stores::default_text("SESSION_COOKIE_NAME")))
     }
 }
 
@@ -115,26 +140,39 @@ impl Sessions {
         Ok(())
     }
 
-    /// The session id of a key.
+    /// The session id of a key; `None` if what follows the prefix is none.
+    fn session_id(&self, key: &Key) -> Option<SessionId> {
+        SessionId::parse(key.expose().strip_prefix(&self.prefix)?)
+    }
+
+    /// What follows the prefix in a key.
     fn id<'a>(&self, key: &'a Key) -> &'a str {
         key.expose()
             .strip_prefix(&self.prefix)
             .unwrap_or(key.expose())
     }
 
-    /// The key that a person means: by handle, by id, or by a cookie that holds the id.
-    async fn find(&self, text: &str) -> Outcome<Option<Key>> {
+    /// What a person means: by handle, by id, or by a cookie that holds the id.
+    fn sought(&self, text: &str, cookie: &str) -> Outcome<Sought> {
         let text = text.trim();
         let handle = text.to_ascii_lowercase();
         if handle.len() == HANDLE && handle.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return self.find_by_handle(&handle).await;
+            return Ok(Sought::Handle(handle));
         }
-        let pasted = Pasted::read(text, "session")?;
+        let pasted = Pasted::read(text, cookie)?;
         let value = String::from_utf8(pasted.value).unwrap_or_default();
         match id_of(&value) {
-            Some(id) => Ok(Some(self.key(&id))),
+            Some(id) => Ok(Sought::Key(self.key(&id))),
             None => Err(Failure::usage("that is no session id, no handle, and no cookie with an id")
                 .hint("dewar sessions list shows the handles; a cookie that holds the session itself is read with dewar cookie decode")),
+        }
+    }
+
+    /// The key of what is sought; `None` if no session has the handle.
+    async fn find(&self, sought: Sought) -> Outcome<Option<Key>> {
+        match sought {
+            Sought::Handle(handle) => self.find_by_handle(&handle).await,
+            Sought::Key(key) => Ok(Some(key)),
         }
     }
 

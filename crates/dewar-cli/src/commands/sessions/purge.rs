@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::StoreOptions;
 use crate::exit::{Exit, Outcome};
+use crate::stores::Access;
 use crate::text::count;
 use crate::ui::{Output, Ui};
 
@@ -17,7 +18,7 @@ pub(crate) struct Purge {
 
 impl Purge {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
-        let sessions = self.store.open(ui)?;
+        let sessions = self.store.open(Access::Change, ui)?;
         let store = &sessions.place.store;
         if store.capabilities().expiry == Expiry::Native {
             // Nothing is asked of the server, so nothing is said of what is in it.

@@ -5,11 +5,11 @@ use dewar::data::{Document, Format};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::StoreOptions;
+use super::{CookieOptions, StoreOptions};
 use crate::commands::cookie::tagged;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
-use crate::stores::handle;
+use crate::stores::{Access, handle};
 use crate::text::{count, python, time};
 use crate::ui::{Output, STRONG, Ui};
 
@@ -26,6 +26,9 @@ pub(crate) struct Show {
     /// The time that counts as now
     #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
     at: Option<UnixTime>,
+
+    #[command(flatten)]
+    cookie: CookieOptions,
 
     #[command(flatten)]
     store: StoreOptions,
@@ -45,7 +48,8 @@ struct Shown {
 
 impl Show {
     pub(super) async fn run(self, ui: &mut Ui) -> Outcome {
-        let sessions = self.store.open(ui)?;
+        let config = self.store.config.read_usable()?;
+        let sessions = self.store.open_as(&config, Access::Read, ui)?;
         let text = match self.session.as_deref() {
             None | Some("-") => String::from_utf8_lossy(&files::read_stdin()?).into_owned(),
             Some(text) => text.to_owned(),
@@ -59,7 +63,8 @@ impl Show {
                 ),
             )
         };
-        let key = sessions.find(&text).await?.ok_or_else(absent)?;
+        let sought = sessions.sought(&text, &self.cookie.name(&config)?)?;
+        let key = sessions.find(sought).await?.ok_or_else(absent)?;
         let record = sessions.place.store.load(&key).await?.ok_or_else(absent)?;
         let document = Document::detect(Format::Msgpack, record.blob.clone()).map_err(|error| {
             Failure::unusable(

@@ -127,12 +127,7 @@ impl FilesystemOptions {
     /// # Errors
     /// If not: with the folder, the reason and what to do.
     pub fn open(self) -> Result<FilesystemStore> {
-        let folder = Folder::new(self.root, self.mode, self.durability);
-        let store = FilesystemStore(Arc::new(Shared {
-            folder,
-            clock: self.clock,
-            sweep: Mutex::default(),
-        }));
+        let store = self.open_to_read();
         store.try_out().map_err(|source| {
             let message = format!(
                 "sessions cannot be kept in the folder {}: {}. Make it a folder that this process' user owns and \
@@ -144,6 +139,16 @@ impl FilesystemOptions {
         })?;
         warn_if_open(&store.0.folder);
         Ok(store)
+    }
+
+    /// Makes nothing and tries nothing: for a tool that looks at the sessions of an application, as whatever user. What is
+    /// missing is made with the first write.
+    pub fn open_to_read(self) -> FilesystemStore {
+        FilesystemStore(Arc::new(Shared {
+            folder: Folder::new(self.root, self.mode, self.durability),
+            clock: self.clock,
+            sweep: Mutex::default(),
+        }))
     }
 }
 
@@ -161,6 +166,18 @@ impl FilesystemStore {
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.0.folder.root
+    }
+
+    /// How many files of cachelib's lie in the folder: their sessions are found by id, and cannot be listed.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn files_of_cachelib(&self) -> io::Result<usize> {
+        let mut files = 0;
+        for entry in std::fs::read_dir(self.folder())? {
+            files += usize::from(legacy::is_legacy(&entry?.path()));
+        }
+        Ok(files)
     }
 
     fn try_out(&self) -> io::Result<()> {

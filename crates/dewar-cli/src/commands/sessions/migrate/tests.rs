@@ -110,6 +110,7 @@ fn sessions(store: Arc<dyn Store>) -> Sessions {
             store,
             name: "memory".into(),
             format: None,
+            files: None,
         },
         prefix: "session:".into(),
     }

@@ -35,6 +35,15 @@ impl Files {
     /// Makes the folder if it is missing, and tries whether it can be used.
     pub(super) fn open(folder: Folder, names: Option<Names>) -> io::Result<Files> {
         folder.prepare()?;
+        let files = Files::open_to_read(folder, names);
+        let _locked = files.folder.lock_legacy()?;
+        let unfinished = files.folder.root.join(UNFINISHED);
+        files.folder.write_unfinished(&unfinished, b"")?;
+        files.folder.remove(&unfinished)?;
+        Ok(files)
+    }
+
+    pub(super) fn open_to_read(folder: Folder, names: Option<Names>) -> Files {
         let names = names.unwrap_or_else(|| {
             let [md5, sha256] = COUNTERS.map(|name| folder.root.join(name).exists());
             match md5 && !sha256 {
@@ -42,11 +51,7 @@ impl Files {
                 false => Names::Sha256,
             }
         });
-        let _locked = folder.lock_legacy()?;
-        let unfinished = folder.root.join(UNFINISHED);
-        folder.write_unfinished(&unfinished, b"")?;
-        folder.remove(&unfinished)?;
-        Ok(Files { folder, names })
+        Files { folder, names }
     }
 
     /// What lives under the key.

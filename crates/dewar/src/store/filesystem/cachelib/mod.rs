@@ -118,11 +118,14 @@ impl CachelibOptions {
             Error::new(ErrorKind::Store, message).with_source(source)
         })?;
         super::warn_if_open(&files.folder);
-        Ok(CachelibStore(Arc::new(Shared {
-            files,
-            clock: self.clock,
-            sweep: Mutex::new(Sweep::of_cachelib()),
-        })))
+        Ok(CachelibStore::of(files, self.clock))
+    }
+
+    /// Makes nothing and tries nothing: for a tool that looks at the sessions of an application, as whatever user. What is
+    /// missing is made with the first write.
+    pub fn open_to_read(self) -> CachelibStore {
+        let folder = Folder::of_cachelib(self.root, self.mode);
+        CachelibStore::of(Files::open_to_read(folder, self.names), self.clock)
     }
 }
 
@@ -135,6 +138,14 @@ impl CachelibStore {
             names: None,
             clock: Arc::new(SystemClock),
         }
+    }
+
+    fn of(files: Files, clock: Arc<dyn Clock>) -> CachelibStore {
+        CachelibStore(Arc::new(Shared {
+            files,
+            clock,
+            sweep: Mutex::new(Sweep::of_cachelib()),
+        }))
     }
 
     /// The folder.
