@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::exit::{Failure, Outcome};
+use crate::text::shell_word;
 
 /// The most bytes that are read of a file or of standard input.
 const LIMIT: u64 = 1 << 20;
@@ -45,15 +46,21 @@ pub(crate) fn mode(path: &Path) -> Outcome<u32> {
     Ok(metadata.mode() & 0o7777)
 }
 
-/// Makes a file that only its owner can read.
+/// Makes a file that only its owner can read; one that is replaced is the one that a symbolic link leads to.
 pub(crate) fn create(path: &Path, bytes: &[u8], existing: Existing) -> Outcome<()> {
     may_be_file(path)?;
-    let made = write_beside(path, bytes).and_then(|file| match existing {
-        Existing::Replace => file.persist(path).map_err(|error| error.error),
-        Existing::Keep => file.persist_noclobber(path).map_err(|error| error.error),
+    let target = match existing {
+        Existing::Replace if path.is_symlink() => {
+            &fs::canonicalize(path).map_err(|error| unwritable(path, error))?
+        }
+        _ => path,
+    };
+    let made = write_beside(target, bytes).and_then(|file| match existing {
+        Existing::Replace => file.persist(target).map_err(|error| error.error),
+        Existing::Keep => file.persist_noclobber(target).map_err(|error| error.error),
     });
     match made {
-        Ok(_) => sync_folder(path),
+        Ok(_) => sync_folder(target),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Failure::unusable(
             format!("{} is there already and was left as it is", path.display()),
         )),
@@ -85,7 +92,7 @@ fn resolve(path: &Path) -> Outcome<PathBuf> {
     fs::canonicalize(path).map_err(|error| unreadable(path, error))
 }
 
-/// Refuses a path that no file can have: one of a folder, or in a folder that is not there.
+/// Refuses a path that no file can have: one of a folder or a device, or in a folder that is not there.
 pub(crate) fn may_be_file(path: &Path) -> Outcome<()> {
     let name = path.display();
     if path.is_dir() || path.as_os_str().as_bytes().ends_with(b"/") {
@@ -93,6 +100,12 @@ pub(crate) fn may_be_file(path: &Path) -> Outcome<()> {
             Failure::unusable(format!("{name} names a folder, and no file"))
                 .hint("write the name of a file in it"),
         );
+    }
+    if path.exists() && !path.is_file() {
+        return Err(Failure::unusable(format!(
+            "{name} is a device, a pipe or a socket, and no regular file; it was left as it is"
+        ))
+        .hint("write the name of a file"));
     }
     let folder = folder_of(path);
     let folder_name = folder.display();
@@ -104,7 +117,10 @@ pub(crate) fn may_be_file(path: &Path) -> Outcome<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Failure::unusable(format!(
             "there is no folder {folder_name}"
         ))
-        .hint(format!("make it first: mkdir -p {folder_name}"))),
+        .hint(format!(
+            "make it first: mkdir -p {}",
+            shell_word(folder_name)
+        ))),
         Err(error) => Err(unwritable(path, error)),
     }
 }
@@ -122,7 +138,8 @@ fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
         .prefix(".dewar-")
         .tempfile_in(folder_of(path))
         .map_err(plain)?;
-    file.write_all(bytes)?;
+    // Not through `file` itself, whose errors name the unfinished file.
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok(file)
 }

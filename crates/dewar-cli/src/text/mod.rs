@@ -1,5 +1,7 @@
 //! How results read: times, sizes, Python's values.
 
+use std::fmt::Display;
+
 pub(crate) mod python;
 pub(crate) mod time;
 
@@ -42,10 +44,48 @@ pub(crate) fn parse_name(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// A word of a shell's command line, in quotes where it needs them.
+pub(crate) fn shell_word(word: impl Display) -> String {
+    let word = word.to_string();
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+,=".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 /// A count with its noun: `1 key`, `2 keys`.
 pub(crate) fn count(number: usize, one: &str) -> String {
     match number {
         1 => format!("1 {one}"),
         _ => format!("{number} {one}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_a_word_back_as_it_was() {
+        for word in [
+            "",
+            "a",
+            "my s.toml",
+            "it's $HOME",
+            "größe/*",
+            "-x",
+            "\"",
+            "a\nb",
+        ] {
+            let echoed = std::process::Command::new("sh")
+                .args(["-c", &format!("printf %s {}", shell_word(word))])
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8_lossy(&echoed.stdout), word);
+        }
+        assert_eq!(shell_word("/etc/shop/app.toml"), "/etc/shop/app.toml");
     }
 }

@@ -14,6 +14,7 @@ use super::Finding;
 use super::finding::short;
 use crate::exit::Failure;
 use crate::stores::Opened;
+use crate::text::shell_word;
 
 /// Runs a session's whole life under a scratch key, and looks at what is around it.
 pub(super) async fn examine(
@@ -260,7 +261,7 @@ pub(super) fn permissions(folder: &Path, findings: &mut Vec<Finding>) {
                     "other users can write into {name} (mode {mode:04o}): they can make and delete sessions"
                 ),
             )
-            .fix(format!("chmod 700 {name}")),
+            .fix(format!("chmod 700 {}", shell_word(name))),
         );
     } else {
         findings.push(Finding::good(

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::keys::{self, KeyFile, Place};
-use crate::text::{count, parse_name};
+use crate::text::{count, parse_name, shell_word};
 use crate::ui::{BAD, DOUBTFUL, GOOD, Output, Ui};
 
 /// `dewar key check`.
@@ -138,7 +138,7 @@ fn of_bytes(name: String, bytes: &[u8]) -> Verdict {
 
 fn mode(path: &Path, verdict: &mut Verdict) -> Outcome<()> {
     let mode = files::mode(path)?;
-    let fix = format!("chmod 600 {}", path.display());
+    let fix = format!("chmod 600 {}", shell_word(path.display()));
     if mode & 0o007 != 0 {
         let message = format!("every user of this machine may reach the file (mode {mode:04o})");
         verdict.add(Severity::Error, "file-mode", message, fix);
