@@ -60,7 +60,9 @@ fn write_all(root: &Command, folder: &Path, ui: &mut Ui) -> Outcome {
             .because(error)
         })?;
     match ui.output() {
-        Output::Json => ui.json(&json!({ "folder": folder, "pages": pages }))?,
+        Output::Json => {
+            ui.json(&json!({ "folder": folder.display().to_string(), "pages": pages }))?
+        }
         Output::Text => ui.line(format_args!(
             "{}: {}",
             folder.display(),

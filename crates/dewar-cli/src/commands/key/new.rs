@@ -71,7 +71,9 @@ impl New {
     fn report(&self, path: &std::path::Path, ui: &mut Ui) -> Outcome {
         let bits = u32::from(self.bytes) * 8;
         match ui.output() {
-            Output::Json => ui.json(&json!({ "file": path, "bits": bits, "mode": "0600" }))?,
+            Output::Json => ui.json(
+                &json!({ "file": path.display().to_string(), "bits": bits, "mode": "0600" }),
+            )?,
             Output::Text => ui.line(format_args!(
                 "{}: a key of {bits} bits, mode 0600",
                 path.display()

@@ -62,8 +62,8 @@ impl Rotate {
         let path = self.file.display();
         match ui.output() {
             Output::Json => ui.json(&json!({
-                "file": self.file,
-                "fallbacks_file": place,
+                "file": path.to_string(),
+                "fallbacks_file": place.display().to_string(),
                 "fallbacks": fallbacks,
                 "prepared": prepared,
                 "old_key_needed_until": time::rfc3339(safe_after),
@@ -101,9 +101,9 @@ impl Rotate {
         let path = self.file.display();
         match ui.output() {
             Output::Json => ui.json(&json!({
-                "file": self.file,
-                "fallbacks_file": file.fallbacks_path(),
-                "noted_in": file.next_path(),
+                "file": path.to_string(),
+                "fallbacks_file": file.fallbacks_path().display().to_string(),
+                "noted_in": file.next_path().display().to_string(),
                 "added": added.is_some(),
             }))?,
             Output::Text => {
