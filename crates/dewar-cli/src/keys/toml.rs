@@ -2,6 +2,7 @@ use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
 use super::file::{FALLBACKS, Found, KEY};
 use crate::exit::{Failure, Outcome};
+use crate::text::shell_word;
 
 /// What a TOML file, or a table in it, has of keys.
 pub(super) fn read(text: &str, section: Option<&str>) -> Outcome<Found> {
@@ -41,7 +42,21 @@ pub(super) fn write(
     key: Option<&str>,
     fallbacks: &[String],
 ) -> Outcome<String> {
+    let mut list: Array = fallbacks.iter().map(String::as_str).collect();
+    list.fmt();
+    let mark = &text[..text.len() - without_mark(text).len()];
+    let mut written = without_mark(text).to_owned();
+    if let Some(key) = key {
+        written = with(&written, section, KEY, key.into())?;
+    }
+    written = with(&written, section, FALLBACKS, Value::Array(list))?;
+    Ok(format!("{mark}{written}"))
+}
+
+/// The file with another value.
+fn with(text: &str, section: Option<&str>, name: &str, value: Value) -> Outcome<String> {
     let mut document = parse(text)?;
+    let before = document.to_string();
     let mut table = document.as_table_mut();
     for part in section.into_iter().flat_map(|section| section.split('.')) {
         table = table
@@ -49,13 +64,56 @@ pub(super) fn write(
             .and_then(Item::as_table_mut)
             .ok_or_else(|| no_section(part))?;
     }
-    let mut list: Array = fallbacks.iter().map(String::as_str).collect();
-    list.fmt();
-    if let Some(key) = key {
-        set(table, KEY, key.into());
+    set(table, name, value);
+    Ok(with_line_ends(text, &before, &document.to_string()))
+}
+
+/// What became of a text, of which toml_edit wrote `before` and, with a change, `after`: lines that did not change are as they were, and
+/// others end as its first one does.
+fn with_line_ends(text: &str, before: &str, after: &str) -> String {
+    fn lines(text: &str) -> Vec<&str> {
+        text.split_inclusive('\n').collect()
     }
-    set(table, FALLBACKS, Value::Array(list));
-    Ok(document.to_string())
+    fn bare(line: &str) -> &str {
+        line.trim_end_matches(['\r', '\n'])
+    }
+    let whole = after;
+    let (old, before, after) = (lines(text), lines(before), lines(after));
+    // toml_edit brings dotted keys of one table together.
+    if !old
+        .iter()
+        .map(|line| bare(line))
+        .eq(before.iter().map(|line| bare(line)))
+    {
+        return whole.into();
+    }
+    let same = |(one, other): &(&&str, &&str)| one == other;
+    let first = before.iter().zip(&after).take_while(same).count();
+    let (rest, changed) = (&before[first..], &after[first..]);
+    let last = rest
+        .iter()
+        .rev()
+        .zip(changed.iter().rev())
+        .take_while(same)
+        .count();
+    let end = match old.first() {
+        Some(line) if line.ends_with("\r\n") => "\r\n",
+        _ => "\n",
+    };
+    let mut written = old[..first].concat();
+    if !written.is_empty() && !written.ends_with('\n') {
+        written.push_str(end);
+    }
+    for line in &changed[..changed.len() - last] {
+        written.push_str(bare(line));
+        written.push_str(end);
+    }
+    written + &old[old.len() - last..].concat()
+}
+
+/// The text without the byte order mark that editors on Windows begin a file with.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// Sets a value; the comment behind an old one stays.
@@ -103,7 +161,10 @@ fn missing(document: &DocumentMut, section: Option<&str>) -> Failure {
         .iter()
         .filter(|(_, item)| item.as_table().is_some_and(|table| table.contains_key(KEY)));
     tables.fold(failure, |failure, (name, _)| {
-        failure.hint(format!("the table [{name}] has one: --section {name}"))
+        failure.hint(format!(
+            "the table [{name}] has one: --section {}",
+            shell_word(name)
+        ))
     })
 }
 
