@@ -87,6 +87,20 @@ pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> Outcome<()> {
     sync_folder(path)
 }
 
+/// Holds off others that change the file by this command, until it is dropped.
+///
+/// The folder is locked: the file itself is another one once it was rewritten.
+pub(crate) fn lock(path: &Path) -> Outcome<File> {
+    let target = resolve(path)?;
+    may_be_file(path)?;
+    let folder = folder_of(&target);
+    let lock = File::open(folder).and_then(|file| file.lock().map(|()| file));
+    lock.map_err(|error| {
+        Failure::unusable(format!("the folder {} cannot be locked", folder.display()))
+            .because(error)
+    })
+}
+
 /// Where a symbolic link leads, so that the file is replaced and not the link.
 fn resolve(path: &Path) -> Outcome<PathBuf> {
     fs::canonicalize(path).map_err(|error| unreadable(path, error))

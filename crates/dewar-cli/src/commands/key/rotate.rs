@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 
 use super::new::base16;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::files;
 use crate::keys::{KeyFile, Place, Rotated};
-use crate::text::{count, parse_name, time};
+use crate::text::{count, parse_name, shell_word, time};
 use crate::ui::{Output, Ui};
 
 /// `dewar key rotate`.
@@ -45,17 +46,21 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(31 * 86_400);
 
 impl Rotate {
     pub(super) fn run(self, ui: &mut Ui) -> Outcome {
-        let file = KeyFile::read(&self.file, self.section.as_deref())?;
-        let (lifetime, origin) = self.lifetime(&file)?;
         let key = SecretKey::generate(&OsRandom)?;
         let key = Zeroizing::new(base16(key.expose()));
+        let lock = files::lock(&self.file)?;
+        let file = KeyFile::read(&self.file, self.section.as_deref())?;
+        let (lifetime, origin) = self.lifetime(&file)?;
         if self.prepare {
-            return self.prepare(ui, &file, &key);
+            let added = file.prepare(&key)?;
+            drop(lock);
+            return self.report_prepared(ui, &file, added);
         }
         let Rotated {
             fallbacks,
             prepared,
         } = file.rotate(&key, self.keep.into())?;
+        drop(lock);
 
         let safe_after = self.at.unwrap_or_else(UnixTime::now) + lifetime;
         let place = file.fallbacks_path();
@@ -95,9 +100,8 @@ impl Rotate {
         Ok(Exit::Done)
     }
 
-    /// The first step for several processes.
-    fn prepare(&self, ui: &mut Ui, file: &KeyFile, key: &str) -> Outcome {
-        let added = file.prepare(key)?;
+    /// What the first step for several processes did.
+    fn report_prepared(&self, ui: &mut Ui, file: &KeyFile, added: Option<usize>) -> Outcome {
         let path = self.file.display();
         match ui.output() {
             Output::Json => ui.json(&json!({
@@ -120,8 +124,13 @@ impl Rotate {
                 }
             }
         }
+        let section = match &self.section {
+            Some(name) => format!(" --section {}", shell_word(name)),
+            None => String::new(),
+        };
         ui.hint(format_args!(
-            "restart or reload every process, in any order, so that all accept the key; then: dewar key rotate {path}"
+            "restart or reload every process, in any order, so that all accept the key; then: dewar key rotate {}{section}",
+            shell_word(path)
         ));
         hint_fallbacks(ui, file);
         Ok(Exit::Done)
