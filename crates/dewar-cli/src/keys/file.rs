@@ -5,7 +5,7 @@ use dewar::signing::SecretKey;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::toml;
+use super::{foreign, toml};
 use crate::exit::{Failure, Outcome};
 use crate::files;
 
@@ -48,11 +48,16 @@ pub(super) const KEY: &str = "SECRET_KEY";
 pub(super) const FALLBACKS: &str = "SECRET_KEY_FALLBACKS";
 
 impl KeyFile {
-    /// Reads a file: TOML by its ending, `.env` by its name or its lines, otherwise the key itself.
+    /// Reads a file: TOML by its ending, `.env` by its name or its lines, otherwise the key itself, unless it is in another format.
     pub(crate) fn read(path: &Path, section: Option<&str>) -> Outcome<KeyFile> {
         let text = files::read(path)?;
+        let is_toml = path.extension().is_some_and(|ending| ending == "toml");
+        let is_named = is_toml || is_named_dotenv(path);
+        if let Some(refusal) = foreign::by_name(path).filter(|_| !is_named) {
+            return Err(refusal);
+        }
         let (place, found) = match std::str::from_utf8(&text) {
-            Ok(content) if path.extension().is_some_and(|ending| ending == "toml") => (
+            Ok(content) if is_toml => (
                 Place::Toml,
                 toml::read(content, section).map_err(|failure| in_file(path, failure))?,
             ),
@@ -62,7 +67,15 @@ impl KeyFile {
                     .map_err(|failure| in_file(path, failure))?;
                 (Place::Dotenv { prefix }, found)
             }
-            _ => (Place::Whole, read_whole(path)?),
+            Ok(content) => match foreign::by_content(path, content) {
+                Some(refusal) => return Err(refusal),
+                None => (Place::Whole, read_whole(path)?),
+            },
+            Err(_) if is_named => {
+                let message = "there is a byte that is not UTF-8";
+                return Err(in_file(path, Failure::unusable(message)));
+            }
+            Err(_) => (Place::Whole, read_whole(path)?),
         };
         if section.is_some() && place != Place::Toml {
             return Err(Failure::usage("--section is for TOML files"));

@@ -1,6 +1,7 @@
 //! Secret keys: where they are kept, where they are found, and how good they are.
 
 mod file;
+mod foreign;
 mod sources;
 mod toml;
 
