@@ -356,7 +356,8 @@ fn is_of_key(content: &str, mistake: &dotenv::Mistake) -> bool {
     let line = content[..mistake.at]
         .rsplit('\n')
         .next()
-        .unwrap_or_default();
+        .unwrap_or_default()
+        .trim_start_matches('\u{feff}');
     let name = line.trim_end().strip_suffix('=').unwrap_or_default().trim();
     is_key(name.strip_prefix("export ").unwrap_or(name).trim())
 }
@@ -405,13 +406,17 @@ fn write_dotenv(
     let last = |name: String| all.iter().rev().find(move |found| found.name == name);
     // A list of texts is always JSON.
     let list = serde_json::to_string(fallbacks).unwrap_or_default();
-    let list = dotenv::quoted(&list);
+    let list_after = |lead: &str| match lead.contains("export") {
+        true => quoted_for_shells(&list),
+        false => dotenv::quoted(&list),
+    };
     let mut edits = Vec::new();
     if let Some(found) = last(format!("{prefix}{KEY}")) {
         if let Some(key) = key {
             edits.push((found.place.clone(), key.to_owned()));
         }
         if let Some(older) = last(format!("{prefix}{FALLBACKS}")) {
+            let list = list_after(&text[older.lead.clone()]);
             edits.push((older.place.clone(), list));
         } else {
             let break_before = if text[..found.end].ends_with('\n') {
@@ -420,6 +425,7 @@ fn write_dotenv(
                 "\n"
             };
             let lead = &text[found.lead.clone()];
+            let list = list_after(lead);
             let line = format!("{break_before}{lead}{prefix}{FALLBACKS}={list}\n");
             edits.push((found.end..found.end, line));
         }
@@ -430,6 +436,15 @@ fn write_dotenv(
         written.replace_range(place, &value);
     }
     written
+}
+
+/// JSON in single quotes, in which shells know no escapes and python-dotenv knows those of the backslash and the quote.
+fn quoted_for_shells(json: &str) -> String {
+    let plain = json
+        .replace(r"\\", r"\u005c")
+        .replace(r#"\""#, r"\u0022")
+        .replace('\'', r"\u0027");
+    format!("'{plain}'")
 }
 
 fn in_file(path: &Path, mut failure: Failure) -> Failure {

@@ -67,7 +67,8 @@ pub fn quoted(value: &str) -> String {
 }
 
 fn statements(text: &str) -> impl Iterator<Item = Result<Assignment, Mistake>> {
-    let mut at = 0;
+    // A byte order mark at the beginning is no part of a name.
+    let mut at = text.len() - text.strip_prefix('\u{feff}').unwrap_or(text).len();
     std::iter::from_fn(move || {
         while at < text.len() {
             let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end + 1);
@@ -212,6 +213,19 @@ mod tests {
             found,
             expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_name() {
+        let text = "\u{feff}export A=1\n\u{feff}B=2\n";
+        let found = assignments(text);
+        assert_eq!(
+            (&*found[0].name, &text[found[0].lead.clone()]),
+            ("A", "export ")
+        );
+        assert_eq!(found[1].name, "\u{feff}B");
+        assert_eq!(mistakes("\u{feff}"), []);
+        assert_eq!(mistakes("\u{feff}A")[0].at, 3);
     }
 
     #[test]

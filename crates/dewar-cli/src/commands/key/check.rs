@@ -125,6 +125,14 @@ fn of_bytes(name: String, bytes: &[u8]) -> Verdict {
     let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let mut verdict = Verdict::new(name, &SecretKey::new(line));
+    if line.starts_with("\u{feff}".as_bytes()) {
+        verdict.add(
+            Severity::Warning,
+            "byte-order-mark",
+            "the key begins with a byte order mark, as editors on Windows write it, which is a part of it: whoever reads it without has another",
+            "write the key without it, as UTF-8 without a mark; that is another key, so keep this one among the fallbacks for as long as sessions live",
+        );
+    }
     if line.len() < bytes.len() {
         verdict.add(
             Severity::Warning,
