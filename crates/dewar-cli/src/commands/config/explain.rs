@@ -2,6 +2,7 @@ use clap::Args;
 use dewar::config::{DefinedBy, KEYS, Key, Kind, Origin, SESSION_TYPES, Scope};
 use serde_json::{Value, json};
 
+use super::show::not_taken;
 use super::{ConfigOptions, default, shown};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::ui::{Output, STRONG, Ui};
@@ -49,7 +50,12 @@ impl Explain {
             _ => variable,
         };
         let now = match (config.get(key.name), config.origin(key.name)) {
-            (None, _) | (_, Origin::Default) => "not set".into(),
+            (None, _) | (_, Origin::Default) => {
+                match not_taken(&config).find(|line| line.key == key.name) {
+                    Some(line) => format!("{} ({})", line.value, line.origin),
+                    None => "not set".into(),
+                }
+            }
             (Some(value), origin) => format!("{} ({origin})", shown(Some(key), value)),
         };
         Ok(vec![

@@ -1,5 +1,5 @@
 use clap::Args;
-use dewar::config::{Config, KEYS, Key, Origin};
+use dewar::config::{Code, Config, KEYS, Key, Origin};
 use serde::Serialize;
 
 use super::{ConfigOptions, default, shown};
@@ -20,9 +20,9 @@ pub(crate) struct Show {
 /// A value with its origin, for programs and for the table.
 #[derive(Debug, Serialize)]
 pub(in crate::commands) struct Line {
-    key: String,
-    value: String,
-    origin: String,
+    pub(super) key: String,
+    pub(super) value: String,
+    pub(super) origin: String,
 }
 
 impl Show {
@@ -54,7 +54,7 @@ impl Show {
     }
 }
 
-/// The keys that something sets.
+/// The keys that something sets, and what would set one but was not taken.
 pub(in crate::commands) fn set(config: &Config) -> Vec<Line> {
     let names = config
         .keys()
@@ -64,7 +64,24 @@ pub(in crate::commands) fn set(config: &Config) -> Vec<Line> {
         value: shown(Key::find(name), value),
         origin: config.origin(name).to_string(),
     });
-    lines.collect()
+    lines.chain(not_taken(config)).collect()
+}
+
+/// Variables and files that hold a value which could not be read, or stands in two places.
+pub(super) fn not_taken(config: &Config) -> impl Iterator<Item = Line> {
+    let codes = [
+        Code::SecretFileUnreadable,
+        Code::SecretGivenTwice,
+        Code::VariableNotUnicode,
+    ];
+    let problems = config.check().problems.into_iter();
+    problems
+        .filter(move |problem| codes.contains(&problem.code))
+        .map(|problem| Line {
+            value: format!("not taken ({}): {}", problem.code.as_str(), problem.what),
+            origin: problem.origin.to_string(),
+            key: problem.key,
+        })
 }
 
 /// A table of three columns.
