@@ -157,11 +157,20 @@ fn wrapping(key: &SecretKey) -> Option<&'static str> {
 pub(super) fn open_files(findings: &mut Findings<'_>) {
     for key in ["SECRET_KEY", "SECRET_KEY_FALLBACKS"] {
         if findings.draft.signs() && findings.config.is_exposed(key) {
+            let file = match findings.config.origin(key) {
+                Origin::SecretFile { path, .. } => path.display().to_string(),
+                Origin::Source { name, .. } => name.clone(),
+                // Nothing else is found open.
+                origin => origin.to_string(),
+            };
             findings.warning(
                 Code::SecretFileOpen,
                 key,
                 "every user of this machine may read the file that the key is in",
-                "make it its owner's alone: chmod 600 FILE; in Kubernetes set defaultMode to 0400",
+                format!(
+                    "make it its owner's alone: chmod 600 '{}'; in Kubernetes set defaultMode to 0400",
+                    file.replace('\'', r"'\''")
+                ),
             );
         }
     }
