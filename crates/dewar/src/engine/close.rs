@@ -9,9 +9,7 @@ use crate::config::OnStoreFailure;
 use crate::cookie::SessionCookie;
 use crate::data::Format;
 use crate::events;
-use crate::plan::{
-    CookieAction, Decision, Fate, Kept, Plan, Presence, Reason, SessionState, Vary, plan,
-};
+use crate::plan::{CookieAction, Decision, Fate, Kept, Plan, Presence, Reason, Vary, plan};
 use crate::session::Session;
 use crate::session::changes::Changes;
 use crate::session::state::{Saved, State, gone};
@@ -147,6 +145,9 @@ impl Engine {
         let set_cookie = self.cookie(state, &decision, now)?;
         if decision.cookie == CookieAction::Set {
             state.announced = true;
+            state.leave_to_expire();
+        } else if state.lacks_writes_of_others() {
+            state.forget_new_id();
         }
         state.closed = true;
         state.left_unsaved = state.is_modified();
@@ -230,6 +231,7 @@ impl Engine {
             let up_to_date = state.leftover.is_none();
             up_to_date.then(|| self.decide(&mut state, now, deadline))
         };
+        let mut behind = None;
         let mut decision = match decided {
             Some(decision) => decision?,
             None => {
@@ -241,12 +243,22 @@ impl Engine {
                     Ok(false) => return Ok((GONE, Outcome::Gone)),
                     // Nobody may be told that they are logged out while a record lives.
                     Err(error) if ends(decision.reason) => return Err(error),
+                    Err(error) if waits_for_old_record(&session.lock(), decision.plan) => {
+                        behind = Some(error);
+                        decision
+                    }
                     Err(_) => decision,
                 }
             }
         };
-        let done = self.carry_out(server, session, &mut decision, now, deadline);
-        match done.await {
+        let done = match behind {
+            Some(error) => Err(error),
+            None => {
+                let done = self.carry_out(server, session, &mut decision, now, deadline);
+                done.await
+            }
+        };
+        match done {
             Ok(outcome) => Ok((decision, outcome)),
             Err(error) => {
                 if error.kind() == ErrorKind::Store {
@@ -254,8 +266,7 @@ impl Engine {
                     let goes_on = on_failure == OnStoreFailure::ReadOnlyEmpty;
                     // Nobody may be told that they are logged out while the record lives.
                     if goes_on && !matches!(decision.plan, Plan::Delete | Plan::Restart) {
-                        let state = session.lock().snapshot();
-                        let decision = store_failed(decision, &state);
+                        let decision = store_failed(decision, &session.lock());
                         return Ok((decision, Outcome::Done { merges: 0 }));
                     }
                 }
@@ -397,10 +408,12 @@ const GONE: Decision = Decision {
     reason: Reason::Gone,
 };
 
-/// Without the changes: the browser learns of what was saved before.
-fn store_failed(decision: Decision, state: &SessionState) -> Decision {
-    let cookie = match (decision.cookie, state.presence) {
-        (CookieAction::Set, Presence::Unannounced) => CookieAction::Set,
+/// Without the changes: the browser learns of what was saved before, unless it would lose by that what others wrote.
+fn store_failed(decision: Decision, state: &State) -> Decision {
+    let cookie = match (decision.cookie, state.snapshot().presence) {
+        (CookieAction::Set, Presence::Unannounced) if !state.lacks_writes_of_others() => {
+            CookieAction::Set
+        }
         _ => CookieAction::Keep,
     };
     Decision {
@@ -409,6 +422,11 @@ fn store_failed(decision: Decision, state: &SessionState) -> Decision {
         reason: Reason::StoreFailed,
         ..decision
     }
+}
+
+/// Whether this cannot be done before the record from before a new id is merged and removed.
+fn waits_for_old_record(state: &State, plan: Plan) -> bool {
+    state.lacks_writes_of_others() || (plan == Plan::Rotate && state.retired().is_some())
 }
 
 fn needs_cookie(plan: Plan) -> bool {

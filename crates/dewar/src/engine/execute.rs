@@ -230,7 +230,8 @@ impl Engine {
             .replace_merging(server, session, &mut in_flight, now)
             .await?;
         if outcome.is_some() {
-            in_flight.landed();
+            let written = in_flight.landed();
+            session.lock().know_written(&written);
         } else {
             // They are pending again.
             drop(in_flight);

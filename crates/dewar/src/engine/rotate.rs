@@ -19,6 +19,9 @@ impl Engine {
     /// Writes everything under a new id, then removes the old record. If the second step fails, the data is safe
     /// under the new id and the old record is left to the next save, or to expire. `None` if nothing is left in the session then,
     /// or another task of this request has ended it, so that what to do is to be decided again.
+    ///
+    /// # Errors
+    /// If the new record cannot be written, or lacks what another request has written to the old one.
     pub(super) async fn rotate(
         &self,
         server: &Server,
@@ -41,17 +44,22 @@ impl Engine {
                 seen: old.version,
                 pending,
                 unanswered,
+                ahead: false,
             });
             if state.fate == Fate::Destroyed {
                 // By another task of this request meanwhile: nothing is taken over any more.
                 state.leave_retired();
             }
         }
-        let Some(merges) = self.retire(server, session, now).await else {
-            return Ok(Some(Outcome::Gone));
-        };
+        let retired = self.retire(server, session, now).await;
         let state = session.lock();
         let emptied = state.is_changed() && state.content() == Content::Empty;
+        let merges = match retired {
+            Ok(Some(merges)) => merges,
+            Ok(None) => return Ok(Some(Outcome::Gone)),
+            Err(error) if emptied || state.lacks_writes_of_others() => return Err(error),
+            Err(_) => 0,
+        };
         let lives = !emptied && state.fate != Fate::Destroyed;
         Ok(lives.then_some(Outcome::Done { merges }))
     }
@@ -66,48 +74,51 @@ impl Engine {
         session: &Session,
         now: UnixTime,
     ) -> Result<bool> {
-        if session.lock().retired_mut().is_some()
-            && self.retire(server, session, now).await.is_none()
-        {
-            return Ok(false);
+        let mut lives = Ok(true);
+        if session.lock().retired_mut().is_some() {
+            let retired = self.retire(server, session, now).await;
+            lives = retired.map(|merges| merges.is_some());
         }
-        self.clear_away(server, session).await?;
-        Ok(true)
+        if !matches!(lives, Ok(false)) {
+            self.clear_away(server, session).await?;
+        }
+        lives
     }
 
     /// Removes the record of a session before it got its new id, and says how often it was merged with what others wrote; `None`
     /// if another request has ended the session.
-    async fn retire(&self, server: &Server, session: &Session, now: UnixTime) -> Option<u32> {
-        let retired = self.retire_merging(server, session, now).await;
-        let (old, new) = {
+    ///
+    /// # Errors
+    /// If that cannot be done. It is left as it is: others may write to it until it is.
+    async fn retire(
+        &self,
+        server: &Server,
+        session: &Session,
+        now: UnixTime,
+    ) -> Result<Option<u32>> {
+        let retired = self
+            .retire_merging(server, session, now)
+            .await
+            .inspect_err(events::rotation_incomplete)?;
+        let new = {
             let mut state = session.lock();
-            let old = state.leftover_mut().retired.take();
-            let new = match &state.saved {
+            state.leftover_mut().retired = None;
+            state.tidy();
+            match &state.saved {
                 Saved::InStore(stored) => Some(stored.key.clone()),
                 Saved::Nowhere | Saved::InCookie { .. } => None,
-            };
-            (old.map(|retired| retired.key), new)
+            }
         };
-        match retired {
-            Ok(Some(merges)) => {
-                events::regenerated();
-                session.lock().tidy();
-                Some(merges)
-            }
-            Ok(None) => {
-                // The session was ended meanwhile: the new record must not bring it back.
-                end_gone(session);
-                session.lock().leftover_mut().keys.extend(new);
-                // What fails is told, and left.
-                let _ = self.clear_away(server, session).await;
-                None
-            }
-            Err(error) => {
-                events::rotation_incomplete(&error);
-                session.lock().leftover_mut().keys.extend(old);
-                Some(0)
-            }
+        if retired.is_some() {
+            events::regenerated();
+        } else {
+            // The session was ended meanwhile: the new record must not bring it back.
+            end_gone(session);
+            session.lock().leftover_mut().keys.extend(new);
+            // What fails is told, and left.
+            let _ = self.clear_away(server, session).await;
         }
+        Ok(retired)
     }
 
     /// Removes the old record of a rotated session, after taking over what other requests wrote to it meanwhile.
@@ -139,8 +150,12 @@ impl Engine {
                 // By the call before, whose answer nobody waited for.
                 Deleted::Gone if unanswered => return Ok(Some(merges)),
                 Deleted::Gone => return Ok(None),
-                Deleted::Conflict => turns.step_aside(&key).await,
+                Deleted::Conflict => {}
             }
+            if let Some(retired) = session.lock().retired_mut() {
+                retired.ahead = true;
+            }
+            turns.step_aside(&key).await;
             let Some(record) = server.load(&key).await? else {
                 return Ok(None);
             };
@@ -150,6 +165,7 @@ impl Engine {
             }
             if let Some(retired) = session.lock().retired_mut() {
                 retired.seen = seen;
+                retired.ahead = false;
             }
         }
         Err(contention())
@@ -196,9 +212,7 @@ impl Engine {
             }
             if done {
                 let written = in_flight.landed_alone(state);
-                if let Some(retired) = state.retired_mut() {
-                    retired.pending.changes.absorb(written.changes);
-                }
+                state.know_written(&written);
                 return Ok(());
             }
             // What is pending again takes the lock.

@@ -24,6 +24,8 @@ pub(crate) struct Retired {
     pub(crate) pending: Pending,
     /// Whether it may be removed already.
     pub(crate) unanswered: bool,
+    /// Whether others wrote to it what the record under the new id may lack.
+    pub(crate) ahead: bool,
 }
 
 impl Leftover {
@@ -37,8 +39,33 @@ impl State {
         self.leftover.get_or_insert_default()
     }
 
+    pub(crate) fn retired(&self) -> Option<&Retired> {
+        self.leftover.as_ref()?.retired.as_ref()
+    }
+
     pub(crate) fn retired_mut(&mut self) -> Option<&mut Retired> {
         self.leftover.as_mut()?.retired.as_mut()
+    }
+
+    /// Whether others wrote what the session's record may lack, to the one from before the new id.
+    pub(crate) fn lacks_writes_of_others(&self) -> bool {
+        self.retired().is_some_and(|retired| retired.ahead)
+    }
+
+    /// The session's record holds these changes, and so has them beyond the one from before the new id.
+    pub(crate) fn know_written(&mut self, written: &Pending) {
+        if let Some(retired) = self.retired_mut() {
+            retired.pending.changes.absorb(written.together());
+        }
+    }
+
+    /// The browser is told of the new id, so that others may write to its record too, and nothing can be taken over any more: the record from
+    /// before, if it is still there, is left to expire.
+    pub(crate) fn leave_to_expire(&mut self) {
+        if let Some(leftover) = &mut self.leftover {
+            leftover.retired = None;
+            self.tidy();
+        }
     }
 
     /// The record that may have been made under this key, and nobody waited for the answer.

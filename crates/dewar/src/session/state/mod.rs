@@ -256,9 +256,11 @@ impl State {
     }
 
     /// Takes over what another request wrote, and makes this one's changes to it: those on their way to the store, then
-    /// those made since.
+    /// those to be saved since.
     pub(crate) fn rebase(&mut self, base: Document, in_flight: &Pending) {
-        self.document = in_flight.apply(base, &self.changes, &self.document);
+        let newer = self.take_pending();
+        self.document = in_flight.apply(base, &newer.together(), &self.document);
+        self.put_back(newer, None);
     }
 
     /// Forgets the id that was planned: it is taken, or another one is asked for.
@@ -289,6 +291,7 @@ impl State {
     }
 
     fn forget_record(&mut self) {
+        self.leave_retired();
         self.saved = Saved::Nowhere;
         self.announced = false;
         self.unanswered.clear();
