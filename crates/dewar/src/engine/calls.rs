@@ -17,21 +17,18 @@ impl Server {
     }
 
     /// The record as it is now; its expiry, too, if that decides something and is not known well enough
-    /// ([`extended_lately`](Server::extended_lately)).
-    pub(super) async fn load_first(
-        &self,
-        key: &Key,
-        extended: Option<UnixTime>,
-    ) -> Result<Option<Record>> {
-        match (&self.lately, extended) {
-            (Some(_), None) => self.store.load(key).await,
+    /// ([`is_not_due`](Server::is_not_due)).
+    pub(super) async fn load_first(&self, key: &Key, not_due: bool) -> Result<Option<Record>> {
+        match (&self.lately, not_due) {
+            (Some(_), false) => self.store.load(key).await,
             _ => self.load(key).await,
         }
     }
 
-    /// A time after which the session was extended, if this process knows that it is not due.
-    pub(super) fn extended_lately(&self, key: &Key, now: UnixTime) -> Option<UnixTime> {
-        self.lately.as_ref()?.extended(key, now)
+    /// Whether this process knows that the session is not due to be extended.
+    pub(super) fn is_not_due(&self, key: &Key, now: UnixTime) -> bool {
+        let lately = self.lately.as_ref();
+        lately.is_some_and(|lately| lately.is_not_due(key, now))
     }
 
     /// Notes when a session was extended, as was seen now.

@@ -2,7 +2,8 @@
 //!
 //! The expiry counts for one question, whether use is to move it (`SESSION_REFRESH_AFTER`), and that is answered for a while
 //! once it is known: with the same rules, everybody moves it only further away. For a store that has to be asked apart, as Redis has, that saves
-//! a command of every read of a session that is in use. Expiries that somebody else brings closer, by hand or with another lifetime, are
+//! a command of every read of a session that is in use. It is answered when a request begins: one during which the session becomes due leaves that to
+//! the next, unless it goes on for another pause. Expiries that somebody else brings closer, by hand or with another lifetime, are
 //! noticed after [`TRUSTED`].
 
 use std::hash::{BuildHasher, RandomState};
@@ -49,17 +50,17 @@ impl Lately {
         place.store(tag | u64::from(seconds(until)), Relaxed);
     }
 
-    /// A time after which the session was extended, if that is known well enough to say that it is not due.
-    pub(super) fn extended(&self, key: &Key, now: UnixTime) -> Option<UnixTime> {
+    /// Whether the session is known not to be due.
+    pub(super) fn is_not_due(&self, key: &Key, now: UnixTime) -> bool {
         let (place, tag) = self.place(key);
         let noted = place.load(Relaxed);
         if noted & TAG != tag {
-            return None;
+            return false;
         }
         // Counted from now, as half of the time is kept; a clock that was set back is no reason to trust it for longer.
         let left = Duration::from_secs((noted as u32).wrapping_sub(seconds(now)).into());
         let until = UnixTime::from_seconds(now.seconds()) + left;
-        (now < until && left <= TRUSTED).then(|| until - self.pause)
+        now < until && left <= TRUSTED
     }
 
     fn place(&self, key: &Key) -> (&AtomicU64, u64) {
@@ -104,9 +105,9 @@ mod tests {
             (7_200_000, false),
         ] {
             let then = NOW + Duration::from_millis(after);
-            assert_eq!(lately.extended(&key("a"), then).is_some(), known, "{after}");
+            assert_eq!(lately.is_not_due(&key("a"), then), known, "{after}");
         }
-        assert_eq!(lately.extended(&key("b"), NOW), None);
+        assert!(!lately.is_not_due(&key("b"), NOW));
     }
 
     #[test]
@@ -114,10 +115,7 @@ mod tests {
         let lately = lately(HOUR);
         for number in 0..2 * PLACES {
             lately.note(&key(&format!("known {number}")), NOW, NOW);
-            assert_eq!(
-                lately.extended(&key(&format!("another {number}")), NOW),
-                None
-            );
+            assert!(!lately.is_not_due(&key(&format!("another {number}")), NOW));
         }
     }
 
@@ -128,23 +126,21 @@ mod tests {
         lately.note(&key("a"), NOW, NOW);
         let due = NOW + pause;
         let before = due - Duration::from_millis(1);
-        let known = lately.extended(&key("a"), before).unwrap();
-        assert!(known + pause > before && known <= NOW, "{known:?}");
-        assert_eq!(lately.extended(&key("a"), due), None);
+        assert!(lately.is_not_due(&key("a"), before));
+        assert!(!lately.is_not_due(&key("a"), due));
         // It was due when it was seen.
         lately.note(&key("a"), NOW - pause, NOW);
-        assert_eq!(lately.extended(&key("a"), NOW), None);
+        assert!(!lately.is_not_due(&key("a"), NOW));
     }
 
     #[test]
-    fn it_is_never_said_to_be_extended_later_than_it_was() {
+    fn what_counts_never_does_so_beyond_the_pause() {
         for millis in 0..2_000 {
-            let lately = lately(Duration::from_millis(1_700));
+            let pause = Duration::from_millis(1_700);
+            let lately = lately(pause);
             let now = NOW + Duration::from_millis(millis);
             lately.note(&key("a"), now, now);
-            if let Some(known) = lately.extended(&key("a"), now) {
-                assert!(known <= now, "{millis}");
-            }
+            assert!(!lately.is_not_due(&key("a"), now + pause), "{millis}");
         }
     }
 
@@ -152,7 +148,7 @@ mod tests {
     fn a_clock_that_was_set_back_makes_nothing_count_for_longer() {
         let lately = lately(HOUR);
         lately.note(&key("a"), NOW, NOW);
-        assert_eq!(lately.extended(&key("a"), NOW - HOUR), None);
+        assert!(!lately.is_not_due(&key("a"), NOW - HOUR));
     }
 
     #[test]

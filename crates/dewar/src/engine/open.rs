@@ -104,10 +104,10 @@ impl Engine {
     }
 
     async fn load(&self, server: &Server, key: Key, now: UnixTime) -> Result<Session> {
-        let extended = server.extended_lately(&key, now);
-        match server.load_first(&key, extended).await {
+        let not_due = server.is_not_due(&key, now);
+        match server.load_first(&key, not_due).await {
             Ok(record) => {
-                let opened = self.accept(server, record, key, extended, now).await;
+                let opened = self.accept(server, record, key, not_due, now).await;
                 Ok(opened.unwrap_or_else(|rejection| self.reject(&rejection, now)))
             }
             Err(error) => {
@@ -127,7 +127,7 @@ impl Engine {
         server: &Server,
         record: Option<Record>,
         key: Key,
-        extended: Option<UnixTime>,
+        not_due: bool,
         now: UnixTime,
     ) -> Result<Session, Rejection> {
         let record = record.ok_or(Rejection::Unknown)?;
@@ -150,7 +150,8 @@ impl Engine {
                 server.note_extended(&key, extended, now);
                 Some(extended)
             }
-            None => extended,
+            // As if it was extended just now: it is not to be extended by this request, unless that goes on for long.
+            None => not_due.then_some(now),
         };
         let stored = StoredAs {
             key,

@@ -186,6 +186,31 @@ async fn a_session_is_extended_when_it_is_due_however_often_its_expiry_was_asked
 }
 
 #[tokio::test]
+async fn a_request_that_goes_on_for_minutes_extends_no_session_that_is_not_due() {
+    let bench = server_bench(Config::new().set("PERMANENT_SESSION_LIFETIME", "31d"));
+    let mut browser = Browser::default();
+    browser.write(&bench.engine, "user", "ada").await;
+    for (wait, open, plan) in [
+        (1, 31, Plan::Nothing),
+        // What is known of it ends meanwhile.
+        (1, 31, Plan::Nothing),
+        (1, 1800, Plan::Nothing),
+        // An hour after it was written, it is due.
+        (1735, 0, Plan::Touch),
+        (10, 3599, Plan::Nothing),
+        (0, 0, Plan::Touch),
+        (10, 3600, Plan::Touch),
+    ] {
+        bench.clock.advance(Duration::from_secs(wait));
+        let session = browser.open(&bench.engine).await;
+        assert!(session.contains("user"));
+        bench.clock.advance(Duration::from_secs(open));
+        let reply = browser.close(&session).await;
+        assert_eq!(reply.decision().plan, plan, "{wait}, {open}");
+    }
+}
+
+#[tokio::test]
 async fn an_expiry_that_somebody_brought_closer_is_noticed_within_a_minute() {
     let bench = server_bench(Config::new().set("PERMANENT_SESSION_LIFETIME", "31d"));
     let mut browser = Browser::default();

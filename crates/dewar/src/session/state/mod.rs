@@ -46,7 +46,7 @@ pub(crate) enum Saved {
 pub(crate) struct StoredAs {
     pub(crate) key: Key,
     pub(crate) version: Version,
-    /// When it was last extended, or a time before that but after the last one at which it was due; `None` if nobody can say.
+    /// When it was last extended, or seen not to be due; `None` if nobody can say.
     pub(crate) extended: Option<UnixTime>,
 }
 
