@@ -169,7 +169,11 @@ impl Engine {
 
     fn loaded(&self, kept: Kept, document: Document, saved: Saved) -> Session {
         events::opened();
-        Session::from_state(self.clone(), State::loaded(kept, document, saved))
+        let mut state = State::loaded(kept, document, saved);
+        if self.0.policy.absolute_lifetime.is_some() {
+            state.created = created(&state.document);
+        }
+        Session::from_state(self.clone(), state)
     }
 
     fn reject(&self, rejection: &Rejection, now: UnixTime) -> Session {

@@ -153,7 +153,8 @@ impl Session {
     }
 
     /// Removes everything; a server-side session stays permanent if it was. Without anything new in it, the
-    /// session is deleted at the end of the request.
+    /// session is deleted at the end of the request; with it, it is the same session, as old as before
+    /// (`SESSION_ABSOLUTE_LIFETIME`).
     ///
     /// # Errors
     /// As [`insert`](Session::insert).

@@ -6,7 +6,7 @@ use dewar::plan::{CookieAction, Plan};
 use dewar::store::{Created, Key, Store};
 use dewar::{Engine, ErrorKind, Random, Session};
 
-use crate::support::{Browser, START, server_bench};
+use crate::support::{Bench, Browser, START, cookie_bench, server_bench};
 
 #[tokio::test]
 async fn the_cookie_holds_a_random_id_of_256_bits_and_nothing_else() {
@@ -340,6 +340,61 @@ async fn the_absolute_lifetime_removes_the_record() {
         "a new id extended the session"
     );
     assert_eq!(bench.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn the_absolute_lifetime_is_that_of_the_session_whatever_is_removed_from_it() {
+    let clear: fn(&dewar::Session) = |session| session.clear().unwrap();
+    let remove: fn(&dewar::Session) = |session| {
+        for key in session.keys() {
+            session.remove(&key).unwrap();
+        }
+    };
+    let mirror: fn(&dewar::Session) = |session| {
+        for key in session.mirror().keys() {
+            session.remove_mirrored(key).unwrap();
+        }
+    };
+    for (empty, bench_of) in [
+        (clear, server_bench as fn(Config) -> Bench),
+        (remove, server_bench),
+        (mirror, server_bench),
+        (clear, cookie_bench),
+    ] {
+        let bench = bench_of(Config::new().set("SESSION_ABSOLUTE_LIFETIME", 600));
+        let mut browser = Browser::default();
+        browser.write(&bench.engine, "user", "ada").await;
+        for _ in 0..2 {
+            bench.clock.advance(Duration::from_secs(299));
+            let session = browser.open(&bench.engine).await;
+            assert!(session.contains("user"));
+            empty(&session);
+            session.insert("user", "bob").unwrap();
+            session.save().await.unwrap();
+            empty(&session);
+            session.insert("user", "eve").unwrap();
+            browser.close(&session).await;
+        }
+        bench.clock.advance(Duration::from_secs(2));
+        assert!(browser.open(&bench.engine).await.is_new());
+    }
+}
+
+#[tokio::test]
+async fn the_absolute_lifetime_begins_anew_with_a_session_that_follows_one_that_ended() {
+    for end in [dewar::Session::destroy, dewar::Session::clear] {
+        let bench = server_bench(Config::new().set("SESSION_ABSOLUTE_LIFETIME", 600));
+        let mut browser = Browser::default();
+        browser.write(&bench.engine, "user", "ada").await;
+        bench.clock.advance(Duration::from_secs(599));
+        let session = browser.open(&bench.engine).await;
+        end(&session).unwrap();
+        session.save().await.unwrap();
+        session.insert("user", "bob").unwrap();
+        browser.close(&session).await;
+        bench.clock.advance(Duration::from_secs(599));
+        assert!(browser.open(&bench.engine).await.contains("user"));
+    }
 }
 
 #[tokio::test]

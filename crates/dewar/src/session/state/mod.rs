@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub(crate) saving: bool,
     pub(crate) waiting: Vec<Waker>,
     permanent_before: bool,
+    /// When it was made, where an absolute lifetime is set: whatever is done to the data, it is the same session.
+    pub(crate) created: Option<UnixTime>,
     /// The id that the session will have when it is next created.
     next_id: Option<SessionId>,
     /// The flash messages of this request, once they have been read.
@@ -106,6 +108,7 @@ impl State {
             saving: false,
             waiting: Vec::new(),
             permanent_before: false,
+            created: None,
             next_id: None,
             flashes: None,
         }
@@ -131,6 +134,7 @@ impl State {
             is_new: false,
             saving: false,
             waiting: Vec::new(),
+            created: None,
             next_id: None,
             flashes: None,
         }
@@ -151,11 +155,14 @@ impl State {
         }
     }
 
+    /// Puts into the data when the session was made, if it does not say so: now, if it is new or from before there was an
+    /// absolute lifetime.
     pub(crate) fn stamp_created(&mut self, now: UnixTime) {
         if created(&self.document).is_none() {
+            let created = *self.created.get_or_insert(now);
             let key = Text::from(CREATED);
             self.changes.record_set(&key);
-            self.document.insert(key, Value::Int(now.seconds()));
+            self.document.insert(key, Value::Int(created.seconds()));
         }
     }
 
@@ -294,6 +301,7 @@ impl State {
         self.leave_retired();
         self.saved = Saved::Nowhere;
         self.announced = false;
+        self.created = None;
         self.unanswered.clear();
         self.removing = false;
         self.forget_next_id();
