@@ -3,7 +3,9 @@
 
 use std::fmt::Debug;
 use std::num::NonZeroUsize;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -54,7 +56,7 @@ impl Setting {
     }
 }
 
-/// Lets a store's `replace` wait before its work and its `load` after it, while they are held.
+/// Lets a store's `replace` wait before its work, and its `load` and its removals after it, while they are held.
 #[derive(Debug)]
 struct Slow {
     held: Mutex<Vec<&'static str>>,
@@ -80,15 +82,19 @@ impl Slow {
 #[async_trait]
 impl Hook for Slow {
     async fn before(&self, call: &Call<'_>) -> Result<()> {
-        if call.method == "replace" {
-            self.wait("replace").await;
+        match call.method {
+            "replace" => self.wait("replace").await,
+            "delete" | "delete_unchanged" => self.wait("start").await,
+            _ => {}
         }
         Ok(())
     }
 
     async fn after(&self, call: &Call<'_>, _: &(dyn Debug + Sync)) -> Result<()> {
-        if call.method == "load" {
-            self.wait("load").await;
+        match call.method {
+            "load" => self.wait("load").await,
+            "delete" | "delete_unchanged" => self.wait("removal").await,
+            _ => {}
         }
         Ok(())
     }
@@ -236,6 +242,35 @@ async fn what_was_kept_before_a_write_that_was_given_up_is_not_shown_after_it() 
         .await
         .unwrap();
     assert_eq!(cached.load(&key).await.unwrap().unwrap().blob, "two");
+}
+
+#[tokio::test]
+async fn what_was_loaded_during_a_removal_that_was_given_up_is_not_shown_after_it() {
+    for unchanged in [false, true] {
+        let setting = setting(100);
+        let key = key("a");
+        let seen = setting.create(&key).await;
+        let slow = Slow::holding(&["load", "removal"]);
+        let store = Arc::new(HookedStore::new(setting.store.clone(), slow.clone()));
+        let cached = CachedStore::new(store, STALENESS, NonZeroUsize::MIN);
+        let cached = Arc::new(cached.with_clock(setting.clock.clone()));
+        // The logout begins, and another request loads; the logout is done, and nobody waits for the answer.
+        let mut removal: Pin<Box<dyn Future<Output = Result<()>> + Send>> = match unchanged {
+            false => Box::pin(async { cached.delete(&key).await }),
+            true => Box::pin(async { cached.delete_unchanged(&key, &seen).await.map(drop) }),
+        };
+        slow.held.lock().unwrap().push("start");
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(removal.as_mut().poll(&mut context).is_pending());
+        let mut load = Box::pin(cached.load(&key));
+        assert!(load.as_mut().poll(&mut context).is_pending());
+        slow.let_go("start");
+        assert!(removal.as_mut().poll(&mut context).is_pending());
+        slow.let_go("load");
+        assert!(load.await.unwrap().is_some());
+        drop(removal);
+        assert!(cached.load(&key).await.unwrap().is_none(), "{unchanged}");
+    }
 }
 
 #[tokio::test]

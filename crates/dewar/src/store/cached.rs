@@ -79,26 +79,17 @@ impl CachedStore {
         shard.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets a record that is about to change, and what others are just loading of it.
-    fn begin(&self, key: &Key) -> Turn {
+    /// Forgets a record that is about to change, and what others are just loading of it; again when what is given is dropped.
+    fn begin<'c>(&'c self, key: &'c Key) -> Turn<'c> {
         let mut shard = self.shard(key);
         shard.forget(key);
         shard.changes += 1;
         Turn {
+            cache: self,
+            key,
             changes: shard.changes,
             since: self.clock.now(),
-        }
-    }
-
-    /// Ends what [`CachedStore::begin`] began: keeps what was written, unless others wrote meanwhile.
-    fn end(&self, key: &Key, turn: Turn, written: Option<Record>) {
-        let mut shard = self.shard(key);
-        let alone = shard.changes == turn.changes;
-        // Whoever loaded it in between may have seen it as it was before.
-        shard.forget(key);
-        shard.changes += 1;
-        if let (true, Some(record)) = (alone, written) {
-            shard.keep(key, turn.since, record);
+            written: None,
         }
     }
 }
@@ -107,37 +98,29 @@ impl CachedStore {
 impl Store for CachedStore {
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
         let now = self.clock.now();
-        let turn = {
+        let changes = {
             let mut shard = self.shard(key);
             if let Some(record) = shard.find(key, now, self.staleness) {
                 return Ok(Some(record));
             }
-            Turn {
-                changes: shard.changes,
-                since: now,
-            }
+            shard.changes
         };
         let found = self.store.load(key).await?;
         if let Some(record) = &found {
             let mut shard = self.shard(key);
-            if shard.changes == turn.changes {
-                shard.keep(key, turn.since, record.clone());
+            if shard.changes == changes {
+                shard.keep(key, now, record.clone());
             }
         }
         Ok(found)
     }
 
     async fn create(&self, key: &Key, blob: Bytes, expires: UnixTime) -> Result<Created> {
-        let turn = self.begin(key);
+        let mut turn = self.begin(key);
         let created = self.store.create(key, blob.clone(), expires).await;
-        self.end(
-            key,
-            turn,
-            match &created {
-                Ok(Created::Done(version)) => Some(written(blob, version, expires)),
-                _ => None,
-            },
-        );
+        if let Ok(Created::Done(version)) = &created {
+            turn.written = Some(written(blob, version, expires));
+        }
         created
     }
 
@@ -148,38 +131,27 @@ impl Store for CachedStore {
         expires: UnixTime,
         seen: &Version,
     ) -> Result<Replaced> {
-        let turn = self.begin(key);
+        let mut turn = self.begin(key);
         let replaced = self.store.replace(key, blob.clone(), expires, seen).await;
-        self.end(
-            key,
-            turn,
-            match &replaced {
-                Ok(Replaced::Done(version)) => Some(written(blob, version, expires)),
-                _ => None,
-            },
-        );
+        if let Ok(Replaced::Done(version)) = &replaced {
+            turn.written = Some(written(blob, version, expires));
+        }
         replaced
     }
 
     async fn touch(&self, key: &Key, expires: UnixTime) -> Result<Touched> {
-        let turn = self.begin(key);
-        let done = self.store.touch(key, expires).await;
-        self.end(key, turn, None);
-        done
+        let _turn = self.begin(key);
+        self.store.touch(key, expires).await
     }
 
     async fn delete(&self, key: &Key) -> Result<()> {
-        let turn = self.begin(key);
-        let done = self.store.delete(key).await;
-        self.end(key, turn, None);
-        done
+        let _turn = self.begin(key);
+        self.store.delete(key).await
     }
 
     async fn delete_unchanged(&self, key: &Key, seen: &Version) -> Result<Deleted> {
-        let turn = self.begin(key);
-        let done = self.store.delete_unchanged(key, seen).await;
-        self.end(key, turn, None);
-        done
+        let _turn = self.begin(key);
+        self.store.delete_unchanged(key, seen).await
     }
 
     async fn delete_expired(&self, now: UnixTime, limit: usize) -> Result<Purged> {
@@ -212,11 +184,27 @@ impl Debug for CachedStore {
     }
 }
 
-/// What was known when a call to the store began.
-#[derive(Clone, Copy)]
-struct Turn {
+/// A call to the store that changes a record, until it is over or given up.
+struct Turn<'c> {
+    cache: &'c CachedStore,
+    key: &'c Key,
     changes: u64,
     since: UnixTime,
+    /// What is known to be in the store then, unless others wrote meanwhile.
+    written: Option<Record>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut shard = self.cache.shard(self.key);
+        let alone = shard.changes == self.changes;
+        // Whoever loaded it in between may have seen it as it was before.
+        shard.forget(self.key);
+        shard.changes += 1;
+        if let (true, Some(record)) = (alone, self.written.take()) {
+            shard.keep(self.key, self.since, record);
+        }
+    }
 }
 
 /// Some of the records, with the order in which they were loaded.
