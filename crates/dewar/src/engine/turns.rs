@@ -22,6 +22,8 @@ const DOUBLINGS: u32 = 6;
 /// takes as long as all that came before it.
 const LONGEST: Duration = Duration::from_millis(250);
 const LONGEST_IN_TRIES: u32 = 4;
+/// A try that the clock sees take longer takes this long: the clock may have been set forward meanwhile.
+const SLOWEST: Duration = Duration::from_secs(1);
 /// Who has lost so often is let pass.
 const STARVING: u32 = 8;
 
@@ -121,7 +123,8 @@ impl<'e> Turns<'e> {
     }
 
     async fn pause(&self, doublings: u32) {
-        let took = self.engine.now().since(self.begun).max(SHORTEST);
+        let took = self.engine.now().since(self.begun);
+        let took = took.clamp(SHORTEST, SLOWEST);
         let longest = LONGEST.max(took * LONGEST_IN_TRIES);
         let range = (took * 2u32.pow(doublings.min(DOUBLINGS))).min(longest);
         self.server.store.pause(self.random_part(range)).await;

@@ -331,6 +331,26 @@ async fn nobody_waits_for_ever_for_one_who_hangs() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_forward_during_a_try_makes_nobody_wait_for_long() {
+    let bench = server_bench(Config::new());
+    let browser = logged_in(&bench.engine).await;
+    let session = browser.open(&bench.engine).await;
+    session.insert("a", 1).unwrap();
+    bench.faults.lose(4);
+    bench.faults.hang_after("replace", 1);
+    let closing = close_until_it_hangs(&bench, session).await;
+    bench.clock.advance(Duration::from_secs(3600));
+    bench.faults.let_go();
+    closing.await.unwrap().unwrap();
+    let pauses = bench.faults.pauses();
+    assert_eq!(pauses.len(), 3);
+    assert!(
+        pauses.iter().all(|pause| pause.as_secs() <= 4),
+        "{pauses:?}"
+    );
+}
+
+#[tokio::test]
 async fn who_pauses_for_other_processes_holds_up_nobody() {
     let bench = server_bench(Config::new());
     let mut browser = logged_in(&bench.engine).await;
