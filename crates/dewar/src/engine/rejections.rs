@@ -54,10 +54,11 @@ impl Warnings {
     fn due(&self, now: UnixTime) -> Option<u64> {
         let number = self.untold.fetch_add(1, Relaxed) + 1;
         let quiet_until = self.quiet_until.load(Relaxed);
-        if now.millis() < quiet_until {
+        let next = (now + QUIET).millis();
+        // One that ends later is from before the clock was set back.
+        if now.millis() < quiet_until && quiet_until <= next {
             return None;
         }
-        let next = (now + QUIET).millis();
         // Of two that are due at once one tells.
         self.quiet_until
             .compare_exchange(quiet_until, next, Relaxed, Relaxed)

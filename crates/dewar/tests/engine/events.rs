@@ -306,6 +306,15 @@ async fn cookies_of_another_key_or_clock_are_warned_of_now_and_then() {
     bench.clock.advance(Duration::from_millis(1));
     watch.present(&bench, &changed).await;
     assert_eq!(warned().collect::<Vec<_>>(), ["rejected=5"]);
+
+    // A clock that was ahead, and is set right: it was warned of something in what is the future now.
+    bench.clock.advance(Duration::from_secs(999_999));
+    watch.present(&bench, &changed).await;
+    assert_eq!(warned().collect::<Vec<_>>(), ["rejected=1"]);
+    bench.clock.set(START);
+    watch.present(&bench, &changed).await;
+    watch.present(&bench, &changed).await;
+    assert_eq!(warned().collect::<Vec<_>>(), ["rejected=1"]);
 }
 
 #[tokio::test]
