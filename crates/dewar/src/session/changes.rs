@@ -35,14 +35,23 @@ impl Changes {
 
     pub(crate) fn record_set(&mut self, key: &Text) {
         self.removed.remove(key.as_wtf8());
-        self.grown.remove(key.as_wtf8());
+        self.forget_additions(key);
         self.set.insert(key.clone(), ());
     }
 
     pub(crate) fn record_removed(&mut self, key: &Text) {
         self.set.remove(key.as_wtf8());
-        self.grown.remove(key.as_wtf8());
+        self.forget_additions(key);
         self.removed.insert(key.clone(), ());
+    }
+
+    /// The value is another one now: what was added to it before, or read of it, counts no more.
+    fn forget_additions(&mut self, key: &Text) {
+        self.grown.remove(key.as_wtf8());
+        if *key == *FLASHES {
+            self.shown.clear();
+            self.flashed.clear();
+        }
     }
 
     /// A list was changed from `before` to `after`. If it was only appended to, what was appended is all that counts.
@@ -122,8 +131,10 @@ impl Changes {
             base.remove_text(key);
         }
         for key in self.set.keys() {
-            if let Some(value) = current.get_text(key) {
-                base.insert(key.clone(), value.into_owned());
+            match current.get_text(key) {
+                Some(value) => base.insert(key.clone(), value.into_owned()),
+                // Messages that were set, and then read.
+                None => drop(base.remove_text(key)),
             }
         }
         for (key, appended) in self.grown.entries() {
@@ -134,7 +145,10 @@ impl Changes {
             elements.extend_from_slice(appended);
             base.insert(key.clone(), Value::List(elements));
         }
-        if !(self.shown.is_empty() && self.flashed.is_empty()) {
+        // Messages that were set are what they have become since.
+        let are_set = self.set.contains(&FLASHES.into());
+        let none = self.shown.is_empty() && self.flashed.is_empty();
+        if !(are_set || none) {
             let mut messages = match base.remove(FLASHES) {
                 Some(Value::List(messages) | Value::Tuple(messages)) => messages,
                 _ => Vec::new(),

@@ -56,7 +56,7 @@ impl Session {
             let added = match after_prefix(messages, kept) {
                 Some(added) => added,
                 None => {
-                    state.flashes();
+                    state.take_flashes();
                     messages.as_slice()
                 }
             };
@@ -76,7 +76,7 @@ impl Session {
         let mut state = self.accessed();
         if *key == *FLASHES {
             state.check_writable()?;
-            state.flashes();
+            state.take_flashes();
             return Ok(());
         }
         state.remove(key).map(drop)

@@ -713,6 +713,60 @@ async fn a_login_that_is_clicked_twice_leaves_the_browser_logged_in() {
     assert_eq!(bench.sessions().await, 1);
 }
 
+/// What the next page shows, if the requests of `handle` and of another one, which flashed `"other"`, were at the same time.
+async fn flashed_beside_another(handle: impl FnOnce(&Session)) -> Vec<String> {
+    let bench = server_bench(Config::new());
+    let mut browser = logged_in(&bench.engine).await;
+    browser
+        .request(&bench.engine, |session| {
+            session.flash("info", "old").unwrap()
+        })
+        .await;
+    let session = browser.open(&bench.engine).await;
+    handle(&session);
+    browser
+        .clone()
+        .request(&bench.engine, |session| {
+            session.flash("info", "other").unwrap()
+        })
+        .await;
+    browser.close(&session).await;
+    let page = browser.open(&bench.engine).await;
+    page.flashes().iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn flash_messages_that_are_written_by_their_key_are_shown_as_often_as_they_are_there() {
+    let none = Vec::<Value>::new;
+    let flash = |session: &Session| session.flash("info", "mine").unwrap();
+    let shown = flashed_beside_another(|session| {
+        session.insert("_flashes", none()).unwrap();
+        flash(session);
+    });
+    assert_eq!(shown.await, ["mine"]);
+    let shown = flashed_beside_another(|session| {
+        flash(session);
+        session.insert("_flashes", none()).unwrap();
+    });
+    assert_eq!(shown.await, [""; 0]);
+    let shown = flashed_beside_another(|session| {
+        session.insert("_flashes", none()).unwrap();
+        flash(session);
+        assert_eq!(session.flashes().len(), 1);
+    });
+    assert_eq!(shown.await, [""; 0]);
+    let shown = flashed_beside_another(|session| {
+        flash(session);
+        session.remove("_flashes").unwrap();
+    });
+    assert_eq!(shown.await, [""; 0]);
+    let shown = flashed_beside_another(|session| {
+        session.remove("_flashes").unwrap();
+        flash(session);
+    });
+    assert_eq!(shown.await, ["mine"]);
+}
+
 #[tokio::test]
 async fn flash_messages_of_two_requests_are_both_shown_and_none_twice() {
     let bench = server_bench(Config::new());

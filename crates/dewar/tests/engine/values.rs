@@ -1,5 +1,5 @@
 use dewar::config::Config;
-use dewar::data::{Dict, Value};
+use dewar::data::{Dict, Text, Value};
 use dewar::{Engine, ErrorKind, Flash, Session};
 
 use crate::support::{Browser, cookie_bench, server_bench};
@@ -230,6 +230,37 @@ async fn the_flags_are_flasks() {
         end(&session).unwrap();
         assert!(session.is_modified());
     }
+}
+
+#[tokio::test]
+async fn flash_messages_that_are_removed_from_a_mirror_are_gone_every_time() {
+    let bench = server_bench(Config::new());
+    let mut browser = Browser::default();
+    let flash = |session: &Session| session.flash("message", "first").unwrap();
+    browser.request(&bench.engine, flash).await;
+    let session = browser.open(&bench.engine).await;
+    let key = Text::from("_flashes");
+    session.remove_mirrored(&key).unwrap();
+    for text in ["second", "third"] {
+        let message = |text| Value::List(vec!["message".into(), Value::from(text)]);
+        session
+            .set_mirrored(&key, Value::List(vec![message(text)]))
+            .unwrap();
+        session.save().await.unwrap();
+        // Others than what was there: that was read.
+        session
+            .set_mirrored(&key, Value::List(vec![message("other")]))
+            .unwrap();
+        assert_eq!(
+            session.value("_flashes"),
+            Some(Value::List(vec![message("other")]))
+        );
+        session.save().await.unwrap();
+        session.remove_mirrored(&key).unwrap();
+        session.save().await.unwrap();
+    }
+    browser.close(&session).await;
+    assert_eq!(browser.open(&bench.engine).await.flashes(), []);
 }
 
 #[tokio::test]

@@ -127,16 +127,22 @@ impl State {
     /// The messages for this request: taken out of the session at the first call, the same at every later one.
     pub(crate) fn flashes(&mut self) -> &[Flash] {
         if self.flashes.is_none() {
-            let messages = match self.document.remove(FLASHES) {
-                Some(Value::List(messages) | Value::Tuple(messages)) => messages,
-                _ => Vec::new(),
-            };
-            if self.closed && self.kept == Kept::InCookie && !messages.is_empty() {
-                events::shown_too_late();
-            }
-            self.changes.record_shown(messages.clone());
+            let messages = self.take_flashes();
             self.flashes = Some(messages.into_iter().map(Flash::from_stored).collect());
         }
         self.flashes.as_deref().unwrap_or_default()
+    }
+
+    /// Takes the messages that are there now out of the session, as they are stored.
+    pub(crate) fn take_flashes(&mut self) -> Vec<Value> {
+        let messages = match self.document.remove(FLASHES) {
+            Some(Value::List(messages) | Value::Tuple(messages)) => messages,
+            _ => Vec::new(),
+        };
+        if self.closed && self.kept == Kept::InCookie && !messages.is_empty() {
+            events::shown_too_late();
+        }
+        self.changes.record_shown(messages.clone());
+        messages
     }
 }
