@@ -119,6 +119,10 @@ fn offset_seconds(zone: &str) -> Option<i64> {
         let sign = if zone.starts_with('-') { -1 } else { 1 };
         let value: i64 = number(digits)?;
         let (hours, minutes) = (value / 100, value % 100);
+        // Python's zones are within a day. Many more hours are more seconds than there are numbers.
+        if hours >= 24 {
+            return None;
+        }
         let seconds = hours * 3600 + minutes * 60;
         return (seconds < 86_400).then_some(sign * seconds);
     }
@@ -163,6 +167,11 @@ mod tests {
             ("Mon, 01 Jan 0001 00:00:00 GMT", Some(978_307_200)),
             ("Thu, 02 Jan 0099 03:04:05 GMT", Some(915_246_245)),
             ("Sat, 30 Feb 2020 03:04:05 GMT", None),
+            ("Thu, 02 Jan 2020 03:04:05 +2359", Some(1_577_847_905)),
+            ("Thu, 02 Jan 2020 03:04:05 +2360", None),
+            ("Thu, 02 Jan 2020 03:04:05 +2400", None),
+            ("Thu, 02 Jan 2020 03:04:05 -9223372036854775807", None),
+            ("Thu, 02 Jan 2020 03:04:05 +9223372036854775808", None),
             ("nope", None),
             ("", None),
             ("1583020800", None),
