@@ -108,7 +108,9 @@ impl Additions {
             .reply
             .vary(headers.get_all(VARY).map(HeaderValue::as_bytes))
         {
-            headers.append(VARY, HeaderValue::from_static(vary));
+            // What other headers said makes a header again; were it otherwise, no cache might keep the response.
+            let vary = HeaderValue::from_maybe_shared(vary);
+            headers.insert(VARY, vary.unwrap_or(HeaderValue::from_static("*")));
         }
         if self.replies == Replies::Attached {
             response.extensions_mut().insert(self.reply);

@@ -9,7 +9,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::error::ErrorImATeapot;
 use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{COOKIE, SET_COOKIE, VARY};
+use actix_web::http::header::{COOKIE, ORIGIN, SET_COOKIE, VARY};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
@@ -51,6 +51,7 @@ macro_rules! shop {
             "/broken" => broken,
             "/failing" => failing,
             "/varied" => varied,
+            "/encoded" => encoded,
         )
     };
 }
@@ -79,6 +80,13 @@ async fn varied(session: Session) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((VARY, "Accept, cookie"))
         .finish()
+}
+
+async fn encoded(session: Session) -> HttpResponse {
+    session.contains("cart");
+    let mut response = HttpResponse::Ok();
+    response.append_header((VARY, "accept-encoding"));
+    response.append_header((VARY, "Accept")).finish()
 }
 
 fn request(path: &str, cookie: Option<&str>) -> TestRequest {
@@ -210,11 +218,32 @@ async fn a_failed_middleware_keeps_what_it_wrote_and_its_error() {
 }
 
 #[actix_web::test]
-async fn vary_is_added_once() {
+async fn vary_is_added_once_and_is_one_line() {
     let app = shop!(memory_engine());
     let response = send!(app, "/varied", None);
     let vary: Vec<_> = response.headers().get_all(VARY).collect();
     assert_eq!(vary, ["Accept, cookie"]);
+    let response = send!(app, "/encoded", None);
+    let vary: Vec<_> = response.headers().get_all(VARY).collect();
+    assert_eq!(vary, ["accept-encoding, Accept, Cookie"]);
+}
+
+#[actix_web::test]
+async fn a_response_varies_by_the_cookie_behind_cors_that_looks_at_one_vary_alone() {
+    let app = App::new()
+        .route("/encoded", web::to(encoded))
+        .wrap(SessionMiddleware::new(memory_engine()))
+        .wrap(actix_cors::Cors::permissive());
+    let app = init_service(app).await;
+    let request = request("/encoded", None).insert_header((ORIGIN, "https://shop.example"));
+    let response = call_service(&app, request.to_request()).await;
+    let vary: Vec<_> = response.headers().get_all(VARY).collect();
+    assert_eq!(vary.len(), 1);
+    let vary = vary[0].to_str().unwrap();
+    assert!(
+        vary.starts_with("accept-encoding, Accept, Cookie, Origin,"),
+        "{vary}"
+    );
 }
 
 #[actix_web::test]

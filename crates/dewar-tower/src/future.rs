@@ -85,8 +85,9 @@ fn respond<R: Default>(
     }
     let said = response.headers().get_all(VARY);
     if let Some(vary) = reply.vary(said.iter().map(HeaderValue::as_bytes)) {
-        let vary = HeaderValue::from_static(vary);
-        response.headers_mut().append(VARY, vary);
+        // What other headers said makes a header again; were it otherwise, no cache might keep the response.
+        let vary = HeaderValue::from_maybe_shared(vary).unwrap_or(HeaderValue::from_static("*"));
+        response.headers_mut().insert(VARY, vary);
     }
     if replies == Replies::Attached {
         response.extensions_mut().insert(reply);

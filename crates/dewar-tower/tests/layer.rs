@@ -11,7 +11,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header::{COOKIE, SET_COOKIE, VARY};
 use axum::http::request::Parts;
 use axum::http::{Request, Response, StatusCode};
-use axum::response::IntoResponse;
+use axum::response::{AppendHeaders, IntoResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use dewar::config::Config;
@@ -62,6 +62,13 @@ fn shop(engine: Engine) -> Router {
             get(|session: Session| async move {
                 session.contains("cart");
                 [(VARY, "Accept, cookie")]
+            }),
+        )
+        .route(
+            "/encoded",
+            get(|session: Session| async move {
+                session.contains("cart");
+                AppendHeaders([(VARY, "accept-encoding"), (VARY, "Accept")])
             }),
         )
         .layer(SessionLayer::new(engine).attach_replies())
@@ -140,11 +147,14 @@ async fn a_server_error_keeps_what_the_handler_wrote() {
 }
 
 #[tokio::test]
-async fn vary_is_added_once() {
+async fn vary_is_added_once_and_is_one_line() {
     let app = shop(memory_engine());
     let response = send(&app, "GET", "/varied", None).await;
     let vary: Vec<_> = response.headers().get_all(VARY).iter().collect();
     assert_eq!(vary, ["Accept, cookie"]);
+    let response = send(&app, "GET", "/encoded", None).await;
+    let vary: Vec<_> = response.headers().get_all(VARY).iter().collect();
+    assert_eq!(vary, ["accept-encoding, Accept, Cookie"]);
 }
 
 #[tokio::test]

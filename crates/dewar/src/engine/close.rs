@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
 use super::execute::{MAX_MERGES, Outcome, contention, end_gone};
 use super::saving::Saving;
 use super::{Engine, Interface, Server};
@@ -43,24 +45,38 @@ impl Reply {
         self.decision.vary == Vary::Cookie
     }
 
-    /// The value of the `Vary` header to append to a response that has these, if one is to be appended.
+    /// The value of the one `Vary` header that is to take the place of those that a response has, if that is to change.
+    ///
+    /// It is a single one, since other middleware may look at the first alone, and replace all by what it makes of that.
     ///
     /// ```
     /// # fn adapter(reply: dewar::engine::Reply) {
     /// let of_the_response: [&[u8]; 1] = [b"Accept-Encoding"];
     /// if let Some(vary) = reply.vary(of_the_response) {
-    ///     println!("Vary: {vary}");
+    ///     assert_eq!(vary, "Accept-Encoding, Cookie");
     /// }
     /// # }
     /// ```
-    pub fn vary<'v>(&self, already: impl IntoIterator<Item = &'v [u8]>) -> Option<&'static str> {
-        let said = |value: &[u8]| {
-            value.split(|byte| *byte == b',').any(|name| {
-                let name = name.trim_ascii();
-                name == b"*" || name.eq_ignore_ascii_case(b"cookie")
-            })
-        };
-        (self.varies() && !already.into_iter().any(said)).then_some("Cookie")
+    pub fn vary<'v>(&self, already: impl IntoIterator<Item = &'v [u8]>) -> Option<Bytes> {
+        if !self.varies() {
+            return None;
+        }
+        let mut joined = Vec::new();
+        for value in already {
+            let mut names = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+            if names.any(|name| name == b"*" || name.eq_ignore_ascii_case(b"cookie")) {
+                return None;
+            }
+            if !value.is_empty() {
+                joined.extend_from_slice(value);
+                joined.extend_from_slice(b", ");
+            }
+        }
+        if joined.is_empty() {
+            return Some(Bytes::from_static(b"Cookie"));
+        }
+        joined.extend_from_slice(b"Cookie");
+        Some(joined.into())
     }
 
     /// What was decided, and why.
