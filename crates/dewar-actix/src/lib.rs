@@ -210,6 +210,7 @@
 //! | `SessionMiddleware::new(store, key)` | `SessionMiddleware::new(engine)`; store, keys and the cookie's attributes are the engine's configuration |
 //! | `Secure` and `SameSite=Lax` unless said otherwise, a cookie `id` | Flask's defaults: set `SESSION_COOKIE_SECURE` to true and `SESSION_COOKIE_SAMESITE` to `Lax`; the cookie is `session` |
 //! | `PersistentSession::default().session_ttl(…)`; `BrowserSession` | `PERMANENT_SESSION_LIFETIME`; `SESSION_PERMANENT = false` |
+//! | a `SessionStore` of the application's | a [`Store`](dewar::store::Store), for [`EngineBuilder::store`](dewar::engine::EngineBuilder::store); the crate `dewar-store-tests` has its tests |
 //! | `CookieSessionStore` | `SESSION_TYPE = "cookie"`: signed, and readable by whoever has the cookie |
 //! | `update_or(key, 1, \|n\| n + 1)` | [`update`](dewar::Session::update), which starts from the type's default |
 //! | `remove_as` | [`take`](dewar::Session::take) |

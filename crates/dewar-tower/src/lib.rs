@@ -243,6 +243,11 @@
 //! | `Expiry::OnInactivity`, `with_always_save` | `PERMANENT_SESSION_LIFETIME`, which use extends without a write of the data |
 //! | `Expiry::OnSessionEnd` | `SESSION_PERMANENT = false`, or [`set_permanent`](dewar::Session::set_permanent) for one session |
 //! | `Expiry::AtDateTime` | `SESSION_ABSOLUTE_LIFETIME`, which counts from when a session was made |
+//! | `set_expiry` | [`set_permanent`](dewar::Session::set_permanent): until the browser closes, or for the one lifetime of all; a deadline of its own is a value in the session that the application compares |
+//! | `expiry_date`, `expiry_age` | nothing: use moves the expiry, which the store alone knows |
+//! | `is_empty` | [`is_new`](dewar::Session::is_new) or [`contains`](dewar::Session::contains); here [`is_empty`](dewar::Session::is_empty) is false for a new session that is permanent, as `_permanent` is a key |
+//! | a `SessionStore` of the application's | a [`Store`](dewar::store::Store), for [`EngineBuilder::store`](dewar::engine::EngineBuilder::store); the crate `dewar-store-tests` has its tests |
+//! | `CachingSessionStore` | `SESSION_CACHE_FOR` |
 //! | `with_signed`; the cookie store | `SESSION_USE_SIGNER`; `SESSION_TYPE = "cookie"`: signed, and readable by whoever has the cookie |
 //! | `continuously_delete_expired` | [`Engine::delete_expired`](dewar::Engine::delete_expired) in a task of the application, or `SESSION_CLEANUP_N_REQUESTS` |
 //! | `get(key).await?`, `insert(key, value).await?` | the same without `.await`: the extractor has loaded the session |

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::layers::UnlessSet;
 use super::values::{self, Parse};
 use super::{
     CacheSettings, Config, CookieSettings, Interface, KEYS, Kind, OnStoreFailure, Origin,
@@ -57,6 +58,8 @@ pub(super) struct Draft {
 pub(super) enum ChosenType {
     /// Nothing, so that the secret key decides, as in plain Flask.
     Unset,
+    /// Nothing, and the engine is given a store.
+    Given,
     /// One of the session types.
     Named(&'static str),
 }
@@ -120,6 +123,7 @@ impl Draft {
             ChosenType::Named("null") => Place::Nowhere,
             ChosenType::Named("cookie") => Place::Cookie,
             ChosenType::Named(store) => Place::Store(store),
+            ChosenType::Given => Place::Store("given"),
             ChosenType::Unset if self.secret_key.as_ref()?.is_some() => Place::Cookie,
             ChosenType::Unset => Place::Nowhere,
         })
@@ -304,7 +308,11 @@ impl Reader<'_> {
 
     fn session_type(&mut self) -> Option<ChosenType> {
         let name = self.optional("SESSION_TYPE", values::session_type)?;
-        Some(name.map_or(ChosenType::Unset, ChosenType::Named))
+        Some(match (name, self.config.unless_set()) {
+            (Some(name), _) => ChosenType::Named(name),
+            (None, UnlessSet::AsInFlask) => ChosenType::Unset,
+            (None, UnlessSet::InTheStoreGiven) => ChosenType::Given,
+        })
     }
 
     /// The types of values that are only passed through.

@@ -47,6 +47,18 @@ pub struct Config {
     stage: Option<Stage>,
     /// What sections and variables say.
     hinted_stage: Option<Stage>,
+    /// Where sessions live if `SESSION_TYPE` is not set.
+    unless_set: UnlessSet,
+}
+
+/// Where sessions live if `SESSION_TYPE` is not set.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum UnlessSet {
+    /// In signed cookies if there is a secret key, or else nowhere.
+    #[default]
+    AsInFlask,
+    /// In the store that the engine is given.
+    InTheStoreGiven,
 }
 
 /// Checked settings, and what should be said about them nevertheless.
@@ -233,6 +245,16 @@ impl Config {
         self.stage
             .or(self.hinted_stage)
             .unwrap_or(Stage::Development)
+    }
+
+    /// The same, for an engine that is given its store.
+    pub(crate) fn for_a_given_store(mut self) -> Config {
+        self.unless_set = UnlessSet::InTheStoreGiven;
+        self
+    }
+
+    pub(super) fn unless_set(&self) -> UnlessSet {
+        self.unless_set
     }
 
     /// The value that is set for `key`, which may be a secret.

@@ -52,12 +52,24 @@ impl EngineBuilder {
         }
     }
 
-    /// Keeps sessions in this store, whichever `SESSION_TYPE` names one.
+    /// Keeps sessions in this store. `SESSION_TYPE` need not be set, and may name whichever store.
+    ///
+    /// ```
+    /// use dewar::store::memory::MemoryStore;
+    /// use dewar::{Engine, clock::SystemClock, config::Config};
+    /// use std::sync::Arc;
+    ///
+    /// // Or one of your own: whatever is a `Store`.
+    /// let store = MemoryStore::new(10_000, Arc::new(SystemClock));
+    /// let engine = Engine::builder(Config::new()).store(store).build()?;
+    /// assert!(engine.store().is_some());
+    /// # Ok::<(), dewar::Error>(())
+    /// ```
     pub fn store(self, store: impl Store) -> EngineBuilder {
         self.shared_store(Arc::new(store))
     }
 
-    /// Keeps sessions in this store, which somebody else uses too.
+    /// As [`store`](EngineBuilder::store), for one that somebody else uses too.
     pub fn shared_store(mut self, store: Arc<dyn Store>) -> EngineBuilder {
         self.store = Some(store);
         self
@@ -78,10 +90,14 @@ impl EngineBuilder {
     /// Checks the configuration and builds the engine.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], with every problem at once; [`ErrorKind::Store`] if the folder of the filesystem
-    /// store cannot be used.
+    /// [`ErrorKind::Config`], with every problem at once, or if there is a store that `SESSION_TYPE` leaves unused (`cookie`,
+    /// `null`); [`ErrorKind::Store`] if the folder of the filesystem store cannot be used.
     pub fn build(self) -> Result<Engine> {
-        let checked = self.config.settings()?;
+        let config = match self.store {
+            Some(_) => self.config.for_a_given_store(),
+            None => self.config,
+        };
+        let checked = config.settings()?;
         for warning in &checked.warnings {
             events::config_warning(warning);
         }
@@ -92,6 +108,11 @@ impl EngineBuilder {
             refresh: settings.refresh,
         };
         let interface = match &settings.interface {
+            config::Interface::Null { .. } | config::Interface::SignedCookie(_)
+                if self.store.is_some() =>
+            {
+                return Err(unused_store(&config));
+            }
             config::Interface::Null { missing } => Interface::Null {
                 missing: missing.as_str().into(),
             },
@@ -105,6 +126,7 @@ impl EngineBuilder {
                 };
                 Interface::Server(Server {
                     store,
+                    named: config.get("SESSION_TYPE").is_some(),
                     key_prefix: server.key_prefix.clone(),
                     signer: server
                         .signer
@@ -130,6 +152,20 @@ impl EngineBuilder {
             rejections: Rejections::new(),
         })))
     }
+}
+
+/// Only a `SESSION_TYPE` that is set has sessions live elsewhere.
+fn unused_store(config: &Config) -> Error {
+    let place = config.text("SESSION_TYPE").ok().flatten();
+    Error::new(
+        ErrorKind::Config,
+        format!(
+            "SESSION_TYPE is '{}' (from {}), and the store that the engine is given would not be used: leave SESSION_TYPE out to keep \
+             sessions in it, or build the engine without a store",
+            place.unwrap_or_default(),
+            config.origin("SESSION_TYPE")
+        ),
+    )
 }
 
 /// The cookie as these settings have it signed, whatever the keys of the moment are.

@@ -54,7 +54,13 @@ impl Engine {
     /// [`ErrorKind::Config`] if the configuration has errors, or sessions are not kept in the way that they were when
     /// the engine was built. The keys then stay as they are.
     pub fn reload_keys(&self, config: &Config) -> Result<Reload> {
-        let settings = config.settings()?.settings;
+        let checked = match &self.0.interface {
+            Interface::Server(server) if !server.named => {
+                config.clone().for_a_given_store().settings()?
+            }
+            _ => config.settings()?,
+        };
+        let settings = checked.settings;
         let keys = match (&self.0.interface, settings.interface) {
             (Interface::Cookie(_), config::Interface::SignedCookie(signed)) => Some(signed.keys),
             (Interface::Server(server), config::Interface::ServerSide(now)) => {

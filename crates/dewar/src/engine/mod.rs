@@ -84,6 +84,8 @@ enum Interface {
 
 struct Server {
     store: Arc<dyn Store>,
+    /// Whether `SESSION_TYPE` names a store; if not, the engine was given one.
+    named: bool,
     key_prefix: String,
     signer: Option<Signing<SignedId>>,
     id_bytes: usize,

@@ -2,11 +2,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use dewar::config::Config;
+use dewar::engine::Reload;
 use dewar::plan::{CookieAction, Plan};
 use dewar::store::{Created, Key, Store};
 use dewar::{Engine, ErrorKind, Random, Session};
 
-use crate::support::{Bench, Browser, START, cookie_bench, server_bench};
+use crate::support::{Bench, Browser, KEY, START, cookie_bench, server_bench};
 
 #[tokio::test]
 async fn the_cookie_holds_a_random_id_of_256_bits_and_nothing_else() {
@@ -592,4 +593,42 @@ async fn a_cache_shows_an_ended_session_for_as_long_as_was_asked_for_and_no_long
     assert!(seen().await.is_some(), "no cache is used");
     bench.clock.advance(Duration::from_secs(2));
     assert!(seen().await.is_none(), "an ended session is still shown");
+}
+
+#[tokio::test]
+async fn a_store_that_is_given_is_used_where_nothing_says_where_sessions_live() {
+    let bench = server_bench(Config::new());
+    for config in [Config::new(), Config::new().secret_key(KEY)] {
+        let engine = Engine::builder(config.clone()).clock(bench.clock.clone());
+        let engine = engine.store(bench.store.clone()).build().unwrap();
+        let before = bench.sessions().await;
+        let mut browser = Browser::default();
+        browser.write(&engine, "user", "ada").await;
+        assert_eq!(bench.sessions().await, before + 1);
+        assert_eq!(browser.cookie.as_ref().unwrap().len(), 43);
+        assert!(format!("{engine:?}").contains("store"), "{engine:?}");
+        assert_eq!(engine.reload_keys(&config).unwrap(), Reload::NothingSigned);
+    }
+    let signed = Config::new().set("SESSION_USE_SIGNER", true);
+    let engine = Engine::builder(signed.clone()).store(bench.store.clone());
+    let error = engine.build().unwrap_err();
+    assert!(error.to_string().contains("DW0202"), "{error}");
+    let engine = Engine::builder(signed.clone().secret_key(KEY));
+    let engine = engine.store(bench.store.clone()).build().unwrap();
+    let new = signed.secret_key("9f3c1e77a05bd2846cf01b9de35a7482");
+    assert_eq!(engine.reload_keys(&new).unwrap(), Reload::Changed);
+}
+
+#[test]
+fn a_store_that_is_given_and_would_not_be_used_is_an_error() {
+    let bench = server_bench(Config::new());
+    for place in ["cookie", "null"] {
+        let config = Config::new().secret_key(KEY).session_type(place);
+        let engine = Engine::builder(config).store(bench.store.clone());
+        let error = engine.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let message = error.to_string();
+        assert!(message.contains(place), "{message}");
+        assert!(message.contains("leave SESSION_TYPE out"), "{message}");
+    }
 }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use dewar::clock::ManualClock;
 use dewar::config::Config;
 use dewar::engine::Reply;
+use dewar::plan::Kept;
 use dewar::store::memory::MemoryStore;
 use dewar::store::{Cursor, Key, Record, Store};
 use dewar::{Engine, Error, ErrorKind, Result, Session, UnixTime};
@@ -26,23 +27,23 @@ pub(crate) struct Bench {
 }
 
 pub(crate) fn cookie_bench(config: Config) -> Bench {
-    bench(config.secret_key(KEY))
+    bench(config.secret_key(KEY), Kept::InCookie)
 }
 
 pub(crate) fn server_bench(config: Config) -> Bench {
-    bench(config.session_type("memory"))
+    bench(config.session_type("memory"), Kept::InStore)
 }
 
-fn bench(config: Config) -> Bench {
+fn bench(config: Config, kept: Kept) -> Bench {
     let clock = Arc::new(ManualClock::new(START));
     let memory = MemoryStore::new(10_000, clock.clone());
     let faults = Arc::new(Faults::of(memory.clone()));
     let store = HookedStore::new(memory, faults.clone());
-    let engine = Engine::builder(config)
-        .clock(clock.clone())
-        .store(store.clone())
-        .build()
-        .unwrap();
+    let mut engine = Engine::builder(config).clock(clock.clone());
+    if kept == Kept::InStore {
+        engine = engine.store(store.clone());
+    }
+    let engine = engine.build().unwrap();
     Bench {
         engine,
         clock,

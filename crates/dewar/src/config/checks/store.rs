@@ -49,15 +49,19 @@ pub(super) fn unused_settings(findings: &mut Findings<'_>) {
         if config.get(key.name).is_none() {
             continue;
         }
-        let (what, fix) = match unset {
-            true => (
+        let (what, fix) = match findings.draft.session_type {
+            Some(ChosenType::Unset) => (
                 format!(
                     "it has no effect: SESSION_TYPE is not set, so sessions live {}",
                     home(place)
                 ),
                 format!("set SESSION_TYPE to {used_with}, or remove {}", key.name),
             ),
-            false => (
+            Some(ChosenType::Given) => (
+                "it has no effect: sessions live in the store that the engine is given".to_owned(),
+                "remove it".to_owned(),
+            ),
+            Some(ChosenType::Named(_)) | None => (
                 format!("it has no effect: SESSION_TYPE is '{chosen}'"),
                 format!("remove it, or set SESSION_TYPE to {used_with} if that was meant"),
             ),
