@@ -180,11 +180,14 @@ impl Engine {
         let _saving = self.begin_saving(session).await;
         let now = self.now();
         let deadline = {
-            let state = session.lock();
+            let mut state = session.lock();
             state.check_lives()?;
             match (state.kept, state.closed) {
-                // The cookie is made at the end of the request; nothing to do now.
-                (Kept::InCookie, false) => return state.check_writable(),
+                // The cookie is sent at the end of the request; nothing to do now but to see that it can be.
+                (Kept::InCookie, false) => {
+                    state.check_writable()?;
+                    return self.check_cookie(&mut state, now);
+                }
                 (Kept::InCookie, true) if state.changes.is_empty() => return Ok(()),
                 (Kept::InCookie, true) => return Err(headers_sent()),
                 (Kept::InStore, false) => Deadline::Response,
@@ -350,12 +353,14 @@ impl Engine {
                 Ok(Some(self.0.cookie.delete()))
             }
             CookieAction::Set => {
-                let expires = state
-                    .permanent()
-                    .then(|| self.expires(&state.document, now));
+                let expires = self.cookie_expires(state, now);
                 let set_cookie = match &self.0.interface {
                     Interface::Cookie(cookie) => {
-                        self.seal(&cookie.now().signer, state, expires, now)?
+                        let set_cookie = self.seal(&cookie.now().signer, state, expires, now)?;
+                        state.saved = Saved::InCookie { issued: now };
+                        state.changes = Changes::default();
+                        state.fate = Fate::Kept;
+                        set_cookie
                     }
                     Interface::Server(server) => {
                         let Saved::InStore(stored) = &state.saved else {
@@ -376,24 +381,36 @@ impl Engine {
         }
     }
 
+    /// Whether a session that is kept in the cookie can be: if not, the end of the request would be too late to say so.
+    fn check_cookie(&self, state: &mut State, now: UnixTime) -> Result<()> {
+        let Interface::Cookie(cookie) = &self.0.interface else {
+            return Ok(());
+        };
+        let decision = self.decide(state, now, Deadline::Response)?;
+        if decision.cookie == CookieAction::Set {
+            let expires = self.cookie_expires(state, now);
+            self.seal(&cookie.now().signer, state, expires, now)?;
+        }
+        Ok(())
+    }
+
+    /// When the cookie expires, if it outlives the browser.
+    fn cookie_expires(&self, state: &State, now: UnixTime) -> Option<UnixTime> {
+        let permanent = state.permanent();
+        permanent.then(|| self.expires(&state.document, now))
+    }
+
     fn seal(
         &self,
         cookie: &SessionCookie,
-        state: &mut State,
+        state: &State,
         expires: Option<UnixTime>,
         now: UnixTime,
     ) -> Result<String> {
         let payload = state.document.encode(Format::TaggedJson)?;
-        let set_cookie =
-            self.0
-                .cookie
-                .set_with(cookie.sealed_length(payload.len()), expires, |value| {
-                    cookie.seal(&payload, now, value)
-                })?;
-        state.saved = Saved::InCookie { issued: now };
-        state.changes = Changes::default();
-        state.fate = Fate::Kept;
-        Ok(set_cookie)
+        let length = cookie.sealed_length(payload.len());
+        let template = &self.0.cookie;
+        Ok(template.set_with(length, expires, |value| cookie.seal(&payload, now, value))?)
     }
 
     /// Removes some expired records, where the configuration asks requests to do it.

@@ -312,6 +312,8 @@ impl Session {
     /// Saves what was changed so far, for handlers that go on after the response has started (streams, server-sent
     /// events, WebSockets). At the end of a usual request the adapter saves by itself.
     ///
+    /// A session in a signed cookie is sent with the response, and this says whether it can be: ask before what cannot be undone.
+    ///
     /// A save that is dropped, by a timeout say, leaves the changes to be saved by the next one, whether it arrived or not.
     ///
     /// Saves of one session, its [`close`](Engine::close) and [`reload`](Session::reload) come one after the other, so a save

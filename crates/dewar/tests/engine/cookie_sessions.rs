@@ -212,7 +212,11 @@ async fn a_cookie_that_browsers_would_drop_is_an_error_that_says_by_how_much() {
     })
     .take(6000)
     .collect();
+    session.save().await.unwrap();
     session.insert("noise", &noise).unwrap();
+    // Before the handler does what cannot be undone.
+    let error = session.save().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CookieTooLarge);
     let error = bench.engine.close(&session).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::CookieTooLarge);
     let message = error.to_string();
@@ -225,6 +229,7 @@ async fn a_cookie_that_browsers_would_drop_is_an_error_that_says_by_how_much() {
     let bench = cookie_bench(Config::new().set("MAX_COOKIE_SIZE", 0));
     let session = Browser::default().open(&bench.engine).await;
     session.insert("noise", &noise).unwrap();
+    session.save().await.unwrap();
     assert!(bench.engine.close(&session).await.is_ok());
 }
 
