@@ -25,6 +25,16 @@ impl Error {
             Kind::NoMiddleware | Kind::Cookie(_) => None,
         }
     }
+
+    /// What failed, for the log: the application's own mistakes look for no fault of a store.
+    fn what(&self) -> &'static str {
+        match self.session_error().map(dewar::Error::kind) {
+            Some(dewar::ErrorKind::Value) => {
+                "a value of the session is not what the application expects, or cannot be kept"
+            }
+            _ => "the session could not be opened or saved",
+        }
+    }
 }
 
 impl From<dewar::Error> for Error {
@@ -77,7 +87,27 @@ impl std::error::Error for Error {
 impl ResponseError for Error {
     fn error_response(&self) -> HttpResponse {
         let error: &dyn std::error::Error = self;
-        tracing::error!(target: "dewar::session", error, "the session could not be opened or saved; answering 500");
+        let what = self.what();
+        tracing::error!(target: "dewar::session", error, "{what}; answering 500");
         HttpResponse::new(self.status_code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dewar::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_value_of_another_type_is_not_told_as_a_failure_of_sessions() {
+        let what = |kind| Error::from(dewar::Error::new(kind, "as told")).what();
+        assert!(what(ErrorKind::Value).contains("not what the application expects"));
+        assert!(what(ErrorKind::Store).contains("could not be opened or saved"));
+        assert!(
+            Error::no_middleware()
+                .what()
+                .contains("could not be opened")
+        );
     }
 }

@@ -21,6 +21,17 @@ impl Error {
             Kind::Session(error) => Some(error),
         }
     }
+
+    /// What failed, for the log: the application's own mistakes look for no fault of a store.
+    #[cfg(feature = "axum")]
+    fn what(&self) -> &'static str {
+        match self.session_error().map(dewar::Error::kind) {
+            Some(dewar::ErrorKind::Value) => {
+                "a value of the session is not what the application expects, or cannot be kept"
+            }
+            _ => "the session could not be opened or saved",
+        }
+    }
 }
 
 impl From<dewar::Error> for Error {
@@ -65,7 +76,23 @@ impl std::error::Error for Error {
 impl axum_core::response::IntoResponse for Error {
     fn into_response(self) -> axum_core::response::Response {
         let error: &dyn std::error::Error = &self;
-        tracing::error!(target: "dewar::session", error, "the session could not be opened or saved; answering 500");
+        let what = self.what();
+        tracing::error!(target: "dewar::session", error, "{what}; answering 500");
         http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
+
+#[cfg(all(test, feature = "axum"))]
+mod tests {
+    use dewar::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_value_of_another_type_is_not_told_as_a_failure_of_sessions() {
+        let what = |kind| Error::from(dewar::Error::new(kind, "as told")).what();
+        assert!(what(ErrorKind::Value).contains("not what the application expects"));
+        assert!(what(ErrorKind::Store).contains("could not be opened or saved"));
+        assert!(Error::no_layer().what().contains("could not be opened"));
     }
 }
