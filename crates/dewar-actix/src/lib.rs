@@ -33,7 +33,7 @@
 //! handler that starts a task of its own takes its session first, and gives it to the task.
 //!
 //! The session is saved whatever the handler answers, errors included. If it cannot be saved, the response is an empty
-//! one with status 500, and the error is logged.
+//! one with status 500, and the error is logged; middleware outside finds it by `response.response().error()`, as an [`Error`].
 //!
 //! # In other middleware
 //!

@@ -1,12 +1,15 @@
 use std::fmt;
+use std::sync::Arc;
 
-/// Why a request has no session: a [`dewar::Error`], or no layer around. As a response it is an empty 500, and the
-/// error is logged.
+/// Why a request has no session: a [`dewar::Error`], or no layer around. As a response it is an empty 500 with the error among its
+/// extensions, for [a response of the application's own](crate#when-a-session-cannot-be-had), and the error is logged.
+#[derive(Clone)]
 pub struct Error(Kind);
 
+#[derive(Clone)]
 enum Kind {
     NoLayer,
-    Session(dewar::Error),
+    Session(Arc<dewar::Error>),
 }
 
 impl Error {
@@ -36,7 +39,7 @@ impl Error {
 
 impl From<dewar::Error> for Error {
     fn from(error: dewar::Error) -> Error {
-        Error(Kind::Session(error))
+        Error(Kind::Session(Arc::new(error)))
     }
 }
 
@@ -78,7 +81,9 @@ impl axum_core::response::IntoResponse for Error {
         let error: &dyn std::error::Error = &self;
         let what = self.what();
         tracing::error!(target: "dewar::session", error, "{what}; answering 500");
-        http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        let mut response = http::StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

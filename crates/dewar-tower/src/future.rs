@@ -2,12 +2,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use dewar::ErrorKind;
 use dewar::adapter::Scoped;
 use dewar::engine::Reply;
 use http::header::{HeaderValue, SET_COOKIE, VARY};
 use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
+use crate::Error;
 use crate::layer::Replies;
 
 pin_project! {
@@ -68,7 +70,7 @@ fn respond<R: Default>(
 ) -> Response<R> {
     let mut reply = match reply {
         Ok(reply) => reply,
-        Err(error) => return failed(&error),
+        Err(error) => return failed(error),
     };
     let set_cookie = match replies {
         Replies::Kept => reply.take_set_cookie(),
@@ -80,7 +82,10 @@ fn respond<R: Default>(
                 value.set_sensitive(true);
                 response.headers_mut().append(SET_COOKIE, value);
             }
-            Err(error) => return failed(&error),
+            Err(error) => {
+                let what = "the session's cookie cannot be a header";
+                return failed(dewar::Error::new(ErrorKind::Value, what).with_source(error));
+            }
         }
     }
     let said = response.headers().get_all(VARY);
@@ -95,11 +100,13 @@ fn respond<R: Default>(
     response
 }
 
-fn failed<R: Default>(error: &(dyn std::error::Error + 'static)) -> Response<R> {
-    tracing::error!(target: "dewar::session", error, "the session could not be saved; answering 500");
+fn failed<R: Default>(error: dewar::Error) -> Response<R> {
+    let cause: &dyn std::error::Error = &error;
+    tracing::error!(target: "dewar::session", error = cause, "the session could not be saved; answering 500");
     let mut response = Response::new(R::default());
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     let vary = HeaderValue::from_static("Cookie");
     response.headers_mut().insert(VARY, vary);
+    response.extensions_mut().insert(Error::from(error));
     response
 }

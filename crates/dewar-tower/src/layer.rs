@@ -10,8 +10,8 @@ use crate::future::ResponseFuture;
 
 /// Gives the services inside their sessions, and the responses their `Set-Cookie` and `Vary: Cookie`.
 ///
-/// If a session cannot be saved, the response is replaced by an empty one with status 500 and the error is logged:
-/// nobody is told that something worked that did not. A session that another request ended meanwhile is no such failure: its
+/// If a session cannot be saved, the response is replaced by an empty one with status 500, which has the [`Error`](crate::Error) among its
+/// extensions, and the error is logged: nobody is told that something worked that did not. A session that another request ended meanwhile is no such failure: its
 /// changes are dropped, and the response goes out. A handler that must know calls [`save`](dewar::Session::save) itself.
 ///
 /// Where the service inside gives an error in place of a response, as tower's `Timeout` does and axum's services never do, there is nothing

@@ -81,6 +81,47 @@
 //! A layer that makes a response of a panic (`CatchPanicLayer`) or of a time that is over (`TimeoutLayer`) stands outside where such a request is to change nothing, and
 //! inside where its changes are to be saved.
 //!
+//! # When a session cannot be had
+//!
+//! A handler's error is [`Error`], which is a response, and which `?` makes of a [`dewar::Error`]; a helper that returns a [`dewar::Result`] is called with `?`, too.
+//! `axum::response::Result` takes whatever is a response, so there it has to be said: `session.get("user").map_err(Error::from)?`.
+//!
+//! As a response it is an empty 500; so is what takes the place of the handler's if the session cannot be saved. Both have the [`Error`] among their extensions, so that
+//! middleware outside of the layer can answer in the application's own way:
+//!
+//! ```
+//! use axum::extract::Request;
+//! use axum::http::{StatusCode, header::RETRY_AFTER};
+//! use axum::middleware::{Next, from_fn};
+//! use axum::response::{IntoResponse, Response};
+//! use axum::{Router, routing::get};
+//! use dewar_tower::{Error, Session, SessionLayer};
+//!
+//! async fn sorry(request: Request, next: Next) -> Response {
+//!     let response = next.run(request).await;
+//!     let error = response.extensions().get::<Error>();
+//!     match error.and_then(Error::session_error) {
+//!         Some(error) if error.is_temporary() => {
+//!             let later = [(RETRY_AFTER, "5")];
+//!             (StatusCode::SERVICE_UNAVAILABLE, later, "Please come back in a moment.").into_response()
+//!         }
+//!         _ => response,
+//!     }
+//! }
+//!
+//! async fn home(session: Session) -> axum::response::Result<String> {
+//!     let user: Option<String> = session.get("user").map_err(Error::from)?;
+//!     Ok(user.unwrap_or_else(|| "somebody".to_owned()))
+//! }
+//!
+//! # fn app(engine: dewar::Engine) -> Router {
+//! Router::new()
+//!     .route("/", get(home))
+//!     .layer(SessionLayer::new(engine))
+//!     .layer(from_fn(sorry))
+//! # }
+//! ```
+//!
 //! # In a task of its own, or where nothing can be awaited
 //!
 //! A framework may run what it calls in a task of its own, as Leptos does with server functions while it renders a page. Other code has only
@@ -259,8 +300,7 @@
 //! | a 5xx response saves nothing | every response saves what was changed |
 //! | axum-login's `AuthSession` | [an extractor of the application's](#the-applications-own-user) |
 //!
-//! A handler's error is [`Error`], which is a response; a helper that returns a [`dewar::Result`] is called with `?` there. Records of tower-sessions are not
-//! read: everybody logs in once more.
+//! A handler's error is [`Error`]: [see above](#when-a-session-cannot-be-had). Records of tower-sessions are not read: everybody logs in once more.
 //!
 //! # Without axum
 //!

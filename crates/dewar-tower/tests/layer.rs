@@ -501,6 +501,28 @@ async fn a_session_that_cannot_be_saved_fails_the_request() {
 }
 
 #[tokio::test]
+async fn a_response_that_stands_for_an_error_carries_it_to_middleware_outside() {
+    let unsaved = |session: Session| async move {
+        session.insert("noise", "x").unwrap();
+        "looks fine"
+    };
+    let small = Config::new().secret_key(KEY).set("MAX_COOKIE_SIZE", 20);
+    let app = Router::new()
+        .route("/unsaved", get(unsaved))
+        .layer(SessionLayer::new(Engine::new(small).unwrap()))
+        .route("/outside", get(|_: Session| async {}));
+    for (path, kind) in [
+        ("/unsaved", Some(ErrorKind::CookieTooLarge)),
+        ("/outside", None),
+    ] {
+        let response = send(&app, "GET", path, None).await;
+        let error = response.extensions().get::<Error>().unwrap();
+        assert_eq!(error.session_error().map(dewar::Error::kind), kind);
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}
+
+#[tokio::test]
 async fn a_plain_tower_service_has_sessions_too() {
     let service = tower::service_fn(|request: Request<()>| async move {
         let session = Session::open(request.headers()).await.unwrap();
