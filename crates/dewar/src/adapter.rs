@@ -220,9 +220,13 @@ thread_local! {
 impl Scope {
     /// A request's scope, in which no session is open yet.
     pub fn new(engine: Engine) -> Scope {
-        if Scope::current(|around| around.engine.is(&engine)) == Some(true) {
-            events::nested();
-        }
+        Scope::current(|around| {
+            if around.engine.is(&engine) {
+                events::nested();
+            } else if around.engine.has_cookie_of(&engine) {
+                events::one_cookie();
+            }
+        });
         Scope(Some(Around {
             engine,
             session: Found::Nothing,

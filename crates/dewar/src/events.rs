@@ -31,7 +31,15 @@ pub(crate) fn opened() {
 pub(crate) fn nested() {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
-        tracing::warn!(target: TARGET, "the session middleware is around itself: what is inside of both has another session than what is between them, and the cookie of one is lost; keep one of the two");
+        tracing::warn!(target: TARGET, "the session middleware is around itself: what is inside of both has another session than what is between them, and the cookie of one is lost; keep one of the two, unless a handler calls its own application with another request");
+    });
+}
+
+/// Once for the process, as above.
+pub(crate) fn one_cookie() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!(target: TARGET, "a session middleware is around another that has the same cookie, by name, domain and path: the browser keeps the cookie of one; give one of the two another SESSION_COOKIE_NAME or SESSION_COOKIE_PATH");
     });
 }
 

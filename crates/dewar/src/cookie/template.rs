@@ -18,7 +18,8 @@ pub struct CookieTemplate {
     name: String,
     /// What comes between value and expiry.
     domain: String,
-    /// What comes after the expiry.
+    path: String,
+    /// What comes after the expiry, the path included.
     tail: String,
     max_size: Option<usize>,
 }
@@ -29,6 +30,7 @@ impl CookieTemplate {
         CookieTemplate {
             name: format!("{}=", settings.name),
             domain: domain(settings),
+            path: settings.path.clone(),
             tail: tail(settings),
             max_size: settings.max_size,
         }
@@ -37,6 +39,11 @@ impl CookieTemplate {
     /// The cookie's name.
     pub fn name(&self) -> &str {
         &self.name[..self.name.len() - 1]
+    }
+
+    /// Whether a browser takes this cookie and the other one for the same: by name, domain and path.
+    pub(crate) fn replaces(&self, other: &CookieTemplate) -> bool {
+        self.name == other.name && self.domain == other.domain && self.path == other.path
     }
 
     /// The header's value that sets the cookie, until `expires` or, without it, until the browser closes.

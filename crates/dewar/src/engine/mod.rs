@@ -126,6 +126,11 @@ impl Engine {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Whether a browser takes the cookies of both for one.
+    pub(crate) fn has_cookie_of(&self, other: &Engine) -> bool {
+        self.0.cookie.replaces(&other.0.cookie)
+    }
+
     /// The rules by which sessions end.
     pub fn policy(&self) -> &Policy {
         &self.0.policy

@@ -21,8 +21,10 @@ fn extracted() -> Option<Session> {
 }
 
 fn scopes<const N: usize>() -> [(Bench, Scope); N] {
+    let mut names = "abc".chars().map(String::from);
     [(); N].map(|()| {
-        let bench = server_bench(Config::new());
+        let name = names.next().unwrap();
+        let bench = server_bench(Config::new().set("SESSION_COOKIE_NAME", name));
         let scope = Scope::new(bench.engine.clone());
         (bench, scope)
     })

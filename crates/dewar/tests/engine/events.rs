@@ -274,6 +274,23 @@ async fn mistakes_of_the_application_are_warned_of() {
         scope().enter(|| drop(scope()));
     }
     assert_eq!(watch.lock().text.matches("around itself").count(), 1);
+
+    let cookie = |key: &str, value: &str| server_bench(Config::new().set(key, value.to_owned()));
+    for (key, value) in [
+        ("SESSION_COOKIE_NAME", "shop"),
+        ("SESSION_COOKIE_DOMAIN", "shop.example"),
+        ("SESSION_COOKIE_PATH", "/shop"),
+    ] {
+        let another = cookie(key, value);
+        scope().enter(|| drop(Scope::new(another.engine)));
+    }
+    assert!(!watch.lock().text.contains("same cookie"));
+    for _ in 0..2 {
+        // The browser does not tell cookies apart by their flags.
+        let same = cookie("SESSION_COOKIE_SAMESITE", "Lax");
+        scope().enter(|| drop(Scope::new(same.engine)));
+    }
+    assert_eq!(watch.lock().text.matches("same cookie").count(), 1);
 }
 
 #[tokio::test]
@@ -568,11 +585,12 @@ impl Fields {
     }
 }
 
-const MISTAKES: [&str; 4] = [
+const MISTAKES: [&str; 5] = [
     "warning[",
     "a session was changed after its response began",
     "flash messages were taken out of a session after",
     "the session middleware is around itself",
+    "a session middleware is around another",
 ];
 
 /// How the events begin, and the row of each; the first that fits counts.
