@@ -11,6 +11,11 @@ use crate::{Result, UnixTime};
 ///
 /// Whatever implements this is a `Store`. The engine calls these methods themselves where it can: a future of the
 /// contract is an allocation, and one that may wait has to be kept somewhere.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no store of sessions",
+    label = "this is no `Store`",
+    note = "implement `dewar::store::Store`, or `ImmediateStore` if it never waits; what is in an `Arc` already goes to `shared_store`"
+)]
 pub trait ImmediateStore: std::fmt::Debug + Send + Sync + 'static {
     /// As [`Store::load`].
     fn load(&self, key: &Key) -> Result<Option<Record>>;

@@ -34,6 +34,11 @@ pub use record::{Cursor, Entry, Key, Page, Record, Version};
 /// * Each method is atomic: of two that race for one key, one comes first.
 /// * A live record is never evicted; a bounded store that is full fails in `create` instead.
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no store of sessions",
+    label = "this is no `Store`",
+    note = "implement `dewar::store::Store`, or `ImmediateStore` if it never waits; what is in an `Arc` already goes to `shared_store`"
+)]
 pub trait Store: Debug + Send + Sync + 'static {
     /// The record under `key`, or `None` if there is none that lives.
     async fn load(&self, key: &Key) -> Result<Option<Record>>;
