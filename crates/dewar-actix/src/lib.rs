@@ -71,7 +71,8 @@
 //!
 //! A guard, or the key of a rate limit, has the request and cannot wait for a store, and a framework may run what it calls in a task of its own. For both, a
 //! middleware opens the session and puts it into the request's extensions. The extractors look there too, where no middleware is around.
-//! It opens the session of every request that passes, so it belongs around those that need it.
+//! It opens the session of every request that passes, so it belongs around those that need it. All their responses vary by the cookie, since in actix-web
+//! the request, and the session in its extensions, lives as long as the response does.
 //!
 //! ```
 //! use actix_web::body::MessageBody;

@@ -99,12 +99,13 @@ impl Session {
             .collect()
     }
 
-    /// How many keys there are: Flask's `len`.
+    /// How many keys there are: Flask's `len`. `_permanent` is one, which a new session has where new ones are permanent.
     pub fn len(&self) -> usize {
         self.accessed().document.len()
     }
 
-    /// Whether there are no keys.
+    /// Whether there are no keys. A new session has `_permanent` where new ones are permanent: for one that nobody has written to, ask
+    /// [`is_new`](Session::is_new) or [`contains`](Session::contains).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
