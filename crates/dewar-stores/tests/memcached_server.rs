@@ -440,8 +440,15 @@ async fn a_write_whose_answer_was_lost_is_found_to_be_done() {
         .unwrap();
     assert_eq!(replaced, Replaced::Conflict);
     proxy.cut_next_answer();
-    store.delete(&key()).await.unwrap();
+    let deleted = store.delete_unchanged(&key(), &seen).await.unwrap();
+    assert_eq!(deleted, Deleted::Conflict);
+    proxy.cut_next_answer();
+    let deleted = store.delete_unchanged(&key(), &now).await.unwrap();
+    assert_eq!(deleted, Deleted::Done);
     assert!(store.load(&key()).await.unwrap().is_none());
+    proxy.cut_next_answer();
+    store.delete(&key()).await.unwrap();
+    assert_eq!(proxy.cuts(), 7);
 }
 
 #[tokio::test]

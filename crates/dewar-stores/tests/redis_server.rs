@@ -7,7 +7,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use dewar::config::Config;
-use dewar::store::{Created, Key, Replaced, Store, Touched};
+use dewar::store::{Created, Deleted, Key, Replaced, Store, Touched};
 use dewar::{Engine, Error, ErrorKind, UnixTime};
 use dewar_stores::redis::{RedisStore, driver};
 use support::faults::HASTE;
@@ -475,7 +475,7 @@ async fn a_write_whose_answer_was_lost_is_found_to_be_done() {
     let proxy = Proxy::to(server.port).await;
     let store = RedisStore::builder(format!("redis://127.0.0.1:{}", proxy.port));
     let store = store.connect().await.unwrap();
-    // The first answer of a server that does not know the script yet would be that.
+    // The first answer of a server that does not know a script yet would be that.
     let other = Key::new("session:other");
     store.create(&other, "one".into(), hour()).await.unwrap();
     let record = store.load(&other).await.unwrap().unwrap();
@@ -483,6 +483,8 @@ async fn a_write_whose_answer_was_lost_is_found_to_be_done() {
         .replace(&other, "two".into(), hour(), &record.version)
         .await;
     replaced.unwrap();
+    let deleted = store.delete_unchanged(&other, &record.version).await;
+    assert_eq!(deleted.unwrap(), Deleted::Conflict);
 
     proxy.cut_next_answer();
     let Created::Done(seen) = store.create(&key(), "one".into(), hour()).await.unwrap() else {
@@ -494,7 +496,8 @@ async fn a_write_whose_answer_was_lost_is_found_to_be_done() {
         .await
         .unwrap();
     assert!(matches!(replaced, Replaced::Done(_)), "{replaced:?}");
-    assert_eq!(&store.load(&key()).await.unwrap().unwrap().blob[..], b"two");
+    let record = store.load(&key()).await.unwrap().unwrap();
+    assert_eq!(&record.blob[..], b"two");
     assert_eq!(proxy.cuts(), 2);
 
     // Another record is not taken for ours.
@@ -508,8 +511,15 @@ async fn a_write_whose_answer_was_lost_is_found_to_be_done() {
         .unwrap();
     assert_eq!(replaced, Replaced::Conflict);
     proxy.cut_next_answer();
-    store.delete(&key()).await.unwrap();
+    let deleted = store.delete_unchanged(&key(), &seen).await.unwrap();
+    assert_eq!(deleted, Deleted::Conflict);
+    proxy.cut_next_answer();
+    let deleted = store.delete_unchanged(&key(), &record.version).await;
+    assert_eq!(deleted.unwrap(), Deleted::Done);
     assert!(store.load(&key()).await.unwrap().is_none());
+    proxy.cut_next_answer();
+    store.delete(&key()).await.unwrap();
+    assert_eq!(proxy.cuts(), 7);
 }
 
 #[tokio::test]

@@ -287,7 +287,7 @@ impl Store for DynamodbStore {
         let Some(seen) = seen.as_content() else {
             return Ok(Deleted::Conflict);
         };
-        let delete = |_| async move {
+        let delete = |repeated| async move {
             let delete = self.link.client.delete_item().table_name(&self.link.table);
             let delete = delete
                 .key(ID, text(key))
@@ -298,6 +298,8 @@ impl Store for DynamodbStore {
                 Ok(_) => Ok(Outcome::Done),
                 Err(Failure::Condition) => Ok(match self.fetch(key).await? {
                     Some(_) => Outcome::Conflict,
+                    // If the answer to an earlier try was lost: that one removed it.
+                    None if repeated == Repeated::Yes => Outcome::Done,
                     None => Outcome::Gone,
                 }),
                 Err(failure) => Err(failure),

@@ -230,11 +230,17 @@ impl Store for MemcachedStore {
             key: key.expose(),
             token,
         };
-        Ok(match errand.ask(&request).await? {
+        let deleted = |outcome, gone| match outcome {
             Outcome::Done(_) => Deleted::Done,
             Outcome::Changed => Deleted::Conflict,
-            _ => Deleted::Gone,
-        })
+            _ => gone,
+        };
+        if let Ok(outcome) = errand.ask_once(&request).await? {
+            return Ok(deleted(outcome, Deleted::Gone));
+        }
+        // The answer was lost: if the record is gone, the request was not.
+        let again = errand.ask_once(&request).await??;
+        Ok(deleted(again, Deleted::Done))
     }
 
     async fn delete_expired(&self, _now: UnixTime, _limit: usize) -> Result<Purged> {

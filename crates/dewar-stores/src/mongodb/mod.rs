@@ -215,7 +215,7 @@ impl Store for MongodbStore {
             return Ok(Deleted::Conflict);
         };
         let live = self.live(key);
-        let delete = |sessions: Collection<Document>, _| {
+        let delete = |sessions: Collection<Document>, repeated| {
             let (filter, live) = (filter.clone(), live.clone());
             async move {
                 if sessions.delete_one(filter).await?.deleted_count > 0 {
@@ -223,6 +223,8 @@ impl Store for MongodbStore {
                 }
                 Ok(match sessions.find_one(live).await? {
                     Some(_) => Outcome::Conflict,
+                    // If the answer to an earlier try was lost: that one removed it.
+                    None if repeated == Repeated::Yes => Outcome::Done,
                     None => Outcome::Gone,
                 })
             }

@@ -218,6 +218,8 @@ impl Store for MysqlStore {
                 }
                 Ok(match turn.fetch(key, now).await? {
                     Some(_) => Outcome::Conflict,
+                    // If the answer to an earlier try was lost: that one removed it.
+                    None if turn.repeated == Repeated::Yes => Outcome::Done,
                     None => Outcome::Gone,
                 })
             })

@@ -224,8 +224,14 @@ impl Store for PostgresqlStore {
                     (&seen, Type::BYTEA),
                     (&now, statements.expiry.clone()),
                 ];
-                turn.outcome(&statements.delete_unchanged, &parameters)
-                    .await
+                let outcome = turn
+                    .outcome(&statements.delete_unchanged, &parameters)
+                    .await?;
+                // If the answer to an earlier try was lost: that one removed it.
+                Ok(match outcome {
+                    Outcome::Gone if turn.repeated == Repeated::Yes => Outcome::Done,
+                    outcome => outcome,
+                })
             })
         };
         let outcome = self.link.run(Operation::DeleteUnchanged, delete).await?;

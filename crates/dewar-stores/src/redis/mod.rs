@@ -209,7 +209,14 @@ impl Store for RedisStore {
             return Ok(Deleted::Conflict);
         };
         let key = key.expose();
-        let turn = |turn: Turn| async move { turn.connection().unlink_unchanged(key, seen).await };
+        let turn = |turn: Turn| async move {
+            let answer = turn.connection().unlink_unchanged(key, seen).await?;
+            // The answer to the first try was lost, and the record is gone: it arrived.
+            Ok(match answer {
+                Compared::Absent if turn.repeated => Compared::Done,
+                answer => answer,
+            })
+        };
         Ok(
             match self.link.run(Operation::DeleteUnchanged, turn).await? {
                 Compared::Done => Deleted::Done,
