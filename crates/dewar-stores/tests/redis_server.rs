@@ -523,6 +523,68 @@ async fn a_write_whose_answer_was_lost_is_found_to_be_done() {
 }
 
 #[tokio::test]
+async fn a_write_to_a_cluster_whose_answer_was_lost_is_found_to_be_done() {
+    let proxy = Proxy::to(0).await;
+    let port = proxy.port.to_string();
+    let server = server!(
+        "--cluster-enabled",
+        "yes",
+        "--cluster-announce-ip",
+        "127.0.0.1",
+        "--cluster-announce-port",
+        &port
+    );
+    proxy.lead_to(server.port);
+    server.redis_cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    let end = Instant::now() + support::PATIENCE;
+    while !server
+        .redis_cli(&["CLUSTER", "INFO"])
+        .contains("cluster_state:ok")
+    {
+        assert!(Instant::now() < end, "the cluster does not get ready");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Each time a store of its own, of which no connection is being mended while the next answer is cut off.
+    let connect = || {
+        let store = RedisStore::builder(format!("redis+cluster://127.0.0.1:{port}"));
+        async { store.connect().await.unwrap() }
+    };
+    // The first answer of a server that does not know a script yet would be that.
+    let (store, other) = (connect().await, Key::new("session:other"));
+    store.create(&other, "one".into(), hour()).await.unwrap();
+    let absent = store.load(&other).await.unwrap().unwrap().version;
+    let replaced = store.replace(&other, "two".into(), hour(), &absent).await;
+    replaced.unwrap();
+    let deleted = store.delete_unchanged(&other, &absent).await;
+    assert_eq!(deleted.unwrap(), Deleted::Conflict);
+
+    let store = connect().await;
+    proxy.cut_next_answer();
+    let Created::Done(one) = store.create(&key(), "one".into(), hour()).await.unwrap() else {
+        panic!("taken");
+    };
+    let store = connect().await;
+    proxy.cut_next_answer();
+    let replaced = store.replace(&key(), "two".into(), hour(), &one).await;
+    let Replaced::Done(two) = replaced.unwrap() else {
+        panic!("a conflict with itself");
+    };
+    // What others did is no write of ours, even if it is the same.
+    let replaced = store.replace(&key(), "two".into(), hour(), &one).await;
+    assert_eq!(replaced.unwrap(), Replaced::Conflict);
+    let created = store.create(&key(), "two".into(), hour()).await.unwrap();
+    assert_eq!(created, Created::Taken);
+
+    let store = connect().await;
+    proxy.cut_next_answer();
+    let deleted = store.delete_unchanged(&key(), &two).await.unwrap();
+    assert_eq!(deleted, Deleted::Done);
+    let deleted = store.delete_unchanged(&key(), &two).await.unwrap();
+    assert_eq!(deleted, Deleted::Gone);
+    assert_eq!(proxy.cuts(), 3);
+}
+
+#[tokio::test]
 async fn a_garbled_answer_is_asked_for_again() {
     let server = server!();
     let proxy = Proxy::to(server.port).await;

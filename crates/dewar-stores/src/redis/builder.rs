@@ -150,6 +150,7 @@ impl RedisBuilder {
                     "the given nodes (cluster)".to_owned(),
                     Target::Cluster(Cluster {
                         client: ClusterClient::clone(client),
+                        once: None,
                         nodes: Vec::new(),
                     }),
                 ));
@@ -164,13 +165,20 @@ impl RedisBuilder {
             Place::Single(server) => Target::Single(open(server)?),
             Place::Cluster(nodes) => {
                 let to_each = nodes.iter().cloned().map(open).collect::<Result<_>>()?;
-                let nodes = nodes.into_iter().map(with_nodelay);
-                let mut cluster = ClusterClient::builder(nodes).tcp_settings(nodelay());
-                if let Some(certificates) = certificates {
-                    cluster = cluster.certs(certificates);
-                }
+                let client = |retries: Option<u32>| {
+                    let nodes = nodes.iter().cloned().map(with_nodelay);
+                    let mut cluster = ClusterClient::builder(nodes).tcp_settings(nodelay());
+                    if let Some(certificates) = &certificates {
+                        cluster = cluster.certs(certificates.clone());
+                    }
+                    if let Some(retries) = retries {
+                        cluster = cluster.retries(retries);
+                    }
+                    cluster.build().map_err(unusable)
+                };
                 Target::Cluster(Cluster {
-                    client: cluster.build().map_err(unusable)?,
+                    client: client(None)?,
+                    once: Some(client(Some(0))?),
                     nodes: to_each,
                 })
             }

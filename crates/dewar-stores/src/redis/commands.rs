@@ -22,8 +22,18 @@ pub(super) enum Connection {
     Single(MultiplexedConnection),
     /// To one server, which the calling thread waits for.
     Blocking(Blocking),
-    /// To all nodes of a cluster; finds the node of a key by itself, and repeats what a lost node did not answer.
-    Cluster(ClusterConnection),
+    /// To all nodes of a cluster; finds the node of a key by itself.
+    Cluster(Nodes),
+}
+
+/// The connections to the nodes of a cluster.
+#[derive(Clone)]
+pub(super) struct Nodes {
+    /// Goes where the cluster leads it, and waits for it, by sending a command again: also one that a node may have done before
+    /// it was lost, of which it says nothing.
+    pub(super) persistent: ClusterConnection,
+    /// Sends a command once. None for what was sent before, and where an application has handed over its own client.
+    pub(super) once: Option<ClusterConnection>,
 }
 
 /// What PTTL says of a key that is not there.
@@ -202,10 +212,10 @@ impl Connection {
                 let answer = self.query(command).await?;
                 Ok(BTreeMap::from([(String::new(), answer)]))
             }
-            Connection::Cluster(connection) => {
+            Connection::Cluster(nodes) => {
                 let masters = MultipleNodeRoutingInfo::AllMasters;
                 let masters = RoutingInfo::MultiNode((masters, None));
-                let mut connection = connection.clone();
+                let mut connection = nodes.persistent.clone();
                 let answers = connection.route_command(command.clone(), masters).await?;
                 Ok(::redis::from_redis_value(answers.extract_error()?)?)
             }
@@ -216,7 +226,18 @@ impl Connection {
         match self {
             Connection::Single(connection) => command.query_async(&mut connection.clone()).await,
             Connection::Blocking(connection) => connection.query(command),
-            Connection::Cluster(connection) => command.query_async(&mut connection.clone()).await,
+            Connection::Cluster(nodes) => nodes.query(command).await,
+        }
+    }
+
+    /// For a call that may have been carried out before: what is sent again makes it no worse.
+    pub(super) fn sent_before(&self) -> Connection {
+        match self {
+            Connection::Cluster(nodes) => Connection::Cluster(Nodes {
+                persistent: nodes.persistent.clone(),
+                once: None,
+            }),
+            other => other.clone(),
         }
     }
 
@@ -250,6 +271,31 @@ impl Connection {
                 "a script gave an answer that it does not have",
             ))),
         }
+    }
+}
+
+impl Nodes {
+    /// Sends a command again only while nothing can have been done.
+    async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        if let Some(once) = &self.once {
+            match command.query_async(&mut once.clone()).await {
+                Err(error) if is_not_done(&error) => {}
+                answer => return answer,
+            }
+        }
+        command.query_async(&mut self.persistent.clone()).await
+    }
+}
+
+/// Whether a node of a cluster did not do what it was told, or none was told, and another one, or the same later, may.
+fn is_not_done(error: &RedisError) -> bool {
+    use ServerErrorKind::{Ask, BusyLoading, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain};
+    match error.kind() {
+        ErrorKind::Server(kind) => matches!(
+            kind,
+            Ask | BusyLoading | ClusterDown | MasterDown | Moved | ReadOnly | TryAgain
+        ),
+        kind => kind == ErrorKind::ClusterConnectionNotFound,
     }
 }
 

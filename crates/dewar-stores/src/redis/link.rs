@@ -61,6 +61,8 @@ struct Line {
 
 struct Live {
     connection: Connection,
+    /// The same for a call whose first try may have been carried out.
+    sent_before: Connection,
     /// What messages call the server: behind Sentinel, with its own address.
     server: Server,
     failures: AtomicU32,
@@ -84,7 +86,10 @@ const SHORTEST_LIMIT: Duration = Duration::from_millis(1);
 
 impl Turn {
     pub(super) fn connection(&self) -> &Connection {
-        &self.live.connection
+        match self.repeated {
+            true => &self.live.sent_before,
+            false => &self.live.connection,
+        }
     }
 }
 
@@ -307,6 +312,7 @@ impl Lines {
         let dial = place.dial(self.waiting, self.connect_timeout, self.operation_timeout);
         match timeout_at(end, dial).await {
             Ok(Ok(connection)) => Ok(Arc::new(Live {
+                sent_before: connection.sent_before(),
                 connection,
                 server,
                 failures: AtomicU32::new(0),

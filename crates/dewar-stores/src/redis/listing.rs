@@ -144,10 +144,11 @@ impl Node {
         command: Cmd,
     ) -> RedisResult<T> {
         match (connection, self.clone()) {
-            (Connection::Cluster(connection), Node::Master { host, port }) => {
+            (Connection::Cluster(nodes), Node::Master { host, port }) => {
                 let route = SingleNodeRoutingInfo::ByAddress { host, port };
                 let route = RoutingInfo::SingleNode(route);
-                let answer = connection.clone().route_command(command, route).await?;
+                let mut connection = nodes.persistent.clone();
+                let answer = connection.route_command(command, route).await?;
                 Ok(::redis::from_redis_value(answer.extract_error()?)?)
             }
             _ => connection.query(&command).await,

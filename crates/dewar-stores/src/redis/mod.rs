@@ -92,6 +92,10 @@ impl RedisStore {
     }
 
     /// Begins a store on the cluster of an existing client, which keeps its own timeouts for connecting.
+    ///
+    /// It keeps its own retries, too: it does not tell that it sent a write again because the answer was lost, so that the
+    /// first one counts as somebody else's, to which the session's changes are applied once more. From a URL
+    /// ([`builder`](RedisStore::builder)) that does not happen.
     pub fn from_cluster_client(client: driver::cluster::ClusterClient) -> RedisBuilder {
         RedisBuilder::new(builder::Source::Cluster(Box::new(client)))
     }

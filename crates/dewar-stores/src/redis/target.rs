@@ -5,10 +5,10 @@ use ::redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError,
     RedisResult, TlsCertificates,
 };
-use futures_util::future::select_ok;
+use futures_util::future::{OptionFuture, select_ok};
 
 use super::blocking::Blocking;
-use super::commands::{Connection, keyed};
+use super::commands::{Connection, Nodes, keyed};
 use super::url;
 
 /// Where the sessions are.
@@ -21,6 +21,8 @@ pub(super) enum Target {
 /// The nodes of a cluster.
 pub(super) struct Cluster {
     pub(super) client: ClusterClient,
+    /// The same, which never sends anything again.
+    pub(super) once: Option<ClusterClient>,
     /// How to reach those of the URL one by one, to ask why none takes us.
     pub(super) nodes: Vec<Client>,
 }
@@ -96,12 +98,21 @@ impl Place<'_> {
             }
             Place::Cluster(cluster) => {
                 // A node that hangs is waited for when the first connections are made, and again when the others are.
-                let config = ::redis::cluster::ClusterConfig::new()
-                    .set_connection_timeout(connect / 3)
-                    .set_response_timeout(operation);
-                let connecting = cluster.client.get_async_connection_with_config(config);
-                match connecting.await {
-                    Ok(connection) => Ok(Connection::Cluster(connection)),
+                let connecting = |client: &ClusterClient| {
+                    let config = ::redis::cluster::ClusterConfig::new()
+                        .set_connection_timeout(connect / 3)
+                        .set_response_timeout(operation);
+                    let client = client.clone();
+                    async move { client.get_async_connection_with_config(config).await }
+                };
+                let once = OptionFuture::from(cluster.once.as_ref().map(connecting));
+                let (persistent, once) = tokio::join!(connecting(&cluster.client), once);
+                let both = persistent.and_then(|persistent| {
+                    let once = once.transpose()?;
+                    Ok(Nodes { persistent, once })
+                });
+                match both {
+                    Ok(nodes) => Ok(Connection::Cluster(nodes)),
                     Err(error) if error.kind() == ErrorKind::Io => Err(cluster.reason(error).await),
                     Err(error) => Err(error),
                 }
