@@ -308,6 +308,38 @@ fn mistakes_name_their_key_and_no_password() {
 }
 
 #[test]
+fn a_place_shows_its_address_and_no_part_of_a_password() {
+    for kind in ["memcached", "redis", "postgresql", "mysql"] {
+        for password in [
+            "S3cret#rest",
+            "S3cret?rest",
+            "S3cret/rest",
+            "S3cret?a=b",
+            "a@S3cret#b",
+        ] {
+            let place = Place::of_url(format!("{kind}://app:{password}@db.example")).unwrap();
+            let shown = format!("{place} {place:?}");
+            assert!(shown.contains(kind) && !shown.contains("S3cret"), "{shown}");
+        }
+    }
+    for (url, shown) in [
+        (
+            "redis://app:secret@db:6379/1?user=a@b",
+            "redis at db:6379/1",
+        ),
+        ("redis://db/1?user=a@b", "redis at db/1"),
+        (
+            "mongodb://a:b%40@c:1/?ssl=true&appName=@a@",
+            "mongodb at c:1/",
+        ),
+        ("redis+unix:///run/redis?pass=a@b", "redis at /run/redis"),
+        ("sqlite:///app.db", "sqlite at app.db"),
+    ] {
+        assert_eq!(Place::of_url(url).unwrap().to_string(), shown);
+    }
+}
+
+#[test]
 fn all_problems_of_the_configuration_come_before_those_of_the_store() {
     let wrong = of_type("postgresql")
         .set("SESSION_ID_LENGTH", 8)

@@ -260,7 +260,12 @@ impl fmt::Display for Place {
             .url
             .split_once("://")
             .map_or(&*self.url, |(_, rest)| rest);
-        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let (rest, options) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+        if options.contains('@') && is_doubtful(rest, options) {
+            let why =
+                "an address that is not told from its password (percent-encode ?, # and @ there)";
+            return write!(f, "{} at {why}", self.kind.name);
+        }
         let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
         // `sqlite:///app.db` is a relative path, `sqlite:////srv/app.db` an absolute one.
         let address = match self.kind.name {
@@ -269,6 +274,24 @@ impl fmt::Display for Place {
         };
         write!(f, "{} at {address}", self.kind.name)
     }
+}
+
+/// Whether what seems to be the options of a URL may be the end of a password, so that the password begins in what is before.
+fn is_doubtful(address: &str, options: &str) -> bool {
+    let is_word = |name: &str| {
+        let takes = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        !name.is_empty() && name.bytes().all(takes)
+    };
+    let is_option = |option: &str| {
+        option
+            .split_once('=')
+            .is_some_and(|(name, _)| is_word(name))
+    };
+    let are_options = options
+        .strip_prefix('?')
+        .is_some_and(|options| options.split('&').all(is_option));
+    // Without a colon there is no password.
+    !are_options || (address.contains(':') && !address.contains('@'))
 }
 
 impl fmt::Debug for Place {
