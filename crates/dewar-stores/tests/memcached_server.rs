@@ -15,8 +15,7 @@ use dewar::{Error, ErrorKind, UnixTime};
 use dewar_stores::memcached::MemcachedStore;
 use support::faults::HASTE;
 use support::proxy::Proxy;
-use support::{Freeze, Server, impostor, runtime, store_on_a_busy_runtime};
-use tokio::runtime::Runtime;
+use support::{Freeze, Server, connections_make_room, impostor, store_on_a_busy_runtime};
 
 const SECRET: &str = "s3cret";
 const ID: &str = "yTvVK3Bq0cOd5R8nCiZYm1cJXs3cWrTMbYbCq6XHqJQ";
@@ -489,24 +488,7 @@ fn connections_of_other_runtimes_make_room() {
     let server = server!();
     let builder = MemcachedStore::builder(url(&server)).connections(2);
     let store = builder.build().unwrap();
-    let key = &key();
-    let open = |runtime: &Runtime| {
-        let both = async { tokio::join!(store.load(key), store.load(key)) };
-        let (one, other) = runtime.block_on(both);
-        one.and(other).unwrap();
-    };
-    let (first, second) = (runtime(), runtime());
-    open(&first);
-    let of_one = connections(&server);
-    for runtime in [&second, &first] {
-        open(runtime);
-        // The server learns of what is closed a moment later.
-        let end = Instant::now() + support::PATIENCE;
-        while connections(&server) > of_one {
-            assert!(Instant::now() < end, "more than two are open");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
+    connections_make_room(&store, &key(), || connections(&server));
 }
 
 /// How many there are, this question's own included.

@@ -12,11 +12,11 @@ use dewar::store::{Created, Cursor, Key, Purged, Replaced, Store, Touched, Versi
 use dewar_stores::Migrated;
 use dewar_stores::postgresql::{PostgresqlBuilder, PostgresqlStore};
 use dewar_stores::sql::{Table, Tables};
-use support::Freeze;
 use support::databases::{Postgresql, give};
 use support::disk::{self, SmallDisk};
 use support::faults::{self, HASTE, ID, NOW, SECRET, check_error, key, later};
 use support::proxy::Proxy;
+use support::{Freeze, connections_make_room, runtime, store_on_a_busy_runtime};
 use tokio_postgres::NoTls;
 
 /// The table as SQLAlchemy makes it for Flask-Session 0.8.
@@ -482,4 +482,22 @@ async fn calls_that_are_abandoned_do_no_harm_to_the_next() {
     let server = server!();
     let store = builder(&server).connections(1).connect().await.unwrap();
     faults::bears_abandoned_calls(store).await;
+}
+
+#[test]
+fn a_busy_runtime_holds_up_no_other_one() {
+    let server = server!();
+    store_on_a_busy_runtime(&hasty(&server.url()), &key());
+}
+
+#[test]
+fn connections_of_other_runtimes_make_room() {
+    let server = server!();
+    let store = builder(&server).connections(2).build().unwrap();
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dewar'";
+    let open = || {
+        let rows = runtime().block_on(sql(&server, count));
+        rows[0][0].as_ref().unwrap().parse().unwrap()
+    };
+    connections_make_room(&store, &key(), open);
 }

@@ -2,7 +2,6 @@ use std::fmt::{self, Debug};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deadpool::managed::Pool;
 use dewar::clock::{Clock, SystemClock};
 use dewar::{Error, ErrorKind, Result};
 
@@ -10,7 +9,7 @@ use super::url::{self, Target, Tls};
 use super::{Manager, MysqlStore};
 use crate::Migrated;
 use crate::server::Server;
-use crate::sql::link::Link;
+use crate::sql::link::{Link, SharedPool};
 use crate::sql::{Layout, Table, Tables};
 use crate::tls::Identity;
 
@@ -83,7 +82,7 @@ impl MysqlBuilder {
         self
     }
 
-    /// How many connections there may be at a time. Eight unless set.
+    /// How many connections there may be at a time, those of all runtimes together. Eight unless set.
     pub fn connections(mut self, connections: usize) -> MysqlBuilder {
         self.connections = connections;
         self
@@ -167,16 +166,9 @@ impl MysqlBuilder {
             .stmt_cache_size(STATEMENTS)
             .tcp_nodelay(true)
             .setup(vec![SETUP, ISOLATION]);
-        let pool = Pool::builder(Manager(options.into()))
-            .max_size(self.connections)
-            .build();
-        let pool = pool.map_err(|error| {
-            Error::new(ErrorKind::Config, "the pool of connections cannot be made")
-                .with_source(error)
-        })?;
         Ok(Link {
             server: Server::new("mysql", address),
-            pool,
+            pool: SharedPool::new(Manager(options.into()), self.connections),
             table: self.table.clone(),
             tables: self.tables,
             connect_timeout: self.connect_timeout,

@@ -2,7 +2,7 @@ use std::fmt::{self, Debug};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod};
 use dewar::clock::{Clock, SystemClock};
 use dewar::{Error, ErrorKind, Result};
 use tokio_postgres::NoTls;
@@ -13,7 +13,7 @@ use super::tls::{self, Trust};
 use super::url;
 use crate::Migrated;
 use crate::server::Server;
-use crate::sql::link::Link;
+use crate::sql::link::{Link, SharedPool};
 use crate::sql::{Table, Tables};
 use crate::tls::Identity;
 
@@ -79,7 +79,7 @@ impl PostgresqlBuilder {
         self
     }
 
-    /// How many connections there may be at a time. Eight unless set.
+    /// How many connections there may be at a time, those of all runtimes together. Eight unless set.
     pub fn connections(mut self, connections: usize) -> PostgresqlBuilder {
         self.connections = connections;
         self
@@ -173,14 +173,9 @@ impl PostgresqlBuilder {
             true => Manager::from_config(config, tls::connector(&trust, identity)?, recycling),
             false => Manager::from_config(config, NoTls, recycling),
         };
-        let pool = Pool::builder(manager).max_size(self.connections).build();
-        let pool = pool.map_err(|error| {
-            Error::new(ErrorKind::Config, "the pool of connections cannot be made")
-                .with_source(error)
-        })?;
         Ok(Link {
             server,
-            pool,
+            pool: SharedPool::new(manager, self.connections),
             table: self.table.clone(),
             tables: self.tables,
             connect_timeout: self.connect_timeout,

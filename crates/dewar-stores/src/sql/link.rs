@@ -1,14 +1,15 @@
-//! The way to a database server: a pool of connections, time limits, and what is repeated when.
+//! The way to a database server: time limits, and what is repeated when.
 
 use std::fmt::{self, Debug};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deadpool::managed::{Manager, Object, Pool, PoolError, TimeoutType};
+use deadpool::managed::Manager;
 use dewar::{Error, Result};
 use tokio::time::{Instant, timeout_at};
 
+use super::pool::{Lent, Pool, Refused};
 use super::{Table, Tables};
 use crate::migrated::{MAKE_IT, Migrated};
 use crate::server::{Operation, Server};
@@ -68,13 +69,23 @@ impl<E> From<E> for Trouble<E> {
 /// The connections to a server, and what is known of its table.
 pub(crate) struct Link<B: Backend> {
     pub(crate) server: Server,
-    pub(crate) pool: Pool<B>,
+    pub(crate) pool: SharedPool<B>,
     pub(crate) table: Table,
     pub(crate) tables: Tables,
     pub(crate) connect_timeout: Duration,
     pub(crate) operation_timeout: Duration,
     pub(crate) statements: OnceLock<Arc<B::Statements>>,
     pub(crate) options: B::Options,
+}
+
+/// The connections of a link, which each loan gives its own back to.
+pub(crate) struct SharedPool<B: Backend>(Arc<Pool<B>>);
+
+impl<B: Backend> SharedPool<B> {
+    /// As many connections as that, made when they are needed.
+    pub(crate) fn new(backend: B, connections: usize) -> SharedPool<B> {
+        SharedPool(Arc::new(Pool::new(backend, connections)))
+    }
 }
 
 /// What an operation does in one try.
@@ -162,11 +173,11 @@ impl<B: Backend> Link<B> {
             match B::verdict(&error) {
                 Verdict::Lost if repeated == Repeated::No => {
                     // Those that wait in the pool are most likely lost as well.
-                    self.pool.retain(|_, _| false);
+                    self.pool.0.discard_idle();
                     repeated = Repeated::Yes;
                 }
                 Verdict::ReadOnly if !left => {
-                    self.pool.retain(|_, _| false);
+                    self.pool.0.discard_idle();
                     left = true;
                 }
                 Verdict::RolledBack if rollbacks < ROLLBACKS && Instant::now() < deadline => {
@@ -191,7 +202,7 @@ impl<B: Backend> Link<B> {
                 Err(Trouble::Server(error))
                     if B::verdict(&error) == Verdict::Lost && repeated == Repeated::No =>
                 {
-                    self.pool.retain(|_, _| false);
+                    self.pool.0.discard_idle();
                     repeated = Repeated::Yes;
                 }
                 Err(trouble) => return Err(self.trouble(trouble)),
@@ -214,33 +225,19 @@ impl<B: Backend> Link<B> {
     /// A connection from the pool, or a new one.
     async fn lend(&self, operation: Operation, deadline: Instant) -> Result<Loan<B>> {
         let end = deadline.min(Instant::now() + self.connect_timeout);
-        let error = match timeout_at(end, self.pool.get()).await {
-            Ok(Ok(object)) => return Ok(Loan::new(object)),
-            Ok(Err(PoolError::Backend(error))) => {
-                return Err(B::explain(&self.server, operation, error));
+        let error = match self.pool.0.lend(end).await {
+            Ok(lent) => return Ok(Loan::new(self.pool.0.clone(), lent)),
+            Err(Refused::By(error)) => return Err(B::explain(&self.server, operation, error)),
+            Err(Refused::AllBusy) => {
+                let what = format!(
+                    "all {} connections of the pool are in use; is the server slow? Otherwise allow more",
+                    self.pool.0.connections()
+                );
+                self.server.error(operation, what)
             }
-            Ok(Err(PoolError::Timeout(TimeoutType::Wait))) => self.all_busy(operation),
-            Ok(Err(_)) => self
-                .server
-                .error(operation, "the pool of connections is of no use"),
-            Err(_) if self.is_exhausted() => self.all_busy(operation),
-            Err(_) => self.server.unreachable(operation, self.connect_timeout),
+            Err(Refused::TimedOut) => self.server.unreachable(operation, self.connect_timeout),
         };
         Err(error.temporary())
-    }
-
-    fn is_exhausted(&self) -> bool {
-        let status = self.pool.status();
-        status.size >= status.max_size && status.available == 0
-    }
-
-    fn all_busy(&self, operation: Operation) -> Error {
-        let what = format_args!(
-            "all {} connections of the pool are in use; is the server slow? Otherwise allow more",
-            self.pool.status().max_size
-        )
-        .to_string();
-        self.server.error(operation, what)
     }
 
     fn trouble(&self, trouble: Trouble<B::Error>) -> Error {
@@ -268,7 +265,8 @@ impl<B: Backend> Debug for Link<B> {
 /// A connection out of the pool. It goes back unless a call was abandoned in the middle, because it took too long:
 /// the answer may still come, and would be taken for that of the next call.
 struct Loan<B: Backend> {
-    object: Option<Object<B>>,
+    pool: Arc<Pool<B>>,
+    lent: Option<Lent<B::Type>>,
     state: State,
 }
 
@@ -280,17 +278,18 @@ enum State {
 }
 
 impl<B: Backend> Loan<B> {
-    fn new(object: Object<B>) -> Loan<B> {
+    fn new(pool: Arc<Pool<B>>, lent: Lent<B::Type>) -> Loan<B> {
         Loan {
-            object: Some(object),
+            pool,
+            lent: Some(lent),
             state: State::Idle,
         }
     }
 
     fn begin(&mut self) -> &mut B::Type {
         self.state = State::InCall;
-        match &mut self.object {
-            Some(object) => object,
+        match &mut self.lent {
+            Some(lent) => &mut lent.connection,
             None => unreachable!("it is taken out only when the loan is dropped"),
         }
     }
@@ -305,10 +304,10 @@ impl<B: Backend> Loan<B> {
 
 impl<B: Backend> Drop for Loan<B> {
     fn drop(&mut self) {
-        if let Some(object) = self.object.take()
-            && self.state == State::InCall
-        {
-            drop(Object::take(object));
+        match self.lent.take() {
+            Some(lent) if self.state == State::Idle => self.pool.put_back(lent),
+            Some(lent) => self.pool.discard(lent),
+            None => {}
         }
     }
 }

@@ -13,6 +13,8 @@ pub(crate) mod datetime;
 #[cfg(any(feature = "mysql", feature = "postgresql"))]
 pub(crate) mod link;
 mod name;
+#[cfg(any(feature = "mysql", feature = "postgresql"))]
+mod pool;
 mod schema;
 mod table;
 

@@ -303,6 +303,29 @@ pub(crate) fn store_on_a_busy_runtime(store: &dyn Store, key: &Key) {
     });
 }
 
+/// Uses a store that has two connections on two runtimes in turn: `open` counts no more than after the first time.
+pub(crate) fn connections_make_room(store: &dyn Store, key: &Key, open: impl Fn() -> u32) {
+    let runtimes = [runtime(), runtime()];
+    let both = |runtime: &Runtime| {
+        let (one, other) =
+            runtime.block_on(async { tokio::join!(store.load(key), store.load(key)) });
+        one.and(other).unwrap();
+    };
+    both(&runtimes[0]);
+    let of_one = open();
+    for used in [1, 0] {
+        both(&runtimes[used]);
+        // What is closed is so a moment later, by the runtime that it was on.
+        let end = Instant::now() + PATIENCE;
+        while open() > of_one {
+            assert!(Instant::now() < end, "more than two are open");
+            for runtime in &runtimes {
+                runtime.block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
+            }
+        }
+    }
+}
+
 /// A runtime of one thread, as a worker of actix-web has.
 pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
