@@ -58,6 +58,106 @@ def test_a_session_that_cannot_be_saved_is_tried_once(caplog: pytest.LogCaptureF
     assert [record.exc_info is not None for record in caplog.records] == [True, True]
 
 
+def take_back(session: Any) -> None:
+    """Makes the session what it was before the request."""
+    del session["_user_id"], session["profile"]
+    session["visits"] = 1
+    session["cart"] = ["apple"]
+
+
+@pytest.mark.parametrize("kind", ["cookie", "memory"])
+@pytest.mark.parametrize("value", [object(), 2**80], ids=["object", "number"])
+@pytest.mark.parametrize(
+    ("recover", "left"),
+    [
+        (take_back, {"visits": 1, "cart": ["apple"]}),
+        (lambda session: session.clear(), {}),
+        (
+            lambda session: session.update(profile="none"),
+            {"visits": 100, "_user_id": "5", "profile": "none"},
+        ),
+    ],
+    ids=["taken back", "cleared", "mended"],
+)
+def test_after_a_save_that_failed_the_next_one_saves_what_is_in_the_session_then(
+    kind: str, value: Any, recover: Any, left: dict[str, Any]
+) -> None:
+    app = flask.Flask(__name__)
+    app.config.update(SECRET_KEY=KEY, SESSION_TYPE=kind)
+    flask_dewar.Session(app)
+
+    @app.get("/start")
+    def start() -> str:
+        flask.session.update(visits=1, cart=["apple"])
+        return ""
+
+    @app.get("/login")
+    def login() -> str:
+        flask.session["_user_id"] = "5"
+        flask.session["visits"] = 100
+        del flask.session["cart"]
+        flask.session["profile"] = value
+        return ""
+
+    @app.errorhandler(500)
+    def failed(error: Exception) -> tuple[str, int]:
+        # Cookies hold any number.
+        if "profile" in flask.session:
+            recover(flask.session)
+        return "", 500
+
+    client = app.test_client()
+    client.get("/start")
+    if client.get("/login").status_code == 200:
+        assert kind == "cookie" and value == 2**80
+        return
+    with client.session_transaction() as session:
+        assert {key: session[key] for key in session if key != "_permanent"} == left
+
+
+def test_a_session_that_was_cleared_is_so_after_a_save_that_failed() -> None:
+    app = flask.Flask(__name__)
+    app.config.update(SESSION_TYPE="memory")
+    flask_dewar.Session(app)
+    client, other = app.test_client(), app.test_client()
+
+    @app.get("/set/<key>")
+    def set_key(key: str) -> str:
+        flask.session[key] = "ada"
+        return ""
+
+    @app.get("/logout")
+    def logout() -> str:
+        flask.session.clear()
+        flask.session["reason"] = object()
+        # Another request of the same browser, meanwhile.
+        other.get("/set/name")
+        return ""
+
+    @app.errorhandler(500)
+    def failed(error: Exception) -> tuple[str, int]:
+        flask.session["reason"] = "logged out"
+        return "", 500
+
+    client.get("/set/user")
+    cookie = client.get_cookie("session")
+    assert cookie is not None
+    other.set_cookie("session", cookie.value)
+    assert client.get("/logout").status_code == 500
+    with client.session_transaction() as session:
+        assert dict(session) == {"_permanent": True, "reason": "logged out"}
+
+
+@pytest.mark.parametrize("kind", ["cookie", "memory"])
+def test_the_response_that_tells_of_a_failed_save_varies_by_the_cookie(kind: str) -> None:
+    app = flask.Flask(__name__)
+    app.config.update(SECRET_KEY=KEY, SESSION_TYPE=kind)
+    flask_dewar.Session(app)
+    app.add_url_rule("/", view_func=lambda: flask.session.update(name=object()) or "welcome")
+    response = app.test_client().get("/")
+    assert response.status_code == 500 and response.headers["Vary"] == "Cookie"
+
+
 def test_in_quart_a_session_that_cannot_be_saved_is_tried_once() -> None:
     carrier = ReadOnly()
     app = Quart(__name__)

@@ -182,6 +182,15 @@ impl Session {
         if difference.is_none() {
             return Ok(());
         }
+        // All of it, before the engine is told anything: after a value that cannot be stored the application may take back what it
+        // changed, and only what the engine was told is in `before` then.
+        let changed = difference.changed.iter().map(|(key, object)| {
+            let text = key_text(key)?;
+            let value =
+                value(object, engine.format()).map_err(|error| self.about_key(py, &text, error))?;
+            Ok((text, value))
+        });
+        let changed = changed.collect::<PyResult<Vec<_>>>()?;
         let engine_error = |error: dewar::Error| exception(py, &error);
         if difference.cleared && !before.is_empty() {
             self.session.clear().map_err(engine_error)?;
@@ -189,10 +198,7 @@ impl Session {
         for key in difference.removed {
             self.session.remove_mirrored(key).map_err(engine_error)?;
         }
-        for (key, object) in difference.changed {
-            let text = key_text(&key)?;
-            let value = value(&object, engine.format())
-                .map_err(|error| self.about_key(py, &text, error))?;
+        for (key, value) in changed {
             self.session
                 .set_mirrored(&text, value)
                 .map_err(engine_error)?;

@@ -284,18 +284,22 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         state = session.__dict__
         if "_failed" in state:
             # Flask saves again with the response that tells of the error.
+            answered_all_the_same(session, response)
             return
         try:
             set_cookie, varies = handle.close(
                 self._engine_for(app),
                 session,
-                state.pop("_cleared", False),
+                "_cleared" in state,
                 session.modified,
                 session.accessed,
             )
-        except StoreError:
-            state["_failed"] = True
+        except Exception as error:
+            if isinstance(error, StoreError):
+                state["_failed"] = True
+            answered_all_the_same(session, response)
             raise
+        state.pop("_cleared", None)
         self._answer(app, session, response, set_cookie, varies)
 
     def save_at_once(self, app: Flask, session: SessionMixin, response: Response) -> bool:
@@ -366,6 +370,12 @@ def log_warnings(app: Flask, overrides: dict[str, Any]) -> None:
     for finding in check(app.config, overrides):
         if finding["severity"] == "warning":
             app.logger.warning("%s: %s (%s)", finding["key"], finding["what"], finding["fix"])
+
+
+def answered_all_the_same(session: SessionMixin, response: Response) -> None:
+    """For a session that could not be saved: the response may be the one that tells of it, which Flask sends as it is."""
+    if session.accessed:
+        headers.vary_by_cookie(response)
 
 
 def replaces(interface: SessionInterface, name: str) -> bool:

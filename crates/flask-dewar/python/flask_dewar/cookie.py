@@ -116,6 +116,11 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
         except SessionReadOnly:
             # The application has saved it before, with a response of its own.
             session.modified = True
+        except Exception:
+            # This may be the response that tells of it, which Flask sends as it is.
+            if session.accessed:
+                headers.vary_by_cookie(response)
+            raise
         if closed is None:
             super().save_session(app, session, response)
             return
