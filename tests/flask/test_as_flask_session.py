@@ -288,6 +288,35 @@ def test_a_setting_that_is_changed_on_the_interface_counts_from_the_next_request
     assert client.get("/get/value").text == "2"
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "attribute"),
+    [
+        ("SESSION_KEY_PREFIX", "shop:", "key_prefix"),
+        ("SESSION_USE_SIGNER", True, "use_signer"),
+        ("SESSION_ID_LENGTH", 64, "sid_length"),
+    ],
+)
+def test_what_a_store_was_opened_with_holds_whatever_is_configured_later_as_in_flask_session(
+    key: str, value: object, attribute: str
+) -> None:
+    app = shop({"SESSION_TYPE": "memory", "SECRET_KEY": "9f3c1e77a05bd2846cf01b9de35a7482"})
+    interface = app.session_interface
+    assert isinstance(interface, flask_dewar.ServerSideSessionInterface)
+    before = getattr(interface, attribute)
+    client = app.test_client()
+    client.get("/set/value/1")
+    app.config[key] = value
+    assert getattr(interface, attribute) == before
+    # What concerns all sessions is followed, and makes a new engine.
+    app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
+    assert client.get("/get/value").text == "1"
+    client.get("/set/value/2")
+    cookie = client.get_cookie("session")
+    assert cookie is not None
+    interface.end_session(cookie.value)
+    assert client.get("/get/value").text == "None"
+
+
 def test_a_subclass_of_session_chooses_the_interface() -> None:
     class Kept(memory.MemorySessionInterface):
         pass

@@ -1,6 +1,6 @@
 //! From Flask's `app.config` to Dewar's configuration.
 
-use dewar::config::{Code, Config, KEYS, Key, Problem, Setting, Severity};
+use dewar::config::{Code, Config, KEYS, Key, Problem, Scope, Setting, Severity};
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
@@ -47,6 +47,19 @@ fn is_about_a_key_of_the_application(problem: &Problem) -> bool {
 #[pyfunction]
 pub(crate) fn keys() -> Vec<&'static str> {
     KEYS.iter().map(|key| key.name).collect()
+}
+
+/// The names of the keys that only count with sessions in a store, where what they say when it is opened holds: an engine does not
+/// watch them.
+#[pyfunction]
+pub(crate) fn store_keys() -> Vec<&'static str> {
+    let of_stores = KEYS.iter().filter(|key| !is_watched(key));
+    of_stores.map(|key| key.name).collect()
+}
+
+/// Whether a key means something with every session type, or with those that are kept in the cookie.
+fn is_watched(key: &Key) -> bool {
+    matches!(key.scope, Scope::Everywhere | Scope::SignedCookie)
 }
 
 /// The keys that are about sessions, or look like it; `overrides` win.
@@ -144,18 +157,14 @@ enum Seen {
 }
 
 impl Watched {
-    /// The keys that mean something with every session type, or with those that are kept in the cookie.
+    /// The values of the keys that are followed.
     pub(crate) fn of(
         config: &Bound<'_, PyDict>,
         overrides: &Bound<'_, PyDict>,
     ) -> PyResult<Watched> {
-        use dewar::config::Scope;
         let py = config.py();
         let (mut early, mut late) = (Vec::new(), Vec::new());
-        for key in KEYS {
-            if !matches!(key.scope, Scope::Everywhere | Scope::SignedCookie) {
-                continue;
-            }
+        for key in KEYS.iter().filter(|key| is_watched(key)) {
             let name = PyString::intern(py, key.name);
             let is_late = LATE.contains(&key.name);
             // What overrides one of the others does not depend on the configuration.

@@ -23,7 +23,7 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::config::{check, keys};
+    use crate::config::{check, keys, store_keys};
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]

@@ -14,7 +14,7 @@ from werkzeug.datastructures import CallbackDict
 from werkzeug.http import http_date
 
 from . import greenlets, headers, lazy
-from ._native import Engine, Store, check
+from ._native import Engine, Store, check, store_keys
 from .errors import ConfigurationError, StoreError
 from .flask_session_names import FlaskSessionNames
 
@@ -159,6 +159,8 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
             client = self.default_client(app)
         self.client = client
         self._overrides: dict[str, Any] = {
+            # What concerns the store holds as it is found now, as the store does.
+            **{key: app.config.get(key) for key in store_keys()},
             "SESSION_TYPE": self.session_type,
             **{key: value for key, value in given.items() if value is not None},
         }

@@ -79,8 +79,11 @@ class FlaskSessionNames:
         )
 
     def _setting(self, key: str) -> Any:
-        given = self._overrides.get(key)
-        return self.app.config.get(key, getattr(Defaults, key)) if given is None else given
+        default = getattr(Defaults, key)
+        if key in self._overrides:
+            given = self._overrides[key]
+            return default if given is None else given
+        return self.app.config.get(key, default)
 
     def _change_setting(self, key: str, value: object) -> None:
         """From the next request on this counts, and not what `app.config` says. `ConfigurationError` if it cannot be."""
