@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import hashlib
 import uuid
@@ -358,6 +359,47 @@ def test_a_json_provider_of_the_application_is_used() -> None:
     with client.session_transaction() as session:
         session["set"] = {1}
     assert client.get("/get").json == {"set": "'a set'"}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at first", "after a request"])
+@pytest.mark.parametrize(
+    ("on", "name", "value"),
+    [
+        ("class", "sort_keys", False),
+        ("class", "ensure_ascii", False),
+        ("object", "sort_keys", False),
+        ("object", "ensure_ascii", False),
+        (
+            "object",
+            "dumps",
+            lambda self, value, **named: super(Shouting, self).dumps(value, indent=1, **named),
+        ),
+        ("object", "loads", lambda self, text, **named: {"found": text}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_set_on_flasks_json_provider_counts_for_cookies(
+    on: str, name: str, value: Any, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def visits(interface: flask.sessions.SessionInterface | None) -> list[Any]:
+        app = app_with(interface)
+        app.add_url_rule("/keys", view_func=lambda: repr(dict(flask.session)))
+        client = app.test_client()
+        if late:
+            client.get("/keys")
+        with monkeypatch.context() as patch:
+            if on == "class":
+                patch.setattr(flask.json.provider.DefaultJSONProvider, name, value)
+            else:
+                bound = functools.partial(value, Shouting(app)) if callable(value) else value
+                patch.setattr(app.json, name, bound)
+            with client.session_transaction() as session:
+                session.update(zoe={"b": 1, "a": 2}, name="ü")
+            made = client.get_cookie("session")
+            assert made is not None
+            return [made.value.partition(".")[0], client.get("/keys").text]
+
+    assert visits(flask_dewar.SecureCookieSessionInterface()) == visits(None)
 
 
 def test_a_tag_that_an_application_registers_is_used() -> None:

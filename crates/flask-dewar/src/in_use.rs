@@ -118,8 +118,29 @@ impl InUse {
         let json = app.getattr(intern!(py, "json"))?;
         Ok(tags(self.serializer.bind(py))? == self.tags
             && json.get_type().is(&self.json_provider)
-            && !own_attributes(&json)?.contains(intern!(py, "default"))?)
+            && writes_as_flask(&json)?)
     }
+}
+
+/// Whether Flask's own JSON provider writes and reads as Flask made it.
+fn writes_as_flask(json: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = json.py();
+    let own = own_attributes(json)?;
+    // Flask gives it one attribute, the application.
+    if own.len() > 1 {
+        for method in [
+            intern!(py, "default"),
+            intern!(py, "dumps"),
+            intern!(py, "loads"),
+        ] {
+            if own.contains(method)? {
+                return Ok(false);
+            }
+        }
+    }
+    // On the object or its class.
+    Ok(json.getattr(intern!(py, "sort_keys"))?.is_truthy()?
+        && json.getattr(intern!(py, "ensure_ascii"))?.is_truthy()?)
 }
 
 fn own_attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {

@@ -189,9 +189,14 @@ PARTS = ["serializer", "salt", "digest_method", "key_derivation", "session_class
 
 
 def has_flasks_json(app: Flask) -> bool:
-    """Whether the application has Flask's own JSON provider, as Flask made it."""
+    """Whether the application has Flask's own JSON provider, which writes and reads as Flask made it."""
     provider = app.json
-    return type(provider) is DefaultJSONProvider and "default" not in provider.__dict__
+    return (
+        type(provider) is DefaultJSONProvider
+        and provider.__dict__.keys().isdisjoint(("default", "dumps", "loads"))
+        and provider.sort_keys
+        and provider.ensure_ascii
+    )
 
 
 def replaced(cls: type[Any]) -> bool:
