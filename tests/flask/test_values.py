@@ -9,13 +9,17 @@ import enum
 import pickle
 import uuid
 import zoneinfo
-from typing import Any, ClassVar
+from collections import OrderedDict, defaultdict
+from typing import Any, ClassVar, NamedTuple
 
 import flask
 import flask_dewar
 import msgspec
 import pytest
+from flask.json.tag import TaggedJSONSerializer
 from flask_dewar._native import decode, encode
+from werkzeug.datastructures import CombinedMultiDict, ImmutableDict, ImmutableMultiDict, MultiDict
+from werkzeug.local import LocalProxy
 
 
 def zone(**offset: int) -> datetime.timezone:
@@ -205,6 +209,72 @@ def test_any_other_key_is_refused(key: Any) -> None:
 )
 def test_objects_with_fields_and_views_are_stored_as_msgspec_does(value: Any) -> None:
     same_as_msgspec({"in": [value]})
+
+
+class Elsewhere(dict[str, Any]):
+    """A dict whose entries are in another one."""
+
+    def items(self) -> Any:
+        return {"elsewhere": 1}.items()
+
+
+def dicts_of_their_own() -> dict[str, Any]:
+    """Dicts whose methods say something else than what is in the dict itself."""
+    several = [("tag", "a"), ("tag", "b"), ("name", "x")]
+    ordered = OrderedDict(b=1, a=2)
+    ordered.move_to_end("b")
+    return {
+        "several": MultiDict(several),
+        "form": ImmutableMultiDict(several),
+        "combined": CombinedMultiDict([MultiDict(several), MultiDict({"page": "2"})]),
+        "elsewhere": Elsewhere(),
+        "ordered": ordered,
+        "default": defaultdict(list, a=[1]),
+        "nested": [{"in": ImmutableDict(a=MultiDict(several))}],
+    }
+
+
+@pytest.mark.parametrize("format", ["msgpack", "json"])
+def test_dicts_of_classes_of_their_own_are_stored_as_msgspec_does(format: str) -> None:
+    codec = msgspec.msgpack if format == "msgpack" else msgspec.json
+    value = dicts_of_their_own()
+    # msgspec sees nothing of these.
+    kept = {"combined": {"tag": "a", "name": "x", "page": "2"}, "elsewhere": {"elsewhere": 1}}
+    found = decode(encode(value, format), format)
+    assert found == codec.decode(codec.encode(value)) | kept
+    assert found["several"] == {"tag": ["a", "b"], "name": ["x"]}
+    assert list(found["ordered"]) == list(codec.decode(codec.encode(value["ordered"])))
+
+
+class Doubled(list[int]):
+    def __iter__(self) -> Any:
+        return iter([*range(len(self)), *range(len(self))])
+
+
+class Pair(NamedTuple):
+    left: int
+    right: list[int]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *dicts_of_their_own().values(),
+        Doubled([1]),
+        Pair(1, [2]),
+        LocalProxy(lambda: {"a": (1, [2])}),
+        LocalProxy(lambda: [1, {"b": 2}]),
+        LocalProxy(lambda: (1, 2)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_containers_of_classes_of_their_own_are_in_cookies_what_flask_makes_of_them(
+    value: Any,
+) -> None:
+    app = flask.Flask(__name__)
+    with app.app_context():
+        written = TaggedJSONSerializer().dumps({"value": value})
+        assert encode({"value": value}, "cookie").decode() == written
 
 
 def test_an_object_of_attrs_is_stored_with_what_is_not_private() -> None:

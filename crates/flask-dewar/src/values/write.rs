@@ -4,6 +4,7 @@ use dewar::data::{Decimal, Dict, Format, MAX_DEPTH, Text, Value};
 use num_bigint::BigInt;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyMemoryView, PySet,
     PyString, PyTuple, PyType,
@@ -143,7 +144,7 @@ fn rare(object: &Bound<'_, PyAny>, place: Place) -> PyResult<Value> {
     match Rare::of(object, place)? {
         Rare::Value(value) => Ok(value),
         Rare::Stands(object) => value_at(&object, place.inside()?),
-        Rare::Dict(entries) => dict(&entries, place),
+        Rare::Entries(entries) => dict_with(entries, place),
         Rare::List(items) => list(&items, place),
         Rare::Tuple(items) => tuple(&items, place),
         Rare::Set(set) => set_of(&set, place),
@@ -156,7 +157,7 @@ enum Rare<'py> {
     Value(Value),
     /// This stands for it, such as an enum's value.
     Stands(Bound<'py, PyAny>),
-    Dict(Bound<'py, PyDict>),
+    Entries(Entries<'py>),
     List(Bound<'py, PyList>),
     Tuple(Bound<'py, PyTuple>),
     Set(Bound<'py, PyAny>),
@@ -175,8 +176,13 @@ impl<'py> Rare<'py> {
         if is(&types.r#enum)? && !mixed {
             return object.getattr("value").map(Rare::Stands);
         }
+        if place.format == Format::TaggedJson
+            && let Some(found) = Rare::in_flask(object)?
+        {
+            return Ok(found);
+        }
         if let Ok(entries) = object.cast::<PyDict>() {
-            return Ok(Rare::Dict(entries.clone()));
+            return entries_of(entries).map(Rare::Entries);
         }
         if let Ok(tuple) = object.cast::<PyTuple>() {
             return Ok(Rare::Tuple(tuple.clone()));
@@ -198,6 +204,42 @@ impl<'py> Rare<'py> {
             "Object of type {found} is not JSON serializable and cannot be stored in a session"
         )))
     }
+
+    /// A container of a class of its own as Flask writes it into a cookie: by the methods of the class, so that a `MultiDict` has one
+    /// value for each key, and so that a proxy is what it stands for.
+    fn in_flask(object: &Bound<'py, PyAny>) -> PyResult<Option<Rare<'py>>> {
+        let py = object.py();
+        // As Python's `isinstance`: a proxy says that it is of the class of what it stands for.
+        let (tuple, list) = (py.get_type::<PyTuple>(), py.get_type::<PyList>());
+        Ok(if object.is_instance(&tuple)? {
+            let items = tuple.call1((object,))?;
+            Some(Rare::Tuple(items.cast_into::<PyTuple>()?))
+        } else if object.is_instance(&py.get_type::<PyDict>())? {
+            Some(Rare::Entries(items_of(object)?))
+        } else if object.is_instance(&list)? {
+            let items = list.call1((object,))?;
+            Some(Rare::List(items.cast_into::<PyList>()?))
+        } else {
+            None
+        })
+    }
+}
+
+type Entries<'py> = Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>;
+
+/// What is in a dict of a class of its own, as msgspec and so Flask-Session writes it: past the methods of the class. One that keeps
+/// its entries elsewhere tells them by its methods.
+fn entries_of<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Entries<'py>> {
+    match dict.is_empty() {
+        true => items_of(dict),
+        // Where there is no GIL, another thread must not change it meanwhile.
+        false => Ok(with_critical_section(dict, || dict.iter().collect())),
+    }
+}
+
+fn items_of<'py>(dict: &Bound<'py, PyAny>) -> PyResult<Entries<'py>> {
+    let items = dict.call_method0("items")?;
+    items.try_iter()?.map(|entry| entry?.extract()).collect()
 }
 
 /// An object that holds no others, as a value.
@@ -309,6 +351,15 @@ fn dict(entries: &Bound<'_, PyDict>, place: Place) -> PyResult<Value> {
     let mut dict = Dict::with_capacity(entries.len());
     // A copy: reading a value may run code that changes the dict.
     for (key, entry) in &entries.copy()? {
+        dict.insert(inner_key(&key)?, value_at(&entry, inside)?);
+    }
+    Ok(Value::Dict(dict))
+}
+
+fn dict_with(entries: Entries<'_>, place: Place) -> PyResult<Value> {
+    let inside = place.inside()?;
+    let mut dict = Dict::with_capacity(entries.len());
+    for (key, entry) in entries {
         dict.insert(inner_key(&key)?, value_at(&entry, inside)?);
     }
     Ok(Value::Dict(dict))
