@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import flask
 import flask_dewar
 import flask_session
+import flask_sqlalchemy
 import pytest
 from cachelib.file import FileSystemCache
 from flask_dewar import (
@@ -315,6 +316,40 @@ def test_what_a_store_was_opened_with_holds_whatever_is_configured_later_as_in_f
     assert cookie is not None
     interface.end_session(cookie.value)
     assert client.get("/get/value").text == "None"
+
+
+def test_arguments_are_taken_in_the_order_of_flask_session(tmp_path: Path) -> None:
+    app = flask.Flask(__name__)
+    app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite://"
+    database = flask_sqlalchemy.SQLAlchemy(app)
+    files = filesystem.FileSystemSessionInterface(
+        app, "shop:", False, False, 40, "json", str(tmp_path / "files"), 10, 0o640
+    )
+    assert (files.key_prefix, files.permanent, files.sid_length) == ("shop:", False, 40)
+    assert files.serializer.form == "json"
+    assert files._setting("SESSION_FILE_DIR") == str(tmp_path / "files")
+    assert (files._setting("SESSION_FILE_THRESHOLD"), files._setting("SESSION_FILE_MODE")) == (
+        10,
+        0o640,
+    )
+    table = sqlalchemy.SqlAlchemySessionInterface(
+        app, database, "shop:", False, True, 32, "msgpack", "mine", None, None, None, 9
+    )
+    assert (table.key_prefix, table.cleanup_n_requests) == ("shop:", 9)
+    assert table.sql_session_model.__tablename__ == "mine"
+
+
+def test_an_argument_that_an_interface_does_not_have_is_refused() -> None:
+    app = flask.Flask(__name__)
+    for given in (
+        lambda: filesystem.FileSystemSessionInterface(app, client="files"),
+        lambda: memory.MemorySessionInterface(app, "shop:"),
+        lambda: RedisSessionInterface(app, "redis://127.0.0.1:1", tables="mine"),
+        lambda: RedisSessionInterface(app, "redis://127.0.0.1:1", *[None] * 5, 9, "mine"),
+        lambda: mongodb.MongoDBSessionInterface(app, None, *[None] * 5, "shop", db="shop"),
+    ):
+        with pytest.raises(TypeError, match=r"Interface\(\) (has no|was given)"):
+            given()
 
 
 def test_a_subclass_of_session_chooses_the_interface() -> None:

@@ -124,7 +124,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
     session_type: ClassVar[str] = "null"
     #: The key for the client or the URL.
     client_key: ClassVar[str | None] = None
-    #: Flask-Session's names for further arguments, with their keys.
+    #: Flask-Session's names for further arguments, in its order, with their keys.
     arguments: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
@@ -136,21 +136,28 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         permanent: bool | None = None,
         sid_length: int | None = None,
         serialization_format: str | None = None,
-        cleanup_n_requests: int | None = None,
-        **further: Any,
+        *in_order: Any,
+        **named: Any,
     ) -> None:
-        given = {
+        given: dict[str, Any] = {
             "SESSION_KEY_PREFIX": key_prefix,
             "SESSION_USE_SIGNER": use_signer,
             "SESSION_PERMANENT": permanent,
             "SESSION_ID_LENGTH": sid_length,
             "SESSION_SERIALIZATION_FORMAT": serialization_format,
-            "SESSION_CLEANUP_N_REQUESTS": cleanup_n_requests,
         }
-        for name, value in further.items():
-            if name not in self.arguments:
-                raise TypeError(f"{type(self).__name__}() has no argument {name!r}")
-            given[self.arguments[name]] = value
+        own = type(self).__name__
+        keys = {**self.arguments, "cleanup_n_requests": "SESSION_CLEANUP_N_REQUESTS"}
+        if client is not None and self.client_key is None:
+            raise TypeError(f"{own}() has no argument 'client'")
+        if len(in_order) > len(keys):
+            raise TypeError(f"{own}() was given {len(in_order) - len(keys)} arguments too many")
+        for name, value in [*zip(keys, in_order, strict=False), *named.items()]:
+            if name not in keys:
+                raise TypeError(f"{own}() has no argument {name!r}")
+            if keys[name] in given:
+                raise TypeError(f"{own}() was given {name!r} twice")
+            given[keys[name]] = value
         self.refuse_what_is_not_called()
         self.app = app
         if client is None and self.client_key is not None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from flask import Flask
+
 from .base import ServerSideSession, ServerSideSessionInterface
 from .flask_session_names import StoredSessions
 
@@ -20,6 +24,10 @@ class FileSystemSessionInterface(ServerSideSessionInterface):
         "threshold": "SESSION_FILE_THRESHOLD",
         "mode": "SESSION_FILE_MODE",
     }
+
+    def __init__(self, app: Flask, *arguments: Any, **named: Any) -> None:
+        # Without the client, which is the first argument of the others.
+        super().__init__(app, named.pop("client", None), *arguments, **named)
 
     @property
     def cache(self) -> StoredSessions:

@@ -21,6 +21,6 @@ class PostgreSqlSessionInterface(ServerSideSessionInterface):
     client_key = "SESSION_POSTGRESQL"
     arguments = {"table": "SESSION_POSTGRESQL_TABLE", "schema": "SESSION_POSTGRESQL_SCHEMA"}
 
-    def __init__(self, app: Flask, pool: Any = None, **arguments: Any) -> None:
+    def __init__(self, app: Flask, pool: Any = None, *arguments: Any, **named: Any) -> None:
         # Flask-Session calls this one client a pool.
-        super().__init__(app, arguments.pop("client", pool), **arguments)
+        super().__init__(app, named.pop("client", pool), *arguments, **named)
