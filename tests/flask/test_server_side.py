@@ -15,6 +15,7 @@ import flask
 import flask_dewar
 import flask_dewar.memory
 import pytest
+from shops import shop
 
 App = Callable[..., flask.Flask]
 
@@ -342,6 +343,46 @@ def test_an_expiry_of_the_applications_own_leaves_the_cookie_as_it_is_otherwise(
     assert attributes() == always | {"Expires=Fri, 01 Jan 2100 00:00:00 GMT"}
     interface.expires = None
     assert attributes() == always
+
+
+def expires(response: Any) -> str | None:
+    """What the session's cookie of a response says of its expiry; None if no cookie is set."""
+    (header,) = response.headers.getlist("Set-Cookie") or [None]
+    if header is None:
+        return None
+    return header.partition("Expires=")[2].partition(";")[0] or "with the browser"
+
+
+def test_remember_me_by_an_expiry_of_the_applications_own() -> None:
+    remembered = "Fri, 01 Jan 2100 00:00:00 GMT"
+
+    class Remember(flask_dewar.memory.MemorySessionInterface):
+        def get_expiration_time(
+            self, app: flask.Flask, session: flask.sessions.SessionMixin
+        ) -> datetime | None:
+            return datetime(2100, 1, 1, tzinfo=UTC) if session.get("remember") else None
+
+    app = shop({"SESSION_TYPE": "memory"})
+    app.session_interface = Remember(app, permanent=False)
+    client = app.test_client()
+    assert expires(client.get("/set/csrf/token")) == "with the browser"
+    assert expires(client.get("/set/remember/yes")) == remembered
+    assert expires(client.get("/set/user/ada")) == remembered
+    assert expires(client.get("/get/user")) is None
+    assert expires(client.get("/pop/remember")) == "with the browser"
+
+
+def test_the_applications_own_methods_say_of_each_write_whether_there_is_a_cookie() -> None:
+    app = shop({"SESSION_TYPE": "memory"})
+    app.session_interface = interface = flask_dewar.memory.MemorySessionInterface(
+        app, permanent=False
+    )
+    client = app.test_client()
+    assert expires(client.get("/set/name/ada")) and not expires(client.get("/set/name/bob"))
+    interface.should_set_cookie = lambda app, session: flask.request.path != "/set/name/eve"  # type: ignore[method-assign]
+    assert expires(client.get("/set/name/ada"))
+    assert not expires(client.get("/set/name/eve"))
+    assert not expires(client.get("/get/name"))
 
 
 def test_expired_sessions_are_removed_by_the_command(make_app: App) -> None:

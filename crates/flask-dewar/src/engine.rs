@@ -24,6 +24,7 @@ pub(crate) struct Engine {
     kept: Kept,
     format: Format,
     names: Arc<Names>,
+    announces: bool,
 }
 
 /// Where sessions are kept: what is in the cookie needs no waiting, so the GIL stays held.
@@ -36,14 +37,16 @@ pub(crate) enum Kept {
 
 #[pymethods]
 impl Engine {
-    /// `config` is Flask's, `overrides` win; sessions are kept in `store`, where there is one.
+    /// `config` is Flask's, `overrides` win; sessions are kept in `store`, where there is one. `announces` asks for a cookie with
+    /// each change.
     #[new]
-    #[pyo3(signature = (config, overrides, store=None))]
+    #[pyo3(signature = (config, overrides, store=None, announces=false))]
     fn new(
         py: Python<'_>,
         config: &Bound<'_, PyDict>,
         overrides: &Bound<'_, PyDict>,
         store: Option<&Bound<'_, Store>>,
+        announces: bool,
     ) -> PyResult<Engine> {
         let watched = Watched::of(config, overrides)?;
         let config = read(config, overrides)?;
@@ -66,6 +69,7 @@ impl Engine {
             kept,
             format,
             names: Arc::new(Names::new()),
+            announces,
         })
     }
 
@@ -125,6 +129,11 @@ impl Engine {
     /// Whether sessions can be opened by this engine under a configuration.
     pub(crate) fn opens(&self, config: &Bound<'_, PyDict>) -> PyResult<bool> {
         self.watched.holds_for_opening(config)
+    }
+
+    /// Whether the browser is told of a session with each change.
+    pub(crate) fn announces(&self) -> bool {
+        self.announces
     }
 
     /// How sessions are written.

@@ -137,6 +137,9 @@ impl Session {
                 .set_modified()
                 .map_err(|error| exception(py, &error))?;
         }
+        if engine.announces() {
+            self.session.announce_changes();
+        }
         let reply = engine.run(py, || wait(engine.engine().close(&self.session)));
         let reply = reply.map_err(|error| exception(py, &error))?;
         Ok(closed_by(&reply))
@@ -200,7 +203,7 @@ impl Session {
         }
         for (key, value) in changed {
             self.session
-                .set_mirrored(&text, value)
+                .set_mirrored(&key, value)
                 .map_err(engine_error)?;
         }
         // What the dict holds now, whatever the engine merges it with. A cookie is not written twice.

@@ -20,6 +20,15 @@ impl Session {
         self.lock().is_new
     }
 
+    /// Has the browser told of the session once more, if this request changed it: where somebody else than the engine says how
+    /// long the cookie is kept.
+    pub fn announce_changes(&self) {
+        let mut state = self.lock();
+        if state.is_changed() {
+            state.announced = false;
+        }
+    }
+
     /// Counts as an access, so that caches are told to tell cookies apart.
     pub fn set_accessed(&self) {
         drop(self.accessed());

@@ -49,7 +49,11 @@ class Engine:
     """Opens and closes the sessions of an application, as its configuration says."""
 
     def __new__(
-        cls, config: dict[str, Any], overrides: dict[str, Any], store: Store | None = None
+        cls,
+        config: dict[str, Any],
+        overrides: dict[str, Any],
+        store: Store | None = None,
+        announces: bool = False,
     ) -> Engine: ...
     def serves(self, config: dict[str, Any]) -> bool: ...
     def open(self, cookie_header: str | None, data: Any) -> Session: ...

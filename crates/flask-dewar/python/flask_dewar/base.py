@@ -113,6 +113,10 @@ COOKIE_METHODS = {
 }
 
 
+#: Flask's methods that say whether and until when the browser gets the cookie.
+ANSWER_METHODS = ("should_set_cookie", "get_expiration_time")
+
+
 class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
     """Keeps sessions in a store. Made by `Session(app)`, or by itself with Flask-Session's arguments.
 
@@ -180,6 +184,8 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         super().__setattr__(name, value)
         if name in COOKIE_METHODS:
             self._custom = self._cookie_methods()
+        if name in ANSWER_METHODS:
+            self._engines = {}
 
     def _cookie_methods(self) -> list[tuple[str, str]]:
         """Those of the methods that say how the cookie is made that are replaced, with their keys."""
@@ -266,7 +272,10 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
         return engine
 
     def _new_engine(self, app: Flask, said: Said) -> Engine:
-        engine = Engine(app.config, self._overrides | dict(said), self._store)
+        overrides = self._overrides | dict(said)
+        # What these methods say may be another thing with each change.
+        announces = any(replaces(self, name) for name in ANSWER_METHODS)
+        engine = Engine(app.config, overrides, self._store, announces)
         return engine if self.client_key is None else greenlets.aside(engine)
 
     def _change_setting(self, key: str, value: object) -> None:
