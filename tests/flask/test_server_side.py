@@ -172,6 +172,42 @@ def test_a_class_of_the_application_is_made_as_it_wants(make_app: App) -> None:
         assert session["name"] == "ada" and session.sid  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("has_init", [False, True])
+@pytest.mark.parametrize("kind", ["cookie", "memory"])
+def test_a_class_of_the_application_may_make_attributes_of_keys(kind: str, has_init: bool) -> None:
+    own = {"modified", "accessed", "on_update", "permanent"}
+    app = shop({"SECRET_KEY": "a secret key of some length", "SESSION_TYPE": kind})
+    interface: Any = app.session_interface
+
+    class Attributes(interface.session_class):  # type: ignore[misc, name-defined]
+        if has_init:
+
+            def __init__(self, *arguments: Any, **named: Any) -> None:
+                super().__init__(*arguments, **named)
+
+        def __getattr__(self, name: str) -> Any:
+            return self[name]
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in own:
+                super().__setattr__(name, value)
+            else:
+                self[name] = value
+
+    interface.session_class = Attributes
+    client = app.test_client()
+
+    @app.get("/login")
+    def login() -> str:
+        flask.session.user = "ada"  # type: ignore[attr-defined]
+        return ""
+
+    client.get("/login")
+    client.get("/append/cart/apple")
+    assert client.get("/get/user").text == "ada"
+    assert client.get("/get/cart").text == "['apple']"
+
+
 def test_session_transaction_reads_and_writes(make_app: App) -> None:
     client = make_app().test_client()
     with client.session_transaction() as session:
@@ -345,6 +381,19 @@ def test_an_expiry_of_the_applications_own_leaves_the_cookie_as_it_is_otherwise(
     assert attributes() == always
 
 
+def test_an_expiry_of_the_applications_own_may_be_whatever_flask_takes(make_app: App) -> None:
+    app = make_app()
+    interface: Any = app.session_interface
+    when = "Fri, 01 Jan 2100 00:00:00 GMT"
+    client = app.test_client()
+    for expires in (when, 4102444800, datetime(2100, 1, 1, tzinfo=UTC)):
+        interface.get_expiration_time = lambda app, session, expires=expires: expires
+        assert f"; Expires={when};" in client.get("/set/name/ada").headers["Set-Cookie"]
+    interface.get_expiration_time = lambda app, session: "never\r\nSet-Cookie: session=other"
+    with pytest.raises(ValueError, match="line break"):
+        client.get("/set/name/bob")
+
+
 def expires(response: Any) -> str | None:
     """What the session's cookie of a response says of its expiry; None if no cookie is set."""
     (header,) = response.headers.getlist("Set-Cookie") or [None]
@@ -383,6 +432,43 @@ def test_the_applications_own_methods_say_of_each_write_whether_there_is_a_cooki
     assert expires(client.get("/set/name/ada"))
     assert not expires(client.get("/set/name/eve"))
     assert not expires(client.get("/get/name"))
+
+
+def test_a_cookie_that_is_too_large_is_warned_of_and_sent(make_app: App) -> None:
+    client = make_app(MAX_COOKIE_SIZE=10).test_client()
+    with pytest.warns(UserWarning, match="MAX_COOKIE_SIZE"):
+        assert cookie(client.get("/set/name/ada"))
+
+
+@pytest.mark.parametrize("kind", ["cookie", "memory"])
+def test_none_is_false_where_flask_asks_only_whether_a_key_is_true(kind: str) -> None:
+    app = shop(
+        {
+            "SECRET_KEY": "a secret key of some length",
+            "SESSION_TYPE": kind,
+            "SESSION_COOKIE_HTTPONLY": None,
+            "SESSION_REFRESH_EACH_REQUEST": None,
+            "SESSION_REFRESH_AFTER": 0,
+        }
+    )
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session.permanent = True
+    assert "HttpOnly" not in client.get("/set/name/ada").headers["Set-Cookie"]
+    assert "Set-Cookie" not in client.get("/get/name").headers
+
+
+def test_whether_a_session_is_new_can_be_set(make_app: App) -> None:
+    app = make_app()
+    with app.test_request_context():
+        assert flask.session.new
+        flask.session.new = False
+        assert not flask.session.new
+        # As an interface that wraps this one has it, before anybody reached for it.
+        session = app.session_interface.open_session(app, flask.request)
+        assert session is not None
+        session.new = False
+        assert not session.new
 
 
 def test_expired_sessions_are_removed_by_the_command(make_app: App) -> None:

@@ -79,8 +79,12 @@ fn collected(config: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Setting)>> {
             continue;
         };
         let setting = match key.as_str() {
-            // Flask-Session asks only whether it is true.
-            "SESSION_PERMANENT" if value.is_none() => false.into(),
+            // Flask and Flask-Session ask only whether they are true.
+            "SESSION_COOKIE_HTTPONLY" | "SESSION_PERMANENT" | "SESSION_REFRESH_EACH_REQUEST"
+                if value.is_none() =>
+            {
+                false.into()
+            }
             _ => setting(&value)?,
         };
         values.push((key, setting));

@@ -71,10 +71,15 @@ class ServerSideSession(lazy.Rebuildable, CallbackDict[str, Any], SessionMixin):
         )
 
     @property
-    def new(self) -> bool:  # type: ignore[override]
-        """Whether the session did not exist before this request."""
+    def new(self) -> bool:
+        """Whether the session did not exist before this request, unless the application said otherwise."""
+        said: bool | None = self.__dict__.get("_new")
         handle = lazy.handle(self)
-        return handle is None or handle.new
+        return (handle is None or handle.new) if said is None else said
+
+    @new.setter
+    def new(self, new: bool) -> None:
+        self.__dict__["_new"] = new
 
     def clear(self) -> None:
         """Empties the session; it stays permanent if it was."""
@@ -273,6 +278,9 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
 
     def _new_engine(self, app: Flask, said: Said) -> Engine:
         overrides = self._overrides | dict(said)
+        if isinstance(app.config.get("MAX_COOKIE_SIZE"), int):
+            # Flask only warns of a cookie that is too large.
+            overrides["MAX_COOKIE_SIZE"] = 0
         # What these methods say may be another thing with each change.
         announces = any(replaces(self, name) for name in ANSWER_METHODS)
         engine = Engine(app.config, overrides, self._store, announces)
@@ -357,6 +365,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
             return
         if session and replaces(self, "get_expiration_time"):
             set_cookie = with_expiry(set_cookie, self.get_expiration_time(app, session))
+        headers.warn_if_too_large(response, set_cookie)
         headers.set_cookie(app, response, set_cookie)
 
     def regenerate(self, session: SessionMixin) -> None:
@@ -404,12 +413,21 @@ def replaces(interface: SessionInterface, name: str) -> bool:
     )
 
 
-def with_expiry(set_cookie: str, expires: datetime | None) -> str:
+def with_expiry(set_cookie: str, expires: datetime | float | str | None) -> str:
     """The cookie with this expiry in place of its own; without one it ends with the browser."""
     cookie, *attributes = set_cookie.split("; ")
     if expires is not None:
-        cookie += f"; Expires={http_date(expires)}"
+        cookie += (
+            f"; Expires={one_line(expires) if isinstance(expires, str) else http_date(expires)}"
+        )
     return "; ".join([cookie, *(one for one in attributes if not one.startswith("Expires="))])
+
+
+def one_line(text: str) -> str:
+    """The text, if it can be a part of a header."""
+    if "\r" in text or "\n" in text:
+        raise ValueError("a cookie's expiry cannot hold a line break")
+    return text
 
 
 def is_carrier(client: object) -> bool:

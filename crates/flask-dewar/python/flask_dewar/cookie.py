@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from typing import Any, NoReturn
 
 from flask import Flask, Request, Response, current_app
@@ -126,9 +125,7 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
             return
         set_cookie, varies = closed
         if set_cookie is not None:
-            limit = response.max_cookie_size
-            if limit and len(set_cookie) > limit:
-                warn_too_large(len(set_cookie), limit)
+            headers.warn_if_too_large(response, set_cookie)
             headers.set_cookie(app, response, set_cookie)
         if varies:
             headers.vary_by_cookie(response)
@@ -218,13 +215,4 @@ def extends(app: Flask) -> bool:
     """
     return bool(
         app.config["SESSION_REFRESH_EACH_REQUEST"] and "SESSION_REFRESH_AFTER" not in app.config
-    )
-
-
-def warn_too_large(size: int, limit: int) -> None:
-    """Warns as Flask does: the browser drops such a cookie without a word."""
-    warnings.warn(
-        f"The session cookie is too large: {size} bytes, and browsers keep {limit} (MAX_COOKIE_SIZE). Keep less in the "
-        "session, or keep it on the server with a SESSION_TYPE.",
-        stacklevel=3,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from flask import Flask, Response
@@ -38,6 +39,17 @@ def set_cookie(app: Flask, response: Response, cookie: str) -> None:
         headers._list.append(("Set-Cookie", cookie))
     else:
         headers.add("Set-Cookie", cookie)
+
+
+def warn_if_too_large(response: Response, cookie: str) -> None:
+    """Warns as Flask does: the browser drops such a cookie without a word."""
+    limit = response.max_cookie_size
+    if isinstance(limit, int) and 0 < limit < len(cookie):
+        warnings.warn(
+            f"The session cookie is too large: {len(cookie)} bytes, and browsers keep {limit} (MAX_COOKIE_SIZE). Keep less in "
+            "the session, or keep it on the server with a SESSION_TYPE.",
+            stacklevel=4,
+        )
 
 
 def replaces_cookies(kind: type[Response]) -> bool:

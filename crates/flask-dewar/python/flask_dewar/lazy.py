@@ -38,7 +38,8 @@ def opened(session_class: type[S], engine: Engine, request: Request) -> S:
     if has_init:
         session = session_class()
         dict.clear(session)
-        session.__class__ = unloaded
+        # Past a `__setattr__` of the application.
+        object.__setattr__(session, "__class__", unloaded)
     else:
         session = dict.__new__(unloaded)
     state = session.__dict__
@@ -145,14 +146,29 @@ def unloaded(session_class: type[Any]) -> type[Any]:
         found: bool = self.new
         return found
 
+    def set_new(self: Any, new: bool) -> None:
+        load(self)
+        self.new = new
+
+    def __setattr__(self: Any, name: str, value: object) -> None:
+        if name not in ("__class__", "accessed", "modified"):
+            load(self)
+            setattr(self, name, value)
+        else:
+            object.__setattr__(self, name, value)
+
     body: dict[str, Any] = {name: first(load, name) for name in READING_AND_WRITING}
     body |= {
         "__bool__": __bool__,
         "__hash__": None,
         "accessed": Accessed(),
         "modified": Modified(),
-        "new": property(new),
+        "new": property(new, set_new),
     }
+    setter: Any = session_class.__setattr__
+    if setter is not object.__setattr__:
+        # One of the application, which may make every attribute a key.
+        body["__setattr__"] = __setattr__
     return like(session_class, body)
 
 
