@@ -8,7 +8,8 @@ import pickle
 import re
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import flask
@@ -16,6 +17,7 @@ import flask_dewar
 import flask_dewar.memory
 import pytest
 from shops import shop
+from werkzeug.utils import cached_property
 
 App = Callable[..., flask.Flask]
 
@@ -469,6 +471,64 @@ def test_whether_a_session_is_new_can_be_set(make_app: App) -> None:
         assert session is not None
         session.new = False
         assert not session.new
+
+
+def test_the_cookies_that_a_class_of_requests_gives_are_read(make_app: App) -> None:
+    class TokenRequest(flask.Request):
+        @cached_property
+        def cookies(self) -> Any:
+            return {"other": "a; b", "session": self.headers["X-Session"]}
+
+    app = make_app()
+    app.request_class = TokenRequest
+    token = cookie(app.test_client().get("/set/name/ada", headers={"X-Session": ""}))
+    client = app.test_client(use_cookies=False)
+    assert client.get("/get/name", headers={"X-Session": str(token)}).text == "ada"
+    assert client.get("/get/name", headers={"X-Session": "another"}).text == "None"
+
+
+@pytest.mark.parametrize("kind", ["cookie", "memory"])
+def test_the_key_of_a_class_of_applications_signs(kind: str) -> None:
+    class Application(flask.Flask):
+        secret_key = "a secret key of some length"  # type: ignore[assignment]
+
+    app = Application(__name__)
+    app.config.update(SESSION_TYPE=kind, SESSION_USE_SIGNER=True)
+    flask_dewar.Session(app)
+    app.add_url_rule("/", view_func=lambda: flask.session.setdefault("name", "ada"))
+    client = app.test_client()
+    assert client.get("/").text == "ada"
+    made = client.get_cookie("session")
+    assert made is not None and "." in made.value
+    with client.session_transaction() as session:
+        assert session["name"] == "ada"
+
+
+@pytest.mark.parametrize("kind", ["cookie", "memory"])
+def test_the_lifetime_that_a_class_of_applications_says_is_asked_for_in_each_request(
+    kind: str,
+) -> None:
+    class Application(flask.Flask):
+        @property
+        def permanent_session_lifetime(self) -> timedelta:  # type: ignore[override]
+            return timedelta(minutes=int(flask.request.args["minutes"]))
+
+    app = Application(__name__)
+    app.config.update(SECRET_KEY="a secret key of some length", SESSION_TYPE=kind)
+    flask_dewar.Session(app)
+
+    @app.get("/")
+    def visits() -> str:
+        flask.session.permanent = True
+        flask.session["visits"] = flask.session.get("visits", 0) + 1
+        return str(flask.session["visits"])
+
+    client = app.test_client()
+    for visit, minutes in enumerate((5, 5, 10), 1):
+        response = client.get("/", query_string={"minutes": minutes})
+        assert response.text == str(visit)
+        left = parsedate_to_datetime(str(expires(response))) - datetime.now(UTC)
+        assert timedelta(minutes=minutes - 1) < left < timedelta(minutes=minutes + 1)
 
 
 def test_expired_sessions_are_removed_by_the_command(make_app: App) -> None:

@@ -15,6 +15,7 @@ from werkzeug.http import http_date
 
 from . import greenlets, headers, lazy
 from ._native import Engine, Store, check, store_keys
+from .application import said_by_class
 from .errors import ConfigurationError, StoreError
 from .flask_session_names import FlaskSessionNames
 
@@ -181,6 +182,7 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
             **{key: value for key, value in given.items() if value is not None},
         }
         self._custom = self._cookie_methods()
+        self._app_says = said_by_class(app)
         self._store = self._connect(app, client)
         self._engines = self._first_engine(app)
         log_warnings(app, self._overrides)
@@ -255,19 +257,22 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
     def _key_to_come(self, app: Flask) -> dict[str, Any]:
         """A key in place of the one that ids are signed with, if that is to come. Commands make applications without one,
         for which no request is answered."""
-        missing = self.use_signer and app.config.get("SECRET_KEY") is None
+        by_class = any(key == "SECRET_KEY" for _, key in self._app_says)
+        missing = self.use_signer and (by_class or app.config.get("SECRET_KEY") is None)
         return {"SECRET_KEY": secrets.token_hex()} if missing else {}
 
     def require_key(self, app: Flask) -> None:
         """Raises `ConfigurationError` if ids are signed, and there is no key yet."""
         if not self._engines:
-            self._new_engine(app, ())
+            self._new_engine(app, self._said_by_class(app))
 
     def _engine_for(self, app: Flask) -> Engine:
         """The engine for what the application says now, in its configuration and by the methods that it replaced."""
         said: Said = ()
         if self._custom:
             said = tuple((key, getattr(self, name)(app)) for name, key in self._custom)
+        if self._app_says:
+            said += self._said_by_class(app)
         engine = self._engines.get(said)
         if engine is None or not engine.serves(app.config):
             engine = self._new_engine(app, said)
@@ -275,6 +280,9 @@ class ServerSideSessionInterface(FlaskSessionNames, SessionInterface):
                 self._engines.clear()
             self._engines[said] = engine
         return engine
+
+    def _said_by_class(self, app: Flask) -> Said:
+        return tuple((key, getattr(app, name)) for name, key in self._app_says)
 
     def _new_engine(self, app: Flask, said: Said) -> Engine:
         overrides = self._overrides | dict(said)

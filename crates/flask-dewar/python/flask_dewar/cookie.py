@@ -13,6 +13,7 @@ from flask.sessions import SecureCookieSession, SessionMixin
 
 from . import headers, lazy
 from ._native import Engine, InUse
+from .application import said_by_class
 from .errors import ConfigurationError, SessionReadOnly
 
 #: What an application can replace of Flask's own interface, by a subclass or on the object. Then Flask's own code runs.
@@ -143,6 +144,7 @@ class SecureCookieSessionInterface(flask_sessions.SecureCookieSessionInterface):
             and type(self.serializer) is TaggedJSONSerializer
             and len(self.serializer.order) == len(FLASKS_TAGS)
             and has_flasks_json(app)
+            and not said_by_class(app)
         )
 
     def _build_engine(self, app: Flask) -> Engine | None:

@@ -17,6 +17,7 @@ import flask.ctx
 from flask import Request
 from flask.sessions import SessionMixin
 from werkzeug.local import LocalProxy
+from werkzeug.sansio.request import Request as Werkzeugs
 
 from ._native import WAITING, Accessed, Engine, make, make_all
 from ._native import Session as Handle
@@ -44,10 +45,30 @@ def opened(session_class: type[S], engine: Engine, request: Request) -> S:
         session = dict.__new__(unloaded)
     state = session.__dict__
     state["on_update"] = mark_modified
-    state["_pending"] = (session_class, partly, engine, request.environ.get("HTTP_COOKIE"))
+    state["_pending"] = (session_class, partly, engine, cookie_header(request))
     if not TOLD_BY_FLASK:
         load(session)
     return cast(S, session)
+
+
+def cookie_header(request: Request) -> str | None:
+    """The cookies of a request as its header has them, or as its class says where that has cookies of its own."""
+    kind = type(request)
+    own = OWN_COOKIES.get(kind)
+    if own is None:
+        own = OWN_COOKIES[kind] = getattr(
+            kind, "cookies", None
+        ) is not Werkzeugs.cookies and not kind.__module__.startswith("flask_dewar.")
+    if not own:
+        header: str | None = request.environ.get("HTTP_COOKIE")
+        return header
+    # A session's cookie holds nothing that would have to be quoted.
+    pairs = [f"{name}={value}" for name, value in request.cookies.items() if ";" not in value]
+    return "; ".join(pairs) or None
+
+
+#: Classes of requests that were seen, and whether they say themselves what their cookies are.
+OWN_COOKIES: dict[type[Any], bool] = {}
 
 
 def itself(session: S) -> S:
