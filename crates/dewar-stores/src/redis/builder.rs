@@ -148,11 +148,11 @@ impl RedisBuilder {
             Source::Cluster(client) => {
                 return Ok((
                     "the given nodes (cluster)".to_owned(),
-                    Target::Cluster(Cluster {
+                    Target::Cluster(Box::new(Cluster {
                         client: ClusterClient::clone(client),
                         once: None,
                         nodes: Vec::new(),
-                    }),
+                    })),
                 ));
             }
         };
@@ -176,11 +176,11 @@ impl RedisBuilder {
                     }
                     cluster.build().map_err(unusable)
                 };
-                Target::Cluster(Cluster {
+                Target::Cluster(Box::new(Cluster {
                     client: client(None)?,
                     once: Some(client(Some(0))?),
                     nodes: to_each,
-                })
+                }))
             }
             Place::Sentinel { sentinels, service } => {
                 let master = with_nodelay(sentinels[0].clone());

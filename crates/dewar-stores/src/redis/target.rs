@@ -15,7 +15,7 @@ use super::url;
 pub(super) enum Target {
     Single(Client),
     Sentinel(Sentinel),
-    Cluster(Cluster),
+    Cluster(Box<Cluster>),
 }
 
 /// The nodes of a cluster.
