@@ -5,7 +5,7 @@ use ::redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError,
     RedisResult, TlsCertificates,
 };
-use futures_util::future::{OptionFuture, select_ok};
+use futures_util::future::{OptionFuture, join, select_ok};
 
 use super::blocking::Blocking;
 use super::commands::{Connection, Nodes, keyed};
@@ -106,7 +106,7 @@ impl Place<'_> {
                     async move { client.get_async_connection_with_config(config).await }
                 };
                 let once = OptionFuture::from(cluster.once.as_ref().map(connecting));
-                let (persistent, once) = tokio::join!(connecting(&cluster.client), once);
+                let (persistent, once) = join(connecting(&cluster.client), once).await;
                 let both = persistent.and_then(|persistent| {
                     let once = once.transpose()?;
                     Ok(Nodes { persistent, once })
