@@ -131,7 +131,12 @@ fn a_check_finds_an_address_that_cannot_be() {
             "http://user:hunter2@host",
             "must begin with redis://",
         ),
-        ("redis", "SESSION_REDIS", "redis://host:99999", "port"),
+        (
+            "redis",
+            "SESSION_REDIS",
+            "redis://host:99999",
+            "cannot be read",
+        ),
         (
             "sqlalchemy",
             "SESSION_SQLALCHEMY",
