@@ -26,14 +26,9 @@ impl Error {
         }
     }
 
-    /// What failed, for the log: the application's own mistakes look for no fault of a store.
+    /// What failed, for the log.
     fn what(&self) -> &'static str {
-        match self.session_error().map(dewar::Error::kind) {
-            Some(dewar::ErrorKind::Value) => {
-                "a value of the session is not what the application expects, or cannot be kept"
-            }
-            _ => "the session could not be opened or saved",
-        }
+        dewar::adapter::what_failed(self.session_error())
     }
 }
 

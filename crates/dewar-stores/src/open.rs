@@ -23,11 +23,19 @@ use crate::place::{Place, wrong};
 /// server says shows when it is first used.
 pub fn engine(config: Config) -> Result<Engine> {
     // All problems at once come before the first one of the store.
-    let report = check(&config);
+    let report = said(&config);
     if report.has_errors() {
         return Err(wrong(report.to_string()));
     }
-    let builder = match open(&config)? {
+    // What is wrong with an address shows when the store is made of it, which is done once.
+    let store = open(&config).map_err(|error| {
+        let report = check(&config);
+        match report.has_errors() {
+            true => wrong(report.to_string()),
+            false => error,
+        }
+    })?;
+    let builder = match store {
         Some(store) => Engine::builder(config).shared_store(store),
         None => Engine::builder(config),
     };
@@ -43,15 +51,22 @@ pub fn engine(config: Config) -> Result<Engine> {
 /// assert_eq!(report.problems[0].code, Code::AddressMissing);
 /// ```
 pub fn check(config: &Config) -> Report {
-    let report = config.check();
-    let is_usable = !report.has_errors();
-    let mut problems = report.problems;
-    match Place::unsaid(config) {
-        Ok(Some(unsaid)) => problems.push(unsaid.problem(config)),
+    let report = said(config);
+    if report.has_errors() {
         // What else is wrong would be found a second time.
-        Ok(None) if is_usable => problems.extend(Place::wrong_address(config)),
-        // A `SESSION_TYPE` that is no text is among the problems.
-        Ok(None) | Err(_) => {}
+        return report;
+    }
+    let mut problems = report.problems;
+    problems.extend(Place::wrong_address(config));
+    Report::of(problems)
+}
+
+/// What is wrong in the configuration, and whether a key says where the store is.
+fn said(config: &Config) -> Report {
+    let mut problems = config.check().problems;
+    // A `SESSION_TYPE` that is no text is among the problems.
+    if let Ok(Some(unsaid)) = Place::unsaid(config) {
+        problems.push(unsaid.problem(config));
     }
     Report::of(problems)
 }

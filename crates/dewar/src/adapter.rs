@@ -9,7 +9,25 @@ use std::task::{Context, Poll, Waker, ready};
 use pin_project_lite::pin_project;
 
 use crate::engine::Reply;
-use crate::{Engine, Result, Session, events};
+use crate::{Engine, Error, ErrorKind, Result, Session, events};
+
+/// What failed, for the log line of an adapter's error; `None` if it is not the engine's. The application's own mistakes look for no fault
+/// of a store.
+///
+/// ```
+/// use dewar::{Error, ErrorKind, adapter};
+///
+/// let error = Error::new(ErrorKind::Value, "found a text");
+/// assert!(adapter::what_failed(Some(&error)).starts_with("a value of the session is not"));
+/// ```
+pub fn what_failed(error: Option<&Error>) -> &'static str {
+    match error.map(Error::kind) {
+        Some(ErrorKind::Value) => {
+            "a value of the session is not what the application expects, or cannot be kept"
+        }
+        _ => "the session could not be opened or saved",
+    }
+}
 
 /// What a middleware gives to the handlers inside: its engine, and the session once it is open.
 ///
